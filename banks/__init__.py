@@ -1,0 +1,1 @@
+"""WHAT IS THERE? Customer data comes in here, rests here, and leaves through read.py."""

@@ -1,0 +1,1 @@
+"""What several banks speak, one module a standard. Found by the entry points `banks.connectors`."""

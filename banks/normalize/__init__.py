@@ -1,0 +1,1 @@
+"""From a bank's words to ours. Pure: values in, values out."""

@@ -1,0 +1,1 @@
+"""MAY I? Decides who may see what. Knows no bank and no HTTP."""

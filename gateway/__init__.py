@@ -1,0 +1,1 @@
+"""HOW DO I ASK? The Django project, and every face it shows."""
