@@ -1,0 +1,56 @@
+"""What this package refuses, named for what happened. No status codes here; gateway.problems has the one table."""
+
+from consents.denials import Denial
+
+
+class ConsentError(Exception):
+    """Root of every refusal this package can raise."""
+
+
+class Denied(ConsentError):
+    """decide() said no. Carries the Denial: code, who can change it, what they would do."""
+
+    def __init__(self, denial: Denial) -> None:
+        super().__init__(denial.code)
+        self.denial = denial
+
+
+class ScopeNotGranted(ConsentError):
+    """The permit does not open this record."""
+
+
+class PermitExpired(ConsentError):
+    """The permit outlived its consent between decision and read."""
+
+
+class ConsentNotFound(ConsentError):
+    """Not there, or not yours: one answer for both."""
+
+
+class TransitionRefused(ConsentError):
+    """The consent is not in a status from which this may happen: someone else was first, or it already ended."""
+
+
+class RequestNotAllowed(ConsentError):
+    """What the platform asks goes beyond its purposes or the vocabulary. `field` names the member."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+        self.reason = reason
+
+
+class PlatformNotUsable(ConsentError):
+    """Unknown, or its status allows no new consent."""
+
+
+class JoseRejected(ConsentError):
+    """A JWS or JWK that is malformed, weak, or signed by another."""
+
+
+class AuditBroken(ConsentError):
+    """The chain does not verify. `sequence` is the first entry that does not fit."""
+
+    def __init__(self, sequence: int) -> None:
+        super().__init__(f"audit entry {sequence}")
+        self.sequence = sequence

@@ -1,0 +1,56 @@
+"""What a bank accepts of a platform."""
+
+import uuid
+
+from django.db import models
+
+from consents.scopes import LocationPrecision
+from consents.states import PolicyStatus
+
+
+class StepUp(models.TextChoices):
+    """What proves the person again before an existing bank link is shared further."""
+
+    BANK = "bank"
+    PASSKEY = "passkey"
+
+
+class BankPolicy(models.Model):
+    """One version of one bank's limits, for one platform or (platform null) for all of them.
+
+    The newest version in force wins, a platform's own before the general one. No row in force: nothing is served.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    institution_id = models.UUIDField()
+    platform = models.ForeignKey("consents.Platform", models.CASCADE, null=True, related_name="+")
+    version = models.PositiveIntegerField(default=1)
+    effective_from = models.DateTimeField()
+    status = models.CharField(max_length=10, choices=[(s, s) for s in PolicyStatus], default=PolicyStatus.ALLOW)
+    reason_code = models.CharField(max_length=60, blank=True)
+
+    scopes = models.JSONField(default=list)
+    purposes = models.JSONField(default=list)
+    history_days_max = models.PositiveIntegerField(null=True)
+    duration_days_max = models.PositiveIntegerField(null=True)
+    location_precision = models.CharField(max_length=10, null=True, choices=[(p, p) for p in LocationPrecision])
+    on_platform_only = models.BooleanField(default=False)
+    hidden_groups = models.JSONField(default=list)
+    requires_attended = models.BooleanField(default=False)
+    accepts_attestation = models.BooleanField(default=False)
+    step_up = models.CharField(max_length=10, choices=StepUp.choices, default=StepUp.BANK)
+    requires_fapi2 = models.BooleanField(default=True)
+
+    #: Who signed it: user ids of bank staff, or of the operator for a bank without staff here.
+    approved_by = models.JSONField(default=list)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["institution_id", "platform", "version"], nulls_distinct=False, name="bank_policy_version"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)

@@ -1,0 +1,39 @@
+"""The account holder's own door: everything of theirs, no consent needed.
+
+Apart from policy so that an import contract keeps it away from the platform API: one call from there would undo
+everything else. Pure.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+from uuid import UUID
+
+from consents.policy import _MINT, Permit, PermitSlice
+from consents.scopes import DERIVED_SCOPES, LocationPrecision, Scope
+
+
+def owner_permit(user_id: UUID, accounts: Collection[tuple[UUID, UUID]], *, expires_at: datetime) -> Permit:
+    """A permit over (institution_id, account_id) pairs; read.py still filters every row by `user_id`."""
+    institutions = {institution_id for institution_id, _ in accounts}
+    return Permit(
+        user_id=user_id,
+        consent_id=None,
+        platform_id=None,
+        purpose=None,
+        attended=True,
+        slices=tuple(
+            PermitSlice(
+                institution_id=institution_id,
+                account_ids=frozenset(account for owner, account in accounts if owner == institution_id),
+                released=frozenset(Scope) - DERIVED_SCOPES,
+                derivable=frozenset(),
+                history_from=None,
+                location_precision=LocationPrecision.STORE,
+                on_platform_only=False,
+                hidden_groups=frozenset(),
+            )
+            for institution_id in sorted(institutions)
+        ),
+        expires_at=expires_at,
+        mint=_MINT,
+    )

@@ -1,0 +1,1 @@
+"""Who is here: people, and which bank or platform they work for."""
