@@ -1,0 +1,37 @@
+"""The Celery application: it wakes and spreads the workers; the database remembers what is to be done.
+
+`gateway/__init__.py` deliberately imports nothing, so that the supervisor starts without Django. Every process that
+sends a task must therefore import this module itself (the app configuration of `gateway` does).
+"""
+
+import os
+from typing import Any
+
+from celery import Celery, bootsteps
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway.settings")
+
+
+class ThreadBeat(bootsteps.StartStopStep):
+    """Beat as a thread of the worker, when SLUICE_BEAT_THREAD=1.
+
+    `worker -B` would fork a process of 84 MiB that survives a kill -9 of the worker. The schedule is kept in memory and
+    writes no file: beat only sends ticks, and whatever must not be missed while nobody ran is a row with a due time.
+    """
+
+    requires = ("celery.worker.components:Pool",)
+
+    def __init__(self, worker: Any, **options: Any) -> None:
+        self.enabled = os.environ.get("SLUICE_BEAT_THREAD") == "1"
+        super().__init__(worker, **options)
+
+    def create(self, worker: Any) -> Any:
+        from celery.beat import EmbeddedService  # only a worker needs it, not every web process
+
+        return EmbeddedService(worker.app, thread=True, scheduler_cls="celery.beat:Scheduler")
+
+
+app = Celery("gateway")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+app.steps["worker"].add(ThreadBeat)

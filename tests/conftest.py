@@ -1,0 +1,69 @@
+"""What every test shares: which of the two databases, which tests belong on it, and the servers they may use."""
+
+import os
+from typing import Any
+
+import pytest
+
+from tests import environment, servers
+
+_MARKERS = {
+    "browser": "drives a real browser; runs on the SQLite side only",
+    "full": "long; runs only with SLUICE_TEST_FULL=1 (`run.py test --full`)",
+    "sqlite_only": "says something about SQLite or the embedded instance",
+}
+_DATABASE_FIXTURES = {"db", "transactional_db", "live_server"}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for name, meaning in _MARKERS.items():
+        config.addinivalue_line("markers", f"{name}: {meaning}")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep what belongs in this process. One run tests both databases, so PostgreSQL gets only what can differ there."""
+    kept, dropped = [], []
+    for item in items:
+        (kept if _belongs(item) else dropped).append(item)
+    if dropped:
+        config.hook.pytest_deselected(items=dropped)
+        items[:] = kept
+
+
+def _belongs(item: pytest.Item) -> bool:
+    if item.get_closest_marker("full") and os.environ.get("SLUICE_TEST_FULL") != "1":
+        return False
+    if environment.database() == environment.SQLITE:
+        return True
+    if item.get_closest_marker("browser") or item.get_closest_marker("sqlite_only"):
+        return False
+    return _uses_database(item)
+
+
+def _uses_database(item: pytest.Item) -> bool:
+    from django.test import TransactionTestCase
+
+    if item.get_closest_marker("django_db") or _DATABASE_FIXTURES & set(getattr(item, "fixturenames", ())):
+        return True
+    owner: Any = getattr(item, "cls", None)
+    return owner is not None and issubclass(owner, TransactionTestCase)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """Give SQLite a file of this process: a real worker process cannot open an in-memory test database."""
+    from django.db import connections
+
+    default = connections.databases["default"]
+    if default["ENGINE"].endswith("sqlite3"):
+        default.setdefault("TEST", {})["NAME"] = str(environment.DIRECTORY / "test.sqlite3")
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> str:
+    """URL of a running Redis (Valkey), in a range of logical databases that the other process does not use.
+
+    The next logical database (for a cache) is free too.
+    """
+    url = environment.server_url(servers.REDIS, "SLUICE_TEST_REDIS")
+    return f"{url}/{8 if environment.database() == environment.POSTGRESQL else 0}"

@@ -1,0 +1,81 @@
+"""The environment of one test process, complete before Django reads its settings.
+
+Loaded by `addopts = "-p tests.environment"`: pytest-django loads the settings before any conftest.py is imported, so a
+conftest is too late to choose the database. SLUICE_TEST_DATABASE is `sqlite` (default) or `postgresql`;
+SLUICE_TEST_POSTGRESQL and SLUICE_TEST_REDIS name running servers, which otherwise start when first needed.
+"""
+
+import atexit
+import base64
+import json
+import os
+import secrets
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tests import servers
+
+SQLITE, POSTGRESQL = "sqlite", "postgresql"
+
+
+def database() -> str:
+    """Which database this process tests on: `sqlite` or `postgresql`."""
+    name = os.environ.get("SLUICE_TEST_DATABASE", SQLITE)
+    if name not in (SQLITE, POSTGRESQL):
+        raise pytest.UsageError(f"SLUICE_TEST_DATABASE is {name!r}; it must be {SQLITE} or {POSTGRESQL}")
+    return name
+
+
+def server_url(name: str, variable: str) -> str:
+    """URL of the server that `variable` names; starts a throw-away one for this process when it names none."""
+    if not os.environ.get(variable):
+        started = servers.Servers(name)
+        atexit.register(started.stop)
+        os.environ[variable] = started.urls[name]
+    return os.environ[variable]
+
+
+def data_directory() -> Path:
+    """A directory of this process alone, inside one that the first process of the run removes at its end."""
+    if not os.environ.get("SLUICE_TEST_DIRECTORY"):
+        root = tempfile.mkdtemp(prefix="sluice-tests-")
+        os.environ["SLUICE_TEST_DIRECTORY"] = root
+        atexit.register(shutil.rmtree, root, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"{database()}-", dir=os.environ["SLUICE_TEST_DIRECTORY"]))
+
+
+def generated_secrets() -> dict[str, str]:
+    """Fresh random secrets by variable name: nothing secret is ever written in the tests."""
+    return {
+        "SLUICE_SECRET_KEY": secrets.token_urlsafe(50),
+        "SLUICE_VAULT_KEYS": json.dumps({"test": _random_key()}),
+        "SLUICE_PAIRWISE_ROOT_KEY": _random_key(),
+        "SANDBOX_CONTROL_TOKEN": secrets.token_urlsafe(32),
+    }
+
+
+def _random_key() -> str:
+    return base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+def _prepare() -> Path:
+    directory = data_directory()
+    (directory / "secrets").mkdir(mode=0o700)
+    # A developer's own instance must never be touched by a test, whatever the shell exports.
+    for variable in ("DATABASE_URL", "REDIS_URL"):
+        os.environ.pop(variable, None)
+    if database() == POSTGRESQL:
+        os.environ["DATABASE_URL"] = server_url(servers.POSTGRESQL, "SLUICE_TEST_POSTGRESQL")
+    os.environ.update(generated_secrets())
+    os.environ.update(
+        SLUICE_DATA_DIRECTORY=str(directory),
+        SLUICE_SECRETS_DIRECTORY=str(directory / "secrets"),
+        SANDBOX_DATA_DIRECTORY=str(directory / "bank"),
+    )
+    return directory
+
+
+DIRECTORY = _prepare()
