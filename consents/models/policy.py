@@ -47,9 +47,11 @@ class BankPolicy(models.Model):
 
     class Meta:
         constraints = [
+            # Two constraints, because SQLite has no NULLS NOT DISTINCT.
+            models.UniqueConstraint(fields=["institution_id", "platform", "version"], name="bank_policy_version"),
             models.UniqueConstraint(
-                fields=["institution_id", "platform", "version"], nulls_distinct=False, name="bank_policy_version"
-            )
+                fields=["institution_id", "version"], condition=models.Q(platform=None), name="bank_policy_general_version"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -38,9 +38,8 @@ class Membership(models.Model):
                 condition=models.Q(role=MembershipRole.BANK_ADMIN, institution__isnull=False, platform=None)
                 | models.Q(role=MembershipRole.PLATFORM_ADMIN, institution=None, platform__isnull=False),
             ),
-            models.UniqueConstraint(
-                fields=["user", "institution", "platform"], nulls_distinct=False, name="membership_once"
-            ),
+            models.UniqueConstraint(fields=["user", "institution"], name="membership_of_bank_once"),
+            models.UniqueConstraint(fields=["user", "platform"], name="membership_of_platform_once"),
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,69 @@
+"""From rows to the facts that decide() takes. Reads; decides nothing."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Q
+
+from consents.models import BankPolicy, Consent, ConsentAccount
+from consents.policy import ConsentFacts, PolicyFacts
+from consents.scopes import LocationPrecision, Purpose, Scope, SensitiveGroup
+from consents.states import ConsentStatus, PolicyStatus
+
+
+def consent_facts(consent: Consent) -> ConsentFacts:
+    """Facts of a consent loaded with its user. An unknown word in the row raises ValueError: never a wider right."""
+    return ConsentFacts(
+        id=consent.id,
+        user_id=consent.user_id,
+        user_active=consent.user.is_active,
+        platform_id=consent.platform_id,
+        status=ConsentStatus(consent.status),
+        scopes=frozenset(Scope(s) for s in consent.scopes),
+        purposes=frozenset(Purpose(p) for p in consent.purposes),
+        history_from=consent.history_from,
+        location_precision=_precision(consent.location_precision),
+        on_platform_only=consent.on_platform_only,
+        hidden_groups=frozenset(SensitiveGroup(g) for g in consent.hidden_groups),
+        authorised_at=consent.authorised_at,
+        expires_at=consent.expires_at,
+    )
+
+
+def policies_in_force(
+    institution_ids: Iterable[UUID], platform_id: UUID, *, now: datetime
+) -> dict[UUID, PolicyFacts]:
+    """Per institution the policy in force for this platform: its own before the general one, the newest of each."""
+    rows = (
+        BankPolicy.objects.filter(institution_id__in=list(institution_ids), effective_from__lte=now)
+        .filter(Q(platform_id=platform_id) | Q(platform_id=None))
+        .order_by("version")
+    )
+    own: dict[UUID, BankPolicy] = {}
+    general: dict[UUID, BankPolicy] = {}
+    for row in rows:
+        (general if row.platform_id is None else own)[row.institution_id] = row
+    return {institution_id: _policy_facts(row) for institution_id, row in {**general, **own}.items()}
+
+
+def consent_accounts(consent_id: UUID) -> list[ConsentAccount]:
+    return list(ConsentAccount.objects.filter(consent_id=consent_id).order_by("account_id"))
+
+
+def _policy_facts(row: BankPolicy) -> PolicyFacts:
+    return PolicyFacts(
+        status=PolicyStatus(row.status),
+        scopes=frozenset(Scope(s) for s in row.scopes),
+        purposes=frozenset(Purpose(p) for p in row.purposes),
+        history_days_max=row.history_days_max,
+        duration_days_max=row.duration_days_max,
+        location_precision=_precision(row.location_precision),
+        on_platform_only=row.on_platform_only,
+        hidden_groups=frozenset(SensitiveGroup(g) for g in row.hidden_groups),
+        requires_attended=row.requires_attended,
+    )
+
+
+def _precision(value: str | None) -> LocationPrecision | None:
+    return None if value is None else LocationPrecision(value)

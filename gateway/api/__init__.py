@@ -1,0 +1,1 @@
+"""The platform's door: token -> consent -> permit -> records."""

@@ -1,0 +1,96 @@
+"""Every variable Sluice reads, in one typed place; validated when the process starts.
+
+Secrets may also be files: SLUICE_SECRETS_DIRECTORY names a folder whose file names are the variables' names in lower
+case (`sluice_secret_key`), as Docker and Kubernetes mount them.
+"""
+
+import base64
+import os
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+BASE_DIRECTORY = Path(__file__).resolve().parent.parent
+
+
+class EnvironmentInvalid(RuntimeError):
+    """What is set cannot work; the text says what to type."""
+
+
+class Environment(BaseSettings):
+    model_config = SettingsConfigDict(extra="ignore", case_sensitive=False)
+
+    #: Where an embedded instance keeps its database, spool and logs.
+    sluice_data_directory: Path = BASE_DIRECTORY / "var"
+    #: One process group on one machine, loopback only, with sandbox banks and printed passwords.
+    sluice_embedded: bool = False
+    #: This server's public origin: the OAuth issuer, compared as a string by clients (RFC 8414 section 3.3).
+    sluice_issuer: str = "http://127.0.0.1:8000"
+    #: Signs sessions and cursors.
+    sluice_secret_key: SecretStr
+    #: {"key id": base64 of 32 bytes}, newest last: the ring that wraps connections' data keys.
+    sluice_vault_keys: dict[str, SecretStr]
+    #: Base64 of 32 bytes. Never rotates: every id a platform holds depends on it. Back it up.
+    sluice_pairwise_root_key: SecretStr
+    #: `postgresql://user:password@host:port/name`; empty: SQLite in the data directory.
+    database_url: str = ""
+    #: `redis://host:port/0`; empty: Celery on the file system, caches in the database.
+    redis_url: str = ""
+    #: Seconds a claimed job stays claimed; its own deadline is three quarters of that.
+    sluice_job_lease_seconds: Annotated[int, Field(ge=4, le=900)] = 60
+    #: Seconds between two looks at the queue of record.
+    sluice_tick_seconds: Annotated[float, Field(ge=0.1, le=60)] = 1.0
+
+    @field_validator("sluice_issuer")
+    @classmethod
+    def _issuer_is_an_origin(cls, issuer: str) -> str:
+        parts = urlsplit(issuer)
+        if parts.scheme not in ("https", "http") or not parts.netloc or parts.path or parts.query or parts.fragment:
+            raise ValueError("must be an origin such as https://sluice.example, without a path or trailing slash")
+        return issuer
+
+    @field_validator("sluice_pairwise_root_key")
+    @classmethod
+    def _root_key_is_32_bytes(cls, key: SecretStr) -> SecretStr:
+        _require_32_bytes(key)
+        return key
+
+    @field_validator("sluice_vault_keys")
+    @classmethod
+    def _vault_keys_are_32_bytes(cls, keys: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        if not keys:
+            raise ValueError("at least one key is needed")
+        for key in keys.values():
+            _require_32_bytes(key)
+        return keys
+
+    @model_validator(mode="after")
+    def _plain_http_is_for_loopback(self) -> "Environment":
+        parts = urlsplit(self.sluice_issuer)
+        if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+            raise ValueError("SLUICE_ISSUER must be https unless it is on loopback")
+        return self
+
+
+def _require_32_bytes(key: SecretStr) -> None:
+    if len(base64.b64decode(key.get_secret_value(), validate=True)) != 32:
+        raise ValueError("must be the base64 of exactly 32 bytes")
+
+
+def load() -> Environment:
+    """Read environment and secret files. Raises EnvironmentInvalid with what to set."""
+    data = Path(os.environ.get("SLUICE_DATA_DIRECTORY", BASE_DIRECTORY / "var"))
+    secrets = Path(os.environ.get("SLUICE_SECRETS_DIRECTORY", data / "secrets"))
+    try:
+        return Environment(_secrets_dir=secrets if secrets.is_dir() else None)
+    except ValueError as error:
+        # pydantic's own text would echo the values: name the variables only.
+        wrong = sorted({str(item["loc"][0]).upper() for item in getattr(error, "errors", list)() if item["loc"]})
+        names = ", ".join(wrong) or "SLUICE_ISSUER"
+        raise EnvironmentInvalid(
+            f"missing or unusable: {names}. Start `python3 run.py` once to have secrets made in var/secrets, "
+            "or set SLUICE_SECRETS_DIRECTORY to the folder that holds them."
+        ) from None

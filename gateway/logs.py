@@ -1,0 +1,50 @@
+"""One JSON object a line, built from an allow-list: ids and codes pass, everything else stays behind."""
+
+import json
+import logging
+from datetime import UTC, datetime
+
+#: Members a record may carry through `extra=`. A name that is not here is not written.
+ALLOWED = (
+    "request_id",
+    "consent_id",
+    "platform_id",
+    "connection_id",
+    "institution",
+    "job_id",
+    "code",
+    "status",
+    "method",
+    "route",
+    "milliseconds",
+    "attempts",
+    "counts",
+)
+
+
+class LineFormatter(logging.Formatter):
+    """Writes the message and allowed members. An exception is named by type and place, never by its text."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        line.update({name: getattr(record, name) for name in ALLOWED if hasattr(record, name)})
+        if record.exc_info and record.exc_info[0] is not None:
+            line["exception"] = record.exc_info[0].__name__
+            line["place"] = _places(record)
+        return json.dumps(line, default=str)
+
+
+def _places(record: logging.LogRecord) -> list[str]:
+    """`file:line function` of each frame: the values and the exception's text may be customer data."""
+    places: list[str] = []
+    trace = record.exc_info[2] if record.exc_info else None
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        places.append(f"{code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno} {code.co_name}")
+        trace = trace.tb_next
+    return places

@@ -1,0 +1,1 @@
+"""The authorization server: the toolkit is its token store and grant engine, the views are ours."""

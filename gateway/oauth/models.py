@@ -1,0 +1,25 @@
+"""An authorization request between its arrival and the user's decision."""
+
+import uuid
+
+from django.db import models
+
+
+class AuthorizationRequest(models.Model):
+    """What a platform asked for, checked, waiting for one user's decision. The browser carries only the consent's id.
+
+    Kept apart from the consent: these are OAuth's words, and they end with the answer.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    consent = models.OneToOneField("consents.Consent", models.CASCADE, related_name="+")
+    redirect_uri = models.TextField()
+    state = models.CharField(max_length=1024, blank=True)
+    code_challenge = models.CharField(max_length=128)
+    resource = models.JSONField(default=list)
+    created_at = models.DateTimeField()
+    #: Set when the browser was sent back, once: one code, or one error, per request.
+    answered_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return str(self.id)

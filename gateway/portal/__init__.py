@@ -1,0 +1,1 @@
+"""The user's pages: connect a bank, give, see and stop consent."""

@@ -1,0 +1,323 @@
+"""Django's settings, top to bottom. Everything that differs between installations comes from gateway.environment."""
+
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from gateway import environment
+
+BASE_DIR = environment.BASE_DIRECTORY
+ENVIRONMENT = environment.load()
+DATA_DIRECTORY = ENVIRONMENT.sluice_data_directory
+
+# -- identity of this server -------------------------------------------------------------------------------------------
+
+DEBUG = False
+SECRET_KEY = ENVIRONMENT.sluice_secret_key.get_secret_value()
+ISSUER = ENVIRONMENT.sluice_issuer
+EMBEDDED = ENVIRONMENT.sluice_embedded
+ALLOWED_HOSTS = sorted({urlsplit(ISSUER).hostname or "", *(("127.0.0.1", "localhost") if EMBEDDED else ())})
+VAULT_KEYS = {name: key.get_secret_value() for name, key in ENVIRONMENT.sluice_vault_keys.items()}
+PAIRWISE_ROOT_KEY = ENVIRONMENT.sluice_pairwise_root_key.get_secret_value()
+
+ROOT_URLCONF = "gateway.urls"
+WSGI_APPLICATION = "gateway.wsgi.application"
+AUTH_USER_MODEL = "identity.User"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en"
+USE_I18N = True
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "csp",
+    "allauth",
+    "allauth.account",
+    "gateway.identity",
+    "gateway.oauth",
+    "gateway",
+    "consents",
+    "banks",
+    "oauth2_provider",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "gateway.request_ids.RequestIdMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+]
+
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "gateway" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# -- database ----------------------------------------------------------------------------------------------------------
+
+
+def _database(url: str, sqlite_file: Path) -> dict[str, Any]:
+    if not url:
+        return {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": str(sqlite_file),
+            "OPTIONS": {
+                "timeout": 20,
+                # Without IMMEDIATE two writers that first read deadlock at once, whatever the timeout.
+                "transaction_mode": "IMMEDIATE",
+                "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;PRAGMA foreign_keys=ON;",
+            },
+        }
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite":
+        return _database("", Path(unquote(parts.path)))
+    if parts.scheme not in ("postgresql", "postgres"):
+        raise environment.EnvironmentInvalid("DATABASE_URL must start with postgresql:// or sqlite:///")
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": parse_qs(parts.query).get("host", [parts.hostname or ""])[0],
+        "PORT": str(parts.port or ""),
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+    }
+
+
+DATABASES = {"default": _database(ENVIRONMENT.database_url, DATA_DIRECTORY / "sluice.sqlite3")}
+
+# Never per-process memory: sign-in limits and replay stores must hold across processes.
+CACHES: dict[str, Any] = {
+    "default": (
+        {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": ENVIRONMENT.redis_url}
+        if ENVIRONMENT.redis_url
+        else {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache_entry"}
+    )
+}
+
+# -- jobs: the database is the queue of record; Celery wakes and spreads the workers ----------------------------------
+
+JOB_LEASE_SECONDS = ENVIRONMENT.sluice_job_lease_seconds
+TICK_SECONDS = ENVIRONMENT.sluice_tick_seconds
+
+CELERY_BROKER_URL = ENVIRONMENT.redis_url or "filesystem://"
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TIMEZONE = "UTC"
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_TASK_REMOTE_TRACEBACKS = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_REDIRECT_STDOUTS = False
+CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 5 if EMBEDDED else 60
+CELERY_WORKER_ENABLE_SOFT_SHUTDOWN_ON_IDLE = True
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BEAT_SCHEDULE = {
+    "banks.tick": {"task": "banks.tick", "schedule": TICK_SECONDS, "options": {"expires": max(TICK_SECONDS, 1.0)}},
+    "consents.sweep": {"task": "consents.sweep", "schedule": 60.0, "options": {"expires": 60.0}},
+}
+CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIRECTORY / "beat-schedule")
+if ENVIRONMENT.redis_url:
+    CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
+        "visibility_timeout": 600,
+        "socket_timeout": 5,
+        "socket_connect_timeout": 3,
+        "socket_keepalive": True,
+        "retry_on_timeout": True,
+        "health_check_interval": 25,
+        "global_keyprefix": "sluice:",
+    }
+else:
+    _SPOOL = DATA_DIRECTORY / "spool"
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "data_folder_in": str(_SPOOL / "messages"),
+        "data_folder_out": str(_SPOOL / "messages"),
+        "control_folder": str(_SPOOL / "control"),
+        "polling_interval": 0.1,
+        "store_processed": False,
+    }
+    for _folder in ("messages", "control"):
+        (_SPOOL / _folder).mkdir(parents=True, exist_ok=True)
+
+# -- people ------------------------------------------------------------------------------------------------------------
+
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "portal:consents"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_SESSION_REMEMBER = False
+ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+
+# -- transport and browser ---------------------------------------------------------------------------------------------
+
+_SECURE = ISSUER.startswith("https://")
+# A name of its own: cookies ignore ports, and the pretend bank lives on the same host.
+SESSION_COOKIE_NAME = "__Host-sluice_session" if _SECURE else "sluice_session"
+SESSION_COOKIE_SECURE = _SECURE
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 12 * 3600
+CSRF_COOKIE_NAME = "__Host-sluice_csrf" if _SECURE else "sluice_csrf"
+CSRF_COOKIE_SECURE = _SECURE
+CSRF_COOKIE_HTTPONLY = True
+CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_TRUSTED_ORIGINS = [ISSUER]
+CSRF_FAILURE_VIEW = "gateway.portal.errors.csrf_failure"
+SECURE_SSL_REDIRECT = _SECURE
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _SECURE else None
+SECURE_HSTS_SECONDS = 31_536_000 if _SECURE else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = _SECURE
+SECURE_HSTS_PRELOAD = _SECURE
+SECURE_REFERRER_POLICY = "no-referrer"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+X_FRAME_OPTIONS = "DENY"
+APPEND_SLASH = False
+DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "connect-src": ["'self'"],
+        "font-src": ["'self'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+        "base-uri": ["'none'"],
+    }
+}
+
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIRECTORY / "static"
+STATICFILES_DIRS = [BASE_DIR / "gateway" / "static"]
+WHITENOISE_USE_FINDERS = EMBEDDED
+
+# -- OAuth: the toolkit is store and engine; its views are not mounted -------------------------------------------------
+
+for _setting, _model in {
+    "APPLICATION": "Platform",
+    "GRANT": "Grant",
+    "ACCESS_TOKEN": "AccessToken",
+    "REFRESH_TOKEN": "RefreshToken",
+    "ID_TOKEN": "IDToken",
+    "DEVICE_GRANT": "DeviceGrant",
+}.items():
+    globals()[f"OAUTH2_PROVIDER_{_setting}_MODEL"] = f"consents.{_model}"
+
+OAUTH2_PROVIDER: dict[str, Any] = {
+    "OAUTH2_VALIDATOR_CLASS": "gateway.oauth.validator.Validator",
+    "OIDC_ISS_ENDPOINT": ISSUER,
+    "DEFAULT_SCOPES": [],
+    "SCOPES_BACKEND_CLASS": "gateway.oauth.scopes.ConsentScopes",
+    "ACCESS_TOKEN_EXPIRE_SECONDS": 600,
+    "AUTHORIZATION_CODE_EXPIRE_SECONDS": 60,
+    "ROTATE_REFRESH_TOKEN": False,
+    "REFRESH_TOKEN_GRACE_PERIOD_SECONDS": 0,
+    "ALLOWED_REDIRECT_URI_SCHEMES": ["https", "http"] if EMBEDDED else ["https"],
+    "ALLOW_URI_WILDCARDS": False,
+    **{
+        f"COMPLIANT_BCP_RFC9700_{gate}": True
+        for gate in (
+            "IMPLICIT_GRANT",
+            "PASSWORD_GRANT",
+            "PKCE_METHOD",
+            "ACCESS_TOKEN_TRANSPORT",
+            "AUTHZ_RESPONSE_ISS",
+            "TOKEN_STORAGE",
+            "REDIRECT_URI_MATCHING",
+            "PKCE_REQUIRED",
+        )
+    },
+    # An error check, which http redirect URIs of sandbox platforms on loopback could not pass.
+    "COMPLIANT_BCP_RFC9700_REDIRECT_URI_SCHEME": not EMBEDDED,
+}
+
+# -- API ---------------------------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["gateway.api.authentication.ConsentTokenAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["gateway.api.authentication.HasConsentToken"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "gateway.problems.handler",
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "Sluice platform API",
+    "DESCRIPTION": "Balances and transactions, exactly as far as user, bank and operator allow.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": r"/v1",
+    "PREPROCESSING_HOOKS": ["gateway.api.schema.platform_api_only"],
+}
+
+# -- logs: ids and codes, one JSON object a line -----------------------------------------------------------------------
+
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"lines": {"()": "gateway.logs.LineFormatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "stream": sys.stderr, "formatter": "lines"}},
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+    "loggers": {
+        # At debug these two print codes, refresh tokens and whole token dicts.
+        "oauthlib": {"level": "WARNING"},
+        "oauth2_provider": {"level": "WARNING"},
+        "urllib3": {"level": "WARNING"},
+        "requests": {"level": "WARNING"},
+        "django.server": {"level": "WARNING"},
+    },
+}
+
+SILENCED_SYSTEM_CHECKS: list[str] = []
