@@ -1,0 +1,434 @@
+"""The one door out to banks: deadline, size caps, address guard, strict JSON, redaction, HTTP -> BankError.
+
+One attempt per call: it never retries, never sleeps, follows no redirect, keeps no cookie and reads no environment
+(proxies, netrc, key logs), which is why it stands on urllib3's connection pools and not on a requests.Session. Who may
+be called is decided by `banks.address_guard`; how long a socket may take, by `banks.pinned`.
+"""
+
+import logging
+import math
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from http.client import HTTPException, IncompleteRead, RemoteDisconnected
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlencode, urljoin
+
+import certifi
+from urllib3 import BaseHTTPResponse
+from urllib3.connectionpool import HTTPConnectionPool
+from urllib3.exceptions import DecodeError, HTTPError, NewConnectionError, ProtocolError, SSLError
+from urllib3.exceptions import TimeoutError as PoolTimeoutError
+
+from banks.address_guard import Resolver, Target, origin_of, parse_url, resolve_system, verified_addresses
+from banks.errors import (
+    AddressForbidden,
+    After,
+    AnswerTooLarge,
+    BankError,
+    BankFormatChanged,
+    BankMisconfigured,
+    BankRateLimited,
+    BankTimeout,
+    BankUnavailable,
+    PagingBroken,
+    Retry,
+)
+from banks.pinned import Budget, pinned_pool, tls_context, within
+from banks.strict_json import JsonValue, canonical, parse
+
+JSON_TYPES = frozenset({"application/json"})
+
+#: Path segments that name no one; every other segment is logged as `{id}`.
+_PATH_WORDS = frozenset(
+    ("open-banking", "aisp", "accounts", "balances", "transactions", "account-access-consents", "token", "oauth")
+)
+_VERSION_SEGMENT = re.compile(r"v\d{1,2}(\.\d{1,2})?")
+_HEADER_NAME = re.compile(r"[A-Za-z0-9-]+")
+_HEADER_VALUE = re.compile(r"[\t -~]*")
+_HEADERS_BYTES_ALLOWED = 1024 * 1024
+_CHUNK_BYTES = 64 * 1024
+_RETRY_AFTER_MAX_SECONDS = 24 * 60 * 60
+
+
+def _names_no_url(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.ERROR
+
+
+# urllib3 writes whole URLs, queries too, at DEBUG, and at WARNING when a bank's headers do not parse.
+for _name in ("urllib3.connectionpool", "urllib3.connection"):
+    logging.getLogger(_name).addFilter(_names_no_url)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpLimits:
+    """What one exchange, or one walk through pages, may cost."""
+
+    total_deadline_seconds: float = 30.0  #: one exchange, from name resolution to the last byte
+    connect_timeout: float = 5.0  #: seconds, per verified address
+    decoded_bytes_max: int = 20 * 1024 * 1024
+    pages_max: int = 100
+    rows_max: int = 50_000  #: over all pages of one list; counted by the dialect
+    json_depth_max: int = 32
+    json_values_max: int = 1_000_000  #: per answer: a parsed value costs some 30 times its text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """One call, for logs and counters. Holds no query, id, token or content."""
+
+    method: str
+    host: str
+    path: str  #: with every segment that is not a known word replaced by {id}
+    status: int | None  #: None: no answer
+    milliseconds: int
+    bytes: int  #: decoded bytes of the body that were read
+    code: str | None  #: code of the BankError raised; None when the caller got an Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A bank's answer below 500 that is neither 429 nor a redirect.
+
+    `json` is None when there is no body, and for refusals (400-499) whose body is not the expected type or not JSON.
+    """
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)  #: names in lower case
+    json: JsonValue = field(repr=False)
+    origin: str
+
+
+class BankClient:
+    """HTTP to one institution. For one job and one thread; closes its connections as a context manager.
+
+    `allowed_origins`: the institution's own, exactly (`https://bank.example`, `https://bank.example:8443`): nothing in
+    an answer can lead elsewhere. `allowed_loopback_origins`: those among them that are pretend banks on this machine;
+    they may speak http and must resolve to loopback addresses only. `job_deadline_monotonic` is on time.monotonic()'s
+    clock and caps every exchange's own deadline. `certificate`: (certificate file, key file) for mutual TLS.
+    `certificate_authorities`: PEM file instead of certifi's. `on_exchange` is told of every exchange, failed ones too.
+
+    Raises AddressForbidden when an origin is no origin.
+    """
+
+    def __init__(
+        self,
+        *,
+        allowed_origins: frozenset[str],
+        allowed_loopback_origins: frozenset[str] = frozenset(),
+        limits: HttpLimits | None = None,
+        job_deadline_monotonic: float | None = None,
+        certificate: tuple[str, str] | None = None,
+        certificate_authorities: str | None = None,
+        on_exchange: Callable[[Exchange], None] | None = None,
+        resolve: Resolver = resolve_system,
+    ) -> None:
+        self.limits = limits or HttpLimits()
+        self._origins = frozenset(origin_of(origin) for origin in allowed_origins)
+        self._loopback_origins = frozenset(origin_of(origin) for origin in allowed_loopback_origins)
+        self._job_deadline = job_deadline_monotonic
+        self._certificate = certificate
+        self._certificate_authorities = certificate_authorities or certifi.where()
+        self._on_exchange = on_exchange
+        self._resolve = resolve
+        self._budget = Budget()
+        self._pools: dict[str, HTTPConnectionPool] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections. The client may be used again; names are then resolved afresh."""
+        for pool in self._pools.values():
+            pool.close()
+        self._pools.clear()
+
+    def get_json(
+        self, url: str, *, headers: Mapping[str, str] | None = None, content_types: frozenset[str] = JSON_TYPES
+    ) -> Answer:
+        """GET an absolute URL.
+
+        Raises AddressForbidden, BankTimeout, BankUnavailable, BankRateLimited, AnswerTooLarge, BankFormatChanged.
+        """
+        return self._exchange("GET", url, headers, None, content_types)
+
+    def post_form(
+        self,
+        url: str,
+        form: Mapping[str, str],
+        *,
+        headers: Mapping[str, str] | None = None,
+        content_types: frozenset[str] = JSON_TYPES,
+    ) -> Answer:
+        """POST application/x-www-form-urlencoded. Raises as get_json."""
+        sent = {**(headers or {}), "Content-Type": "application/x-www-form-urlencoded"}
+        return self._exchange("POST", url, sent, urlencode(form).encode(), content_types)
+
+    def post_json(
+        self,
+        url: str,
+        body: JsonValue,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content_types: frozenset[str] = JSON_TYPES,
+    ) -> Answer:
+        """POST application/json. Raises as get_json."""
+        sent = {**(headers or {}), "Content-Type": "application/json"}
+        return self._exchange("POST", url, sent, canonical(body), content_types)
+
+    def delete(
+        self, url: str, *, headers: Mapping[str, str] | None = None, content_types: frozenset[str] = JSON_TYPES
+    ) -> Answer:
+        """DELETE an absolute URL. Raises as get_json."""
+        return self._exchange("DELETE", url, headers, None, content_types)
+
+    def pages(
+        self,
+        first_url: str,
+        next_of: Callable[[Answer], str | None],
+        *,
+        root_url: str,
+        headers: Callable[[], Mapping[str, str]],
+        content_types: frozenset[str] = JSON_TYPES,
+    ) -> Iterator[Answer]:
+        """GET `first_url` and what `next_of` names, page by page, while the status is 200.
+
+        `headers` is asked anew for each page. Next links may be relative; they must stay under `root_url`.
+        Raises PagingBroken for a link that leaves it or was followed before, AnswerTooLarge when a link remains after
+        `limits.pages_max` pages, and as get_json.
+        """
+        root, url, seen = parse_url(root_url), first_url, set[str]()
+        for _page in range(self.limits.pages_max):
+            seen.add(parse_url(url).url)
+            answer = self.get_json(url, headers=headers(), content_types=content_types)
+            yield answer
+            link = next_of(answer) if answer.status == 200 else None
+            if link is None:
+                return
+            url = _next_url(url, link, root)
+            if url in seen:
+                raise PagingBroken("loop")
+        raise AnswerTooLarge("pages")
+
+    def _exchange(
+        self, method: str, url: str, headers: Mapping[str, str] | None, body: bytes | None, types: frozenset[str]
+    ) -> Answer:
+        target = self._checked(url)
+        sent = _checked_headers(headers or {}, types)
+        started = time.monotonic()
+        seen = _Seen()
+        failure: BankError | None = None
+        answer: Answer | None = None
+        try:
+            answer = self._attempt(method, target, sent, body, types, started, seen)
+        except BankError as error:
+            failure = error
+        except (HTTPError, HTTPException, OSError, ValueError) as error:
+            failure = _failure_of(error)
+        if self._on_exchange is not None:
+            self._on_exchange(
+                Exchange(
+                    method=method,
+                    host=target.host,
+                    path=_path_template(target.path),
+                    status=seen.status,
+                    milliseconds=round((time.monotonic() - started) * 1000),
+                    bytes=seen.bytes,
+                    code=failure.code if failure else None,
+                )
+            )
+        if answer is None:
+            # Raised out here: exceptions of the libraries quote URLs and the bank's bytes.
+            raise failure or BankUnavailable("no_answer")
+        return answer
+
+    def _checked(self, url: str) -> Target:
+        target = parse_url(url)
+        if target.origin not in self._origins:
+            raise AddressForbidden("origin_not_allowed")
+        if target.scheme != "https" and target.origin not in self._loopback_origins:
+            raise AddressForbidden("not_https")
+        return target
+
+    def _attempt(
+        self,
+        method: str,
+        target: Target,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        types: frozenset[str],
+        started: float,
+        seen: "_Seen",
+    ) -> Answer:
+        deadline = min(started + self.limits.total_deadline_seconds, self._job_deadline or math.inf)
+        self._budget.start(deadline=deadline, received_max=self.limits.decoded_bytes_max + _HEADERS_BYTES_ALLOWED)
+        self._budget.seconds_left()
+        response = self._pool(target).urlopen(
+            method, target.target, body=body, headers=headers, retries=False, redirect=False, preload_content=False
+        )
+        clean = False
+        try:
+            seen.status = response.status
+            answered = {name.lower(): value for name, value in response.headers.items()}
+            _raise_for_status(response.status, answered)
+            content = self._read(response, answered, seen)
+            clean = True
+        finally:
+            if not clean:
+                response.close()  # a half-read connection must not serve the next exchange
+            response.release_conn()
+        return Answer(response.status, answered, self._json(response.status, answered, content, types), target.origin)
+
+    def _pool(self, target: Target) -> HTTPConnectionPool:
+        """The origin's connections, pinned to the addresses that its name had when it was first called."""
+        if target.origin not in self._pools:
+            addresses = within(
+                self._budget.seconds_left(),
+                lambda: verified_addresses(target, self._resolve, loopback=target.origin in self._loopback_origins),
+            )
+            context = None
+            if target.scheme == "https":
+                context = tls_context(
+                    certificate=self._certificate, certificate_authorities=self._certificate_authorities
+                )
+            self._pools[target.origin] = pinned_pool(
+                target.host,
+                target.port,
+                context=context,
+                addresses=addresses,
+                budget=self._budget,
+                connect_timeout=self.limits.connect_timeout,
+            )
+        return self._pools[target.origin]
+
+    def _read(self, response: BaseHTTPResponse, headers: Mapping[str, str], seen: "_Seen") -> bytes:
+        # A chain of encodings multiplies; we asked for one.
+        if headers.get("content-encoding", "identity").strip().lower() not in ("gzip", "identity"):
+            raise BankFormatChanged("content_encoding", upstream_status=response.status)
+        content = bytearray()
+        for chunk in response.stream(_CHUNK_BYTES, decode_content=True):
+            content += chunk
+            seen.bytes = len(content)
+            if len(content) > self.limits.decoded_bytes_max:
+                raise AnswerTooLarge("decoded_bytes", upstream_status=response.status)
+            self._budget.seconds_left()
+        return bytes(content)
+
+    def _json(self, status: int, headers: Mapping[str, str], content: bytes, types: frozenset[str]) -> JsonValue:
+        if status == 204 or (status >= 400 and not content):
+            return None
+        media_type, _, parameters = headers.get("content-type", "").lower().partition(";")
+        charset = re.search(r'charset\s*=\s*"?([^\s";]+)', parameters)
+        reason = ""
+        if media_type.strip() not in types:
+            reason = "content_type"
+        elif charset and charset[1] not in ("utf-8", "utf8"):
+            reason = "charset"
+        else:
+            try:
+                return parse(content, depth_max=self.limits.json_depth_max, values_max=self.limits.json_values_max)
+            except (BankFormatChanged, AnswerTooLarge) as error:
+                if status < 400 or isinstance(error, AnswerTooLarge):
+                    raise
+        if status < 400:
+            raise BankFormatChanged(reason, upstream_status=status)
+        return None
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What is known of the answer so far, should the exchange fail."""
+
+    status: int | None = None
+    bytes: int = 0
+
+
+def _checked_headers(headers: Mapping[str, str], types: frozenset[str]) -> dict[str, str]:
+    # http.client refuses line breaks as well, but with a message that quotes the value: a token.
+    for name, value in headers.items():
+        if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
+            raise BankMisconfigured("request_header")
+    return {
+        "Accept": ", ".join(sorted(types)),
+        "User-Agent": "Sluice",
+        **headers,
+        "Accept-Encoding": "gzip",
+    }
+
+
+def _raise_for_status(status: int, headers: Mapping[str, str]) -> None:
+    if status == 429:
+        raise BankRateLimited("429", upstream_status=status, retry=_retry(headers))
+    if status >= 500:
+        raise BankUnavailable("5xx", upstream_status=status, retry=_retry(headers))
+    if status < 200 or 300 <= status < 400:
+        raise BankFormatChanged("redirect" if status >= 300 else "status", upstream_status=status)
+
+
+def _retry(headers: Mapping[str, str]) -> Retry:
+    return After(retry_after_seconds(headers.get("retry-after"), now=time.time()))
+
+
+def retry_after_seconds(text: str | None, *, now: float) -> int | None:
+    """Retry-After in either form (RFC 9110 section 10.2.3), kept within 1 second and 24 hours.
+
+    `now`: seconds since the epoch. None when absent or not understood.
+    """
+    if text is None:
+        return None
+    text = text.strip()
+    seconds: float
+    if text.isascii() and text.isdigit():
+        seconds = int(text) if len(text) <= 9 else _RETRY_AFTER_MAX_SECONDS
+    else:
+        try:
+            seconds = parsedate_to_datetime(text).timestamp() - now
+        except (ValueError, OverflowError, TypeError, IndexError):
+            return None
+    return round(min(max(seconds, 1), _RETRY_AFTER_MAX_SECONDS))
+
+
+def _failure_of(error: Exception) -> BankError:
+    """Who is at fault, and a code for it; never the library's text, which quotes what was sent and received."""
+    cause = error.args[1] if isinstance(error, ProtocolError) and len(error.args) > 1 else error
+    # First, because urllib3 counts it among the timeouts, though nothing timed out.
+    if isinstance(error, NewConnectionError):
+        return BankUnavailable("connect")
+    if isinstance(cause, PoolTimeoutError | TimeoutError):
+        return BankTimeout("deadline")
+    if isinstance(error, SSLError):
+        return BankUnavailable("tls")
+    if isinstance(error, DecodeError):
+        return BankFormatChanged("gzip")
+    if isinstance(cause, IncompleteRead):
+        return BankFormatChanged("truncated")
+    if isinstance(cause, RemoteDisconnected | OSError):
+        return BankUnavailable("connection")
+    return BankFormatChanged("http")
+
+
+def _next_url(current: str, link: str, root: Target) -> str:
+    try:
+        target = parse_url(urljoin(current, link))
+    except (AddressForbidden, ValueError):
+        raise PagingBroken("malformed_link") from None
+    if target.origin != root.origin:
+        raise PagingBroken("other_origin")
+    if not target.path.startswith(root.path.rstrip("/") + "/"):
+        raise PagingBroken("outside_root")
+    return target.url
+
+
+def _path_template(path: str) -> str:
+    return "/".join(
+        segment if not segment or segment in _PATH_WORDS or _VERSION_SEGMENT.fullmatch(segment) else "{id}"
+        for segment in path.split("/")
+    )

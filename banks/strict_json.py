@@ -1,0 +1,147 @@
+"""JSON that two parsers cannot read differently (RFC 8259, I-JSON RFC 7493), bounded in depth, values and digits. Pure.
+
+Numbers with a fraction or an exponent become Decimal, whole ones int; floats do not occur.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
+from json.encoder import encode_basestring
+from typing import NoReturn
+
+from banks.errors import AnswerTooLarge, BankFormatChanged
+
+JsonValue = None | bool | int | Decimal | str | list["JsonValue"] | dict[str, "JsonValue"]
+
+_NUMBER_CHARACTERS_MAX = 64
+# Beyond IEEE 754 double nobody interoperates (RFC 8259 section 6), and int(Decimal("1e999999999")) eats the machine.
+_EXPONENT_MAX = 308
+# An unterminated string runs to the end in one match: otherwise each quote in it would start a new scan to the end.
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+
+
+def parse(data: bytes, *, depth_max: int, values_max: int) -> JsonValue:
+    """One JSON text in UTF-8.
+
+    Raises BankFormatChanged for anything else: NaN and Infinity, duplicate keys, lone surrogates, NUL, a byte order
+    mark, numbers of more than 64 characters or beyond the range of a double, nesting deeper than `depth_max`.
+    Raises AnswerTooLarge for more than `values_max` values, which would cost far more memory than their text.
+    """
+    _check_shape(data, depth_max, values_max)
+    reason = ""
+    value: JsonValue = None
+    try:
+        value = json.loads(
+            data.decode("utf-8"),
+            parse_constant=_refuse_constant,
+            parse_float=_decimal,
+            parse_int=_integer,
+            object_pairs_hook=_object,
+        )
+    except UnicodeDecodeError:
+        reason = "json_not_utf8"
+    except (ValueError, RecursionError):
+        reason = "json_malformed"
+    if reason:
+        # Raised out here: json's own exceptions carry the whole document.
+        raise BankFormatChanged(reason)
+    if b"\\u" in data:  # only an escape can bring in what UTF-8 and the grammar keep out
+        _check_strings(value)
+    return value
+
+
+def _check_shape(data: bytes, depth_max: int, values_max: int) -> None:
+    bare = _STRING.sub(b"", data)
+    if bare.count(b",") + bare.count(b"[") + bare.count(b"{") > values_max:
+        raise AnswerTooLarge("json_values")
+    brackets = bare.translate(None, _NOT_BRACKETS)
+    for _level in range(depth_max):
+        if not brackets:
+            return
+        # Takes away the innermost pairs: what is left after n rounds was nested deeper than n.
+        brackets = _innermost_removed(brackets)
+    if brackets:
+        raise BankFormatChanged("json_too_deep_or_unbalanced")
+
+
+def _innermost_removed(brackets: bytes) -> bytes:
+    return re.sub(rb"(?:\[\]|\{\})+", b"", brackets)
+
+
+def _refuse_constant(_text: str) -> NoReturn:
+    raise ValueError("constant")
+
+
+def _integer(text: str) -> int:
+    if len(text) > _NUMBER_CHARACTERS_MAX:
+        raise ValueError("digits")
+    return int(text)
+
+
+def _decimal(text: str) -> Decimal:
+    if len(text) > _NUMBER_CHARACTERS_MAX:
+        raise ValueError("digits")
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        raise ValueError("exponent") from None
+    if abs(number.adjusted()) > _EXPONENT_MAX:
+        raise ValueError("exponent")
+    return number
+
+
+def _object(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("duplicate")
+    return members
+
+
+def _check_strings(value: JsonValue) -> None:
+    for text in _strings(value):
+        if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
+            raise BankFormatChanged("json_bad_character")
+
+
+def _strings(root: JsonValue) -> Iterator[str]:
+    waiting = [root]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, list):
+            waiting.extend(value)
+        elif isinstance(value, dict):
+            yield from value
+            waiting.extend(value.values())
+
+
+def canonical(value: JsonValue) -> bytes:
+    """The same bytes for the same value: keys sorted, no spaces, UTF-8, numbers with the digits they came with.
+
+    Not RFC 8785: that writes numbers as doubles, and 0.10 would come back as 0.1.
+    """
+    return "".join(_written(value)).encode("utf-8")
+
+
+def _written(value: JsonValue) -> Iterator[str]:
+    if value is None:
+        yield "null"
+    elif isinstance(value, bool):
+        yield "true" if value else "false"
+    elif isinstance(value, int | Decimal):
+        yield str(value)
+    elif isinstance(value, str):
+        yield encode_basestring(value)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield "," if index else "["
+            yield from _written(item)
+        yield "]" if value else "[]"
+    else:
+        for index, key in enumerate(sorted(value)):
+            yield f"{',' if index else '{'}{encode_basestring(key)}:"
+            yield from _written(value[key])
+        yield "}" if value else "{}"
