@@ -44,16 +44,21 @@ def policies_in_force(
     general: dict[UUID, BankPolicy] = {}
     for row in rows:
         (general if row.platform_id is None else own)[row.institution_id] = row
-    return {institution_id: _policy_facts(row) for institution_id, row in {**general, **own}.items()}
+    return {
+        institution_id: _policy_facts(row, general.get(institution_id))
+        for institution_id, row in {**general, **own}.items()
+    }
 
 
 def consent_accounts(consent_id: UUID) -> list[ConsentAccount]:
     return list(ConsentAccount.objects.filter(consent_id=consent_id).order_by("account_id"))
 
 
-def _policy_facts(row: BankPolicy) -> PolicyFacts:
+def _policy_facts(row: BankPolicy, general: BankPolicy | None) -> PolicyFacts:
+    # A bank that stops everyone stops this platform too, whatever its own policy says.
+    stopped = general is not None and general.status != PolicyStatus.ALLOW
     return PolicyFacts(
-        status=PolicyStatus(row.status),
+        status=PolicyStatus(general.status if general is not None and stopped else row.status),
         scopes=frozenset(Scope(s) for s in row.scopes),
         purposes=frozenset(Purpose(p) for p in row.purposes),
         history_days_max=row.history_days_max,

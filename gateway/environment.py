@@ -85,7 +85,7 @@ def load() -> Environment:
     data = Path(os.environ.get("SLUICE_DATA_DIRECTORY", BASE_DIRECTORY / "var"))
     secrets = Path(os.environ.get("SLUICE_SECRETS_DIRECTORY", data / "secrets"))
     try:
-        return Environment(_secrets_dir=secrets if secrets.is_dir() else None)
+        return Environment(_secrets_dir=secrets if secrets.is_dir() else None)  # type: ignore[call-arg]
     except ValueError as error:
         # pydantic's own text would echo the values: name the variables only.
         wrong = sorted({str(item["loc"][0]).upper() for item in getattr(error, "errors", list)() if item["loc"]})

@@ -19,7 +19,7 @@ class PlatformProfile(models.TextChoices):
 class Platform(AbstractApplication):
     """An OAuth client and the company behind it (RFC 7591, FDX). Written by consents.platforms alone."""
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)  # type: ignore[assignment]
     legal_name = models.CharField(max_length=200, blank=True)
     client_uri = models.URLField(blank=True)
     status = models.CharField(
