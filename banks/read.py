@@ -75,11 +75,10 @@ class TransactionFilter:
 def accounts(permit: Permit, *, now: datetime, request_id: str) -> Answer:
     """Every account the permit opens, by id; each row also tells its `as_of`. Raises ScopeNotGranted, PermitExpired."""
     _still_valid(permit, now)
-    rows: list[Row] = []
-    opening = permit.opening(Record.ACCOUNT)
-    for part in opening:
-        rows.extend(_account_rows(permit, part, part.account_ids))
-    _commit_usage(permit, opening, Record.ACCOUNT, rows=len(rows), account_id=None, now=now, request_id=request_id)
+    read = [(part, _account_rows(permit, part, part.account_ids)) for part in permit.opening(Record.ACCOUNT)]
+    counts = [(part, len(rows)) for part, rows in read]
+    _commit_usage(permit, counts, Record.ACCOUNT, account_id=None, now=now, request_id=request_id)
+    rows = [row for _, part_rows in read for row in part_rows]
     return Answer(rows=sorted(rows, key=lambda row: str(row["id"])), as_of=_oldest(rows))
 
 
@@ -90,7 +89,7 @@ def account(permit: Permit, account_id: UUID, *, now: datetime, request_id: str)
     rows = _account_rows(permit, part, frozenset({account_id}))
     if not rows:
         raise AccountNotFound(account_id)
-    _commit_usage(permit, [part], Record.ACCOUNT, rows=1, account_id=account_id, now=now, request_id=request_id)
+    _commit_usage(permit, [(part, 1)], Record.ACCOUNT, account_id=account_id, now=now, request_id=request_id)
     return Answer(rows=rows, as_of=_oldest(rows))
 
 
@@ -101,7 +100,7 @@ def balances(permit: Permit, account_id: UUID, *, now: datetime, request_id: str
     state = _account_state(permit, account_id)
     found = models.Balance.objects.permitted(permit).filter(account_id=account_id).order_by("type", "currency")
     rows = [MappingProxyType(row) for row in found.values(*part.fields(Record.BALANCE))]
-    _commit_usage(permit, [part], Record.BALANCE, rows=len(rows), account_id=account_id, now=now, request_id=request_id)
+    _commit_usage(permit, [(part, len(rows))], Record.BALANCE, account_id=account_id, now=now, request_id=request_id)
     return Answer(rows=rows, as_of=state.balances_as_of)
 
 
@@ -118,9 +117,8 @@ def transactions(
     fields = part.fields(Record.TRANSACTION)
     rows = [MappingProxyType(row) for row in found.values(*fields)[: wanted.limit + 1]]
     page, more = rows[: wanted.limit], len(rows) > wanted.limit
-    _commit_usage(
-        permit, [part], Record.TRANSACTION, rows=len(page), account_id=account_id, now=now, request_id=request_id
-    )
+    counts = [(part, len(page))]
+    _commit_usage(permit, counts, Record.TRANSACTION, account_id=account_id, now=now, request_id=request_id)
     return TransactionPage(
         rows=page,
         as_of=state.transactions_as_of,
@@ -167,6 +165,7 @@ def _permitted_rows(permit: Permit, part: PermitSlice, account_id: UUID) -> Quer
 
 def _on_platform(permit: Permit, part: PermitSlice) -> Q:
     """A merchant the bank approved as the platform's, or a reference it lodged before the bank listed the row."""
+    assert permit.platform_id is not None  # only a platform's permit carries this filter
     merchants = ApprovedMerchant.objects.filter(
         platform_id=permit.platform_id, institution_id=part.institution_id, merchant_key=OuterRef("merchant_key")
     )
@@ -251,10 +250,9 @@ def _oldest(rows: Sequence[Row]) -> datetime | None:
 
 def _commit_usage(
     permit: Permit,
-    parts: Sequence[PermitSlice],
+    counts: Sequence[tuple[PermitSlice, int]],
     record: Record,
     *,
-    rows: int,
     account_id: UUID | None,
     now: datetime,
     request_id: str,
@@ -263,32 +261,31 @@ def _commit_usage(
 
     The consent is looked at again after the rows were read: an answer on its way when someone says stop is not sent.
     """
-    if permit.consent_id is None:
+    consent_id, platform_id = permit.consent_id, permit.platform_id
+    if consent_id is None or platform_id is None:
         return  # the holder looking at their own
     with transaction.atomic(durable=True):
-        if not _consent_holds(permit, now):
-            raise PermitExpired(permit.consent_id)
+        if not _consent_holds(consent_id, now):
+            raise PermitExpired(consent_id)
         UsageRow.objects.bulk_create(
             UsageRow(
                 month=now.date().replace(day=1),
                 user_id=permit.user_id,
-                consent_id=permit.consent_id,
-                platform_id=permit.platform_id,
+                consent_id=consent_id,
+                platform_id=platform_id,
                 institution_id=part.institution_id,
                 account_id=account_id,
                 record=record,
                 purpose=permit.purpose or "",
                 scopes=sorted(part.released),
-                rows=rows,
+                rows=count,
                 attended=permit.attended,
                 request_id=request_id,
                 read_at=now,
             )
-            for part in parts
+            for part, count in counts
         )
 
 
-def _consent_holds(permit: Permit, now: datetime) -> bool:
-    return Consent.objects.filter(
-        id=permit.consent_id, status=ConsentStatus.AUTHORISED, expires_at__gt=now
-    ).exists()
+def _consent_holds(consent_id: UUID, now: datetime) -> bool:
+    return Consent.objects.filter(id=consent_id, status=ConsentStatus.AUTHORISED, expires_at__gt=now).exists()
