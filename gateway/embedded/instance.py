@@ -1,0 +1,153 @@
+"""The data directory of one embedded instance: its secrets, its lock, its ports and the environment it hands on."""
+
+import base64
+import fcntl
+import json
+import os
+import secrets
+import shutil
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.embedded.errors import CannotStart
+
+LOCK = "lock"
+HOST = "127.0.0.1"
+FIRST_PORT = 8000
+PORTS_TRIED = 100
+
+
+def _key() -> str:
+    return base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+#: File name (the variable's name in lower case, as pydantic-settings reads a secrets folder) and how it is made.
+SECRETS: dict[str, Callable[[], str]] = {
+    "sluice_secret_key": lambda: secrets.token_urlsafe(64),
+    "sluice_vault_keys": lambda: json.dumps({secrets.token_hex(4): _key()}),
+    "sluice_pairwise_root_key": _key,
+    "sandbox_control_token": lambda: secrets.token_urlsafe(32),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    data: Path
+    port: int
+    bank_port: int
+
+    @property
+    def issuer(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def bank(self) -> str:
+        return f"http://{HOST}:{self.bank_port}"
+
+    @property
+    def logs(self) -> Path:
+        return self.data / "logs"
+
+    @property
+    def secrets(self) -> Path:
+        return self.data / "secrets"
+
+    def environment(self) -> dict[str, str]:
+        """What every process of the instance is started with; DATABASE_URL and REDIS_URL pass through."""
+        return {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "gateway.settings",
+            "PYTHONUNBUFFERED": "1",  # log lines appear when they are written
+            "SLUICE_EMBEDDED": "1",
+            "SLUICE_ISSUER": self.issuer,
+            "SLUICE_DATA_DIRECTORY": str(self.data),
+            "SLUICE_SECRETS_DIRECTORY": str(self.secrets),
+            "SANDBOX_ISSUER": self.bank,
+            "SANDBOX_DATA_DIRECTORY": str(self.data / "bank"),
+            "SANDBOX_CONTROL_TOKEN": (self.secrets / "sandbox_control_token").read_text(),
+        }
+
+
+def lock(data: Path) -> int:
+    """Create `data` and lock it until this process ends. Raises CannotStart when another instance holds it.
+
+    Returns the lock's descriptor: it is not inherited, so no child keeps the lock alive.
+    """
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    data.chmod(0o700)
+    descriptor = os.open(data / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.read(descriptor, 200).decode(errors="replace").strip() or "just starting"
+        os.close(descriptor)
+        raise CannotStart(
+            f"An instance already uses {data} ({holder}). Stop it with Ctrl-C, or choose another --data-directory."
+        ) from None
+    return descriptor
+
+
+def sign_lock(descriptor: int, instance: Instance) -> None:
+    """Say in the lock file who holds it, for the message the next one gets."""
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"process {os.getpid()}, {instance.issuer}\n".encode(), 0)
+
+
+def is_ours(data: Path) -> bool:
+    """Whether `data` may be emptied: absent, empty, or a data directory that an instance has locked before."""
+    return not data.exists() or not any(data.iterdir()) or (data / LOCK).is_file()
+
+
+def wipe(data: Path) -> None:
+    """Delete everything in a locked `data` but the lock, which must stay the same file to keep others out."""
+    for entry in data.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        elif entry.name != LOCK:
+            entry.unlink()
+
+
+def make_secrets(directory: Path) -> None:
+    """Generate the secrets that are missing; existing ones are never replaced."""
+    directory.mkdir(mode=0o700, exist_ok=True)
+    directory.chmod(0o700)
+    for name, make in SECRETS.items():
+        file = directory / name
+        if not file.exists():
+            _write_private(file, make())
+        file.chmod(0o600)
+
+
+def _write_private(file: Path, text: str) -> None:
+    fresh = file.with_name(f".{file.name}")  # renamed when complete: a half-written key would be taken for a key
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as output:
+        output.write(text)
+        os.fsync(output.fileno())
+    fresh.replace(file)
+
+
+def choose_port(wanted: int | None, first: int, option: str) -> int:
+    """`wanted` when free, else the first free port from `first` on. Raises CannotStart when `wanted` is taken."""
+    if wanted is not None:
+        if not 1 <= wanted <= 65535:
+            raise CannotStart(f"{option} {wanted} is not a port; choose one between 1 and 65535.")
+        if not _is_free(wanted):
+            raise CannotStart(f"Port {wanted} is in use. Choose another with {option} N.")
+        return wanted
+    for port in range(first, min(first + PORTS_TRIED, 65536)):
+        if _is_free(port):
+            return port
+    raise CannotStart(f"No free port from {first} on. Choose one with {option} N.")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        # As the servers do: a port that only lingers in TIME_WAIT is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True

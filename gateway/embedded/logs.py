@@ -1,0 +1,51 @@
+"""Log lines of the instance's processes: prefixed on stderr, plain in a file each."""
+
+import sys
+import threading
+from pathlib import Path
+from typing import BinaryIO
+
+ROTATE_BYTES = 5_000_000
+KEPT = 3
+
+
+class Log:
+    """One process's lines, on stderr and in `<directory>/<name>.log`. Safe to use from several threads."""
+
+    _terminal = threading.Lock()  # stderr is shared by all logs
+
+    def __init__(self, directory: Path, name: str) -> None:
+        directory.mkdir(mode=0o700, exist_ok=True)
+        self.file = directory / f"{name}.log"
+        _rotate(self.file)
+        self._output = self.file.open("ab", buffering=0)
+        self._prefix = f"{name:<6} | "
+
+    def line(self, text: str) -> None:
+        text = text.rstrip("\n")
+        self._output.write(text.encode(errors="replace") + b"\n")
+        with self._terminal:
+            to_terminal(self._prefix + text)
+
+    def follow(self, stream: BinaryIO) -> None:
+        """Copy `stream` line by line until it ends."""
+        for line in stream:
+            self.line(line.decode(errors="replace"))
+
+
+def to_terminal(text: str) -> None:
+    """Write a line to stderr; when nobody listens any more, the log files still have it."""
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except (OSError, ValueError):  # the terminal was closed, or stderr was
+        return
+
+
+def _rotate(file: Path) -> None:
+    if not file.exists() or file.stat().st_size < ROTATE_BYTES:
+        return
+    for number in range(KEPT, 0, -1):
+        older = file.with_name(f"{file.name}.{number}")
+        newer = file.with_name(f"{file.name}.{number - 1}") if number > 1 else file
+        if newer.exists():
+            newer.replace(older)

@@ -1,0 +1,41 @@
+"""Which processes make up an instance, as the arguments of `python -m`."""
+
+from dataclasses import dataclass
+
+from gateway.embedded.instance import HOST, Instance
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Two things to do once, then three to keep running."""
+
+    bank_migration: list[str]
+    preparation: list[str]  # its stdout is the seed's description
+    bank: list[str]
+    web: list[str]
+    worker: list[str]
+
+
+def plan(instance: Instance) -> Plan:
+    return Plan(
+        bank_migration=["banks.sandbox", "migrate", "--noinput", "--verbosity", "0"],
+        preparation=["gateway.embedded.prepare"],
+        bank=_granian("banks.sandbox.wsgi:application", instance.bank_port),
+        web=_granian("gateway.wsgi:application", instance.port),
+        worker=[
+            *("celery", "-q", "-A", "gateway", "worker", "-P", "threads", "-c", "4", "-l", "WARNING"),
+            *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+        ],
+    )
+
+
+def _granian(application: str, port: int) -> list[str]:
+    return [
+        *("granian", "--interface", "wsgi", "--host", HOST, "--port", str(port)),
+        *("--workers", "1", "--blocking-threads", "4", "--no-ws", "--log-level", "warning", application),
+    ]
+
+
+#: Beat runs as a thread of the worker, and SIGTERM lets a running task end within the soft shutdown's seconds instead
+#: of waiting for it without limit.
+WORKER_ENVIRONMENT = {"SLUICE_BEAT_THREAD": "1", "REMAP_SIGTERM": "SIGQUIT"}

@@ -1,0 +1,36 @@
+"""Bring the gateway's database up to date and seed it, in one process: `python -m gateway.embedded.prepare`.
+
+Prints the seed's description of what there is to use, as JSON. It holds passwords: whoever reads it must not log it.
+"""
+
+import os
+import sys
+import time
+
+import django
+from django.core.management import call_command
+
+from gateway.embedded.readiness import answers, bank_ready_url
+
+BANK_SECONDS = 60.0
+
+
+def wait_for_the_bank(bank: str) -> None:
+    """The seed registers Sluice with the bank over HTTP."""
+    deadline = time.monotonic() + BANK_SECONDS
+    while not answers(bank_ready_url(bank)):
+        if time.monotonic() > deadline:
+            raise SystemExit(f"the bank at {bank} did not answer within {BANK_SECONDS:.0f} s")
+        time.sleep(0.05)
+
+
+def main() -> None:
+    django.setup()
+    call_command("migrate", interactive=False, verbosity=0)
+    call_command("createcachetable", verbosity=0)
+    wait_for_the_bank(os.environ["SANDBOX_ISSUER"])
+    call_command("seed_embedded", "--json", stdout=sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""What a started instance tells its user: a table for people, or one JSON line for programs.
+
+Both hold passwords and client secrets of the embedded instance, so they go to stdout and never into a log.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gateway.embedded.instance import Instance
+
+LISTS = ("platforms", "users", "bank_admins", "banks")
+_FIRST_COLUMNS = ("name", "username", "password", "client_id", "client_secret", "redirect_uri", "issuer", "scenario")
+
+
+def addresses(instance: Instance) -> dict[str, str]:
+    issuer = instance.issuer
+    return {"issuer": issuer, "api": f"{issuer}/v1", "portal": f"{issuer}/", "docs": f"{issuer}/docs/"}
+
+
+def as_json(instance: Instance, seed: Mapping[str, Any]) -> str:
+    """One line: issuer, api, portal, docs, platforms, users, bank_admins, banks."""
+    return json.dumps({**addresses(instance), **{name: seed.get(name, []) for name in LISTS}})
+
+
+def as_text(instance: Instance, seed: Mapping[str, Any], seconds: float) -> str:
+    where = addresses(instance)
+    metadata = f"curl -s {instance.issuer}/.well-known/oauth-authorization-server"
+    parts = [
+        f"Sluice is running (ready after {seconds:.1f} s).",
+        _pairs(
+            {
+                "Your consents": where["portal"],
+                "Platform API": where["api"],
+                "API reference": where["docs"],
+                "Pretend bank": instance.bank,
+                "Logs": str(instance.logs),
+            }
+        ),
+        _table("Users of Sluice", seed.get("users", [])),
+        _table("Staff of the banks, in Sluice", seed.get("bank_admins", [])),
+        *(_table(f"Customers of {bank['name']}", bank.get("users", [])) for bank in seed.get("banks", [])),
+        _table("Platforms", seed.get("platforms", [])),
+        f"Try it:   {metadata}\nA tour:   python3 run.py tour\nTo stop:  Ctrl-C",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _pairs(rows: Mapping[str, str]) -> str:
+    width = max(map(len, rows))
+    return "\n".join(f"  {name:<{width}}  {value}" for name, value in rows.items())
+
+
+def _table(title: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows of plain values under their keys; lists and objects inside a row are left to the JSON form."""
+    if not rows:
+        return ""
+    columns = _columns(rows)
+    cells = [[name.replace("_", " ") for name in columns]]
+    cells += [[str(row.get(name, "")) for name in columns] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cells]
+    return "\n".join([title, *(f"  {line.rstrip()}" for line in lines)])
+
+
+def _columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    present = [name for row in rows for name, value in row.items() if not isinstance(value, (list, dict))]
+    return sorted(dict.fromkeys(present), key=lambda name: (_rank(name), present.index(name)))
+
+
+def _rank(name: str) -> int:
+    return _FIRST_COLUMNS.index(name) if name in _FIRST_COLUMNS else len(_FIRST_COLUMNS)

@@ -1,0 +1,50 @@
+"""Stands in for one process of an instance: `python -m gateway.child tests.run.stand_in ROLE [PORT]`."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+SEED = {
+    "platforms": [{"name": "Chat", "client_id": "chat", "client_secret": "s3cret", "redirect_uri": "http://127.0.0.1/cb"}],
+    "users": [{"name": "Alice", "username": "alice", "password": "alice's password"}],
+    "bank_admins": [{"name": "Bob", "username": "bob", "password": "bob's password"}],
+    "banks": [
+        {"name": "First Bank", "users": [{"username": "alice", "password": "bank password", "scenario": "plain"}]},
+    ],
+}
+
+
+class Ready(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def serve(port: int) -> None:
+    """A server with a process of its own beneath it, like granian and its worker."""
+    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    HTTPServer(("127.0.0.1", port), Ready).serve_forever()
+
+
+def main(role: str, *arguments: str) -> None:
+    if role == "seed":
+        print("a line before\n" + json.dumps(SEED))
+    elif role == "fail":
+        sys.exit("something is missing")
+    elif role == "serve":
+        serve(int(arguments[0]))
+    elif role == "stubborn":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if role in ("work", "stubborn"):
+        print("working", flush=True)
+        time.sleep(600)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

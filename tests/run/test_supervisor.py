@@ -1,0 +1,239 @@
+"""Real processes: whatever happens to the supervisor, nothing it started outlives it, and what dies comes back."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.run.stand_in import SEED
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+Start = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start an instance of stand-ins; what a failed test leaves of it is killed."""
+    started: list[psutil.Process] = []
+
+    def _start(*options: str, worker: str = "work", seed: str = "seed", **popen: Any) -> subprocess.Popen[str]:
+        directory = () if "--data-directory" in options else ("--data-directory", str(tmp_path / "data"))
+        arguments = [sys.executable, "-m", "tests.run.stand_in_instance", worker, seed, *directory, *options]
+        popen = {"stdout": subprocess.PIPE, "stderr": (tmp_path / "stderr").open("a"), **popen}
+        process = subprocess.Popen(arguments, cwd=ROOT, text=True, **popen)
+        started.append(psutil.Process(process.pid))
+        return process
+
+    yield _start
+    for process in started:
+        for each in [*family(process), process]:
+            if alive(each):
+                each.kill()
+
+
+def ready(process: subprocess.Popen[str]) -> dict[str, Any]:
+    """The JSON line that an instance started with --json prints when it is ready."""
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line, "the instance ended before it was ready"
+    return json.loads(line)
+
+
+def family(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def log_of(tmp_path: Path, name: str) -> str:
+    return (tmp_path / "data" / "logs" / f"{name}.log").read_text()
+
+
+def test_ready_instance_prints_one_line_of_json(start: Start) -> None:
+    process = start("--json")
+
+    described = ready(process)
+
+    assert set(described) == {"issuer", "api", "portal", "docs", "platforms", "users", "bank_admins", "banks"}
+    assert described["platforms"] == SEED["platforms"]
+    process.terminate()
+    assert process.wait(10) == 0
+    assert process.stdout is not None
+    assert process.stdout.read() == ""
+
+
+def test_no_password_reaches_a_log_or_stderr(start: Start, tmp_path: Path) -> None:
+    process = start("--json")
+    ready(process)
+    process.terminate()
+    process.wait(10)
+
+    written = "".join(file.read_text() for file in (tmp_path / "data" / "logs").iterdir())
+    written += (tmp_path / "stderr").read_text()
+
+    generated = [file.read_text() for file in (tmp_path / "data" / "secrets").iterdir()]
+    assert len(generated) == 4
+    for secret in ["s3cret", "alice's password", "bob's password", "bank password", *generated]:
+        assert secret not in written
+
+
+def test_people_get_a_table_with_what_they_need_to_begin(start: Start) -> None:
+    process = start()
+    assert process.stdout is not None
+
+    printed = [process.stdout.readline() for _ in range(28)]
+
+    text = "".join(printed)
+    secret = ("alice's password", "bob's password", "s3cret", "bank password")
+    for expected in (*secret, "http://127.0.0.1:", "plain", "curl", "Ctrl-C", "logs"):
+        assert expected in text
+    process.terminate()
+    process.wait(10)
+
+
+def test_killed_supervisor_leaves_no_process_behind(start: Start) -> None:
+    process = start("--json")
+    ready(process)
+    children = family(psutil.Process(process.pid))
+    assert len(children) >= 5  # web and bank with one beneath each, and the worker
+
+    process.kill()
+
+    eventually(lambda: not any(map(alive, children)), seconds=3)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signal_stops_everything_and_exits_cleanly(start: Start, number: signal.Signals) -> None:
+    process = start("--json")
+    ready(process)
+    children = family(psutil.Process(process.pid))
+
+    process.send_signal(number)
+
+    assert process.wait(10) == 0
+    assert not any(map(alive, children))
+
+
+def test_process_that_ignores_sigterm_is_killed_within_ten_seconds(start: Start, tmp_path: Path) -> None:
+    process = start("--json", worker="stubborn")
+    ready(process)
+    eventually(lambda: "working" in log_of(tmp_path, "worker"))
+    children = family(psutil.Process(process.pid))
+
+    process.send_signal(signal.SIGINT)
+
+    assert process.wait(10) == 0
+    assert not any(map(alive, children))
+    assert "did not stop in time; killed" in log_of(tmp_path, "worker")
+
+
+def test_second_signal_stops_at_once(start: Start, tmp_path: Path) -> None:
+    process = start("--json", worker="stubborn")
+    ready(process)
+    eventually(lambda: "working" in log_of(tmp_path, "worker"))
+
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+
+    assert process.wait(2) == 0
+
+
+def test_dead_process_is_started_again_after_its_remains_are_gone(start: Start, tmp_path: Path) -> None:
+    process = start("--json")
+    ready(process)
+    supervisor = psutil.Process(process.pid)
+    web = next(child for child in supervisor.children() if "serve" in child.cmdline() and family(child))
+    beneath = family(web)
+
+    web.kill()
+
+    eventually(lambda: not any(map(alive, beneath)))
+    eventually(lambda: sum(1 for child in supervisor.children() if "serve" in child.cmdline() and alive(child)) == 2)
+    process.terminate()
+    process.wait(10)
+
+
+def test_process_that_keeps_dying_ends_the_instance_with_a_reason(start: Start, tmp_path: Path) -> None:
+    process = start("--json", worker="fail")
+
+    assert process.wait(30) == 1
+    assert "Giving up: worker died 5 times within a minute" in (tmp_path / "stderr").read_text()
+    assert log_of(tmp_path, "worker").count("something is missing") == 5
+
+
+def test_failed_preparation_is_one_line_naming_the_log(start: Start, tmp_path: Path) -> None:
+    process = start("--json", seed="fail")
+
+    assert process.wait(30) == 2
+    assert "Setting up failed in setup (exit code 1). See" in (tmp_path / "stderr").read_text()
+    assert "something is missing" in log_of(tmp_path, "setup")
+
+
+def test_seed_that_describes_nothing_is_refused(start: Start, tmp_path: Path) -> None:
+    process = start("--json", seed="nothing")
+
+    assert process.wait(30) == 2
+    assert "did not print a JSON object" in (tmp_path / "stderr").read_text()
+
+
+def test_signal_during_the_start_stops_it(start: Start, tmp_path: Path) -> None:
+    process = start("--json", seed="work")
+    eventually(lambda: len(family(psutil.Process(process.pid))) >= 2)
+    children = family(psutil.Process(process.pid))
+
+    process.send_signal(signal.SIGINT)
+
+    assert process.wait(10) == 130
+    assert not any(map(alive, children))
+
+
+def test_second_instance_on_the_same_data_is_refused(start: Start, tmp_path: Path) -> None:
+    first = start("--json")
+    issuer = ready(first)["issuer"]
+    kept = (tmp_path / "data" / "secrets" / "sluice_secret_key").read_text()
+
+    second = start("--json", "--reset")
+
+    assert second.wait(10) == 2
+    assert issuer in (tmp_path / "stderr").read_text().splitlines()[-1]
+    assert (tmp_path / "data" / "secrets" / "sluice_secret_key").read_text() == kept
+    first.terminate()
+    first.wait(10)
+
+
+def test_closed_terminal_does_not_end_the_instance(start: Start, tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    process = start(stdout=writer, stderr=writer)
+    os.close(writer)
+    os.close(reader)
+
+    eventually(lambda: (tmp_path / "data" / "logs" / "worker.log").exists() and "working" in log_of(tmp_path, "worker"))
+
+    time.sleep(1)
+    assert process.poll() is None
+    process.terminate()
+    assert process.wait(10) == 0
