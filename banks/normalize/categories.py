@@ -10,7 +10,6 @@ from typing import TypeVar
 from banks.types import TransactionKind
 from consents.scopes import SensitiveGroup
 
-
 T = TypeVar("T")
 
 

@@ -71,7 +71,7 @@ def to_minor(amount: Decimal, currency: str) -> int:
         raise AmountRejected("too_many_decimals")
     if len(significant) + shift > len(str(MINOR_UNITS_MAX)):
         raise AmountRejected("amount_out_of_range")
-    minor = int(significant) * 10**shift
+    minor: int = int(significant) * 10**shift
     if minor > MINOR_UNITS_MAX:
         raise AmountRejected("amount_out_of_range")
     return -minor if negative else minor
