@@ -1,0 +1,301 @@
+"""run.py: which way of installing it takes, when it installs at all, and that it fails in one line."""
+
+import ast
+import importlib.util
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SCRIPT = ROOT / "run.py"
+PYPROJECT = """
+[project]
+name = "sluice"
+[project.entry-points."banks.connectors"]
+one = "banks.one:One"
+[tool.ruff]
+line-length = 120
+"""
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """run.py over a checkout of its own, with nothing on PATH, its installer commands recorded in `run.calls`."""
+    spec = importlib.util.spec_from_file_location("run_under_test", SCRIPT)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    checkout = tmp_path / "checkout"
+    checkout.mkdir()
+    (checkout / "pyproject.toml").write_text(PYPROJECT)
+    (checkout / "requirements.lock").write_text("django==5\n")
+    (checkout / "requirements-dev.lock").write_text("django==5\npytest==9\n")
+    (tmp_path / "bin").mkdir()
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.delenv("SLUICE_VENV", raising=False)
+    monkeypatch.setattr(module, "ROOT", checkout)
+    monkeypatch.setattr(module, "calls", [], raising=False)
+    monkeypatch.setattr(module, "call", recorder(module))
+    return module
+
+
+def recorder(run: ModuleType, broken: str = "") -> Callable[[list[str], Path], None]:
+    """Stands in for running installers: notes the command, makes what it would make, fails those named `broken`."""
+
+    def call(command: list[str], environment: Path) -> None:
+        run.calls.append(" ".join(command))
+        if broken and broken in run.calls[-1]:
+            raise run.Problem(f"{broken} failed.")
+        if "venv" in command:
+            (environment / "bin").mkdir(exist_ok=True)
+            (environment / "bin" / "python").symlink_to(sys.executable)
+            (environment / "lib" / "python{}.{}".format(*sys.version_info[:2])).mkdir(parents=True)
+
+    return call
+
+
+def with_uv(tmp_path: Path) -> None:
+    uv = tmp_path / "bin" / "uv"
+    uv.write_text("#!/bin/sh\n")
+    uv.chmod(0o755)
+
+
+def without(run: ModuleType, monkeypatch: pytest.MonkeyPatch, *modules: str) -> None:
+    monkeypatch.setattr(run, "has_module", lambda name: name not in modules)
+
+
+def test_uv_is_preferred_and_pip_stands_behind_it(run: ModuleType, tmp_path: Path) -> None:
+    with_uv(tmp_path)
+
+    assert [rung.name for rung in run.ladder(run.directory())] == ["uv", "pip"]
+
+
+def test_without_uv_the_environments_own_pip_installs(run: ModuleType) -> None:
+    run.prepare("run")
+
+    created, packages, project = run.calls
+    python = str(run.directory() / "bin" / "python")
+    assert created == f"{sys.executable} -m venv {run.directory()}"
+    assert packages.startswith(f"{python} -m pip install")
+    assert packages.endswith(f"--require-hashes -r {run.ROOT / 'requirements.lock'}")
+    assert project.endswith(f"--no-deps --no-build-isolation -e {run.ROOT}")
+
+
+def test_without_ensurepip_the_systems_pip_installs(run: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    without(run, monkeypatch, "ensurepip")
+
+    run.prepare("run")
+
+    assert "--without-pip" in run.calls[0]
+    assert run.calls[1].startswith(f"{sys.executable} -m pip --python {run.directory() / 'bin' / 'python'} install")
+
+
+@pytest.mark.parametrize("missing", [("ensurepip", "pip"), ("venv",)])
+def test_without_any_installer_one_line_names_the_package(
+    run: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], missing: tuple[str, ...]
+) -> None:
+    without(run, monkeypatch, *missing)
+
+    with pytest.raises(SystemExit) as left:
+        run.main([])
+
+    assert left.value.code == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "This Python can make no environment (ensurepip is missing). Type: apt install python3-venv"
+    ]
+
+
+def test_failing_uv_gives_way_to_pip(run: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_uv(tmp_path)
+    monkeypatch.setattr(run, "call", recorder(run, broken="uv pip"))
+
+    run.prepare("run")
+
+    assert run.is_current(run.directory(), "run")
+    assert "-m pip install" in run.calls[-1]
+
+
+def test_second_start_installs_nothing(run: ModuleType) -> None:
+    run.prepare("run")
+    run.calls.clear()
+
+    assert run.prepare("run") == run.directory() / "bin" / "python"
+    assert run.calls == []
+
+
+def test_environment_for_tests_also_runs_but_not_the_reverse(run: ModuleType) -> None:
+    run.prepare("run")
+    run.calls.clear()
+
+    run.prepare("dev")
+    assert "requirements-dev.lock" in run.calls[0]
+    run.calls.clear()
+
+    run.prepare("run")
+    assert run.calls == []
+
+
+def test_changed_lock_is_installed_into_the_same_environment(run: ModuleType) -> None:
+    run.prepare("run")
+    run.calls.clear()
+    (run.ROOT / "requirements.lock").write_text("django==6\n")
+
+    run.prepare("run")
+
+    assert len(run.calls) == 2
+    assert not any(" -m venv " in call for call in run.calls)
+
+
+def test_changed_entry_points_install_again_and_other_settings_do_not(run: ModuleType) -> None:
+    run.prepare("run")
+    run.calls.clear()
+
+    (run.ROOT / "pyproject.toml").write_text(PYPROJECT.replace("120", "100"))
+    run.prepare("run")
+    assert run.calls == []
+
+    (run.ROOT / "pyproject.toml").write_text(PYPROJECT.replace("banks.one", "banks.two"))
+    run.prepare("run")
+    assert len(run.calls) == 2
+
+
+def test_interrupted_installation_is_built_again_from_nothing(
+    run: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "call", recorder(run, broken="--require-hashes"))
+    with pytest.raises(run.Problem):
+        run.prepare("run")
+    rest = run.directory() / "half-unpacked"
+    rest.touch()
+    run.calls.clear()
+    monkeypatch.setattr(run, "call", recorder(run))
+
+    run.prepare("run")
+
+    assert not rest.exists()
+    assert " -m venv " in run.calls[0]
+
+
+def test_unreadable_marker_counts_as_interrupted(run: ModuleType) -> None:
+    run.prepare("run")
+    (run.directory() / run.MARKER).write_text('{"run": "abc')
+    run.calls.clear()
+
+    run.prepare("run")
+
+    assert " -m venv " in run.calls[0]
+
+
+def test_environment_whose_python_is_gone_is_built_again(run: ModuleType) -> None:
+    run.prepare("run")
+    (run.directory() / "bin" / "python").unlink()
+    run.calls.clear()
+
+    run.prepare("run")
+
+    assert " -m venv " in run.calls[0]
+
+
+def test_environment_of_another_python_is_built_again(run: ModuleType) -> None:
+    run.prepare("run")
+    library = next((run.directory() / "lib").iterdir())
+    library.rename(library.with_name("python3.1"))
+    (run.ROOT / "requirements.lock").write_text("django==6\n")
+    run.calls.clear()
+
+    run.prepare("run")
+
+    assert " -m venv " in run.calls[0]
+
+
+def test_environment_made_by_someone_else_is_used_and_never_deleted(run: ModuleType) -> None:
+    kept = run.directory() / "kept"
+    (run.directory() / "bin").mkdir(parents=True)
+    (run.directory() / "bin" / "python").symlink_to(sys.executable)
+    kept.touch()
+
+    run.prepare("run")
+
+    assert kept.exists()
+    assert not any(" -m venv " in call for call in run.calls)
+
+
+def test_directory_that_is_no_environment_is_left_alone(run: ModuleType) -> None:
+    kept = run.directory() / "photos"
+    kept.mkdir(parents=True)
+
+    with pytest.raises(run.Problem, match="holds no working Python"):
+        run.prepare("run")
+
+    assert kept.exists()
+
+
+def test_environment_may_live_elsewhere(
+    run: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLUICE_VENV", str(tmp_path / "elsewhere"))
+
+    assert run.prepare("run") == tmp_path / "elsewhere" / "bin" / "python"
+
+
+def test_activated_environment_and_pip_settings_do_not_leak_in(
+    run: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in run.FOREIGN:
+        monkeypatch.setenv(name, "foreign")
+
+    assert not set(run.FOREIGN) & set(run.clean_environ())
+
+
+def test_failed_installer_is_quoted_in_one_line_with_its_log(
+    run: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = importlib.util.spec_from_file_location("run_original", SCRIPT)
+    assert original and original.loader
+    module = importlib.util.module_from_spec(original)
+    original.loader.exec_module(module)
+
+    with pytest.raises(module.Problem) as failure:
+        module.call(["/bin/sh", "-c", "echo collecting; echo ERROR: no space left; exit 1"], tmp_path / ".venv")
+
+    assert str(failure.value) == (
+        f"sh failed: ERROR: no space left (all of it: {tmp_path / '.venv-install.log'})."
+    )
+    assert "collecting" in (tmp_path / ".venv-install.log").read_text()
+
+
+def test_commands_name_their_module_and_environment(run: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir("/")
+
+    assert run.command([]) == ("run", ["-m", "gateway.supervisor"])
+    assert run.command(["--port", "81", "--json"]) == ("run", ["-m", "gateway.supervisor", "--port", "81", "--json"])
+    assert run.command(["--data-directory", "d"])[1][-2:] == ["--data-directory", "/d"]
+    assert run.command(["tour", "--slow"]) == ("run", ["-m", "gateway.tour", "--slow"])
+    assert run.command(["test", "--full", "a.py::b"]) == ("dev", ["-m", "tests.command", "--full", "/a.py::b"])
+
+
+@pytest.mark.parametrize("wrong", [["--prot", "1"], ["fly"], ["test", "--fast"], ["--port", "x"]])
+def test_mistyped_command_line_is_refused_before_anything_is_installed(run: ModuleType, wrong: list[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        run.main(wrong)
+
+    assert left.value.code == 2
+    assert run.calls == []
+
+
+def test_syntax_is_one_that_old_pythons_can_read() -> None:
+    ast.parse(SCRIPT.read_text(), feature_version=(3, 6))
+
+
+def test_old_python_is_told_so_in_one_line() -> None:
+    pretend = f"import runpy, sys; sys.version_info = (3, 8, 0); runpy.run_path({str(SCRIPT)!r}, run_name='__main__')"
+
+    done = subprocess.run([sys.executable, "-c", pretend], capture_output=True, text=True)
+
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "Sluice needs Python 3.11 or newer" in done.stderr
