@@ -1,0 +1,114 @@
+"""How the bank answers: the envelope of data and the form of errors (UK Open Banking v4.0)."""
+
+import json
+import uuid
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+CONTENT_TYPE = "application/json; charset=utf-8"
+AISP = "/open-banking/v4.0/aisp"
+
+#: Codes of OBExternalStatusReason1Code (OB_Internal_CodeSet and ISO_External_CodeSet) that this bank uses.
+UNEXPECTED = "U000"
+FIELD_INVALID = "U002"
+INVALID_DATE = "U003"
+FIELD_MISSING = "U004"
+HEADER_INVALID = "U006"
+CONSENT_MISMATCH = "U008"
+INVALID_CONSENT_STATUS = "U009"
+INVALID_FORMAT = "U010"
+NOT_FOUND = "U011"
+REAUTHENTICATE = "U028"
+TOKEN_EXPIRED = "TKXP"  # noqa: S105 - a reason code
+TOKEN_SUSPENDED = "TKSP"  # noqa: S105 - a reason code
+
+_REASON = {
+    400: "BadRequest",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "NotFound",
+    405: "MethodNotAllowed",
+    406: "NotAcceptable",
+    413: "ContentTooLarge",
+    415: "UnsupportedMediaType",
+    429: "TooManyRequests",
+    500: "InternalServerError",
+    503: "ServiceUnavailable",
+}
+
+
+class ObError(Exception):
+    """An error answer: raised where it is known, turned into OBErrorResponse1 at the door.
+
+    `reasons`: four-letter codes with a message each; `path`: which part of the request it is about.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        *reasons: tuple[str, str],
+        path: str = "",
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(f"{status} {reasons}")
+        self.status = status
+        self.reasons = reasons
+        self.path = path
+        self.headers = headers or {}
+
+
+def error(problem: ObError) -> HttpResponse:
+    """OBErrorResponse1; without reasons no body, as the profile wants for a missing or unknown token."""
+    if not problem.reasons:
+        return HttpResponse(status=problem.status, headers=problem.headers, content_type=CONTENT_TYPE)
+    body = {
+        "Id": str(uuid.uuid4()),
+        "Code": f"{problem.status} {_REASON.get(problem.status, 'Error')}",
+        "Message": problem.reasons[0][1],
+        "Errors": [
+            {"ErrorCode": code, "Message": message} | ({"Path": problem.path[:500]} if problem.path else {})
+            for code, message in problem.reasons
+        ],
+    }
+    return _json(body, problem.status, problem.headers)
+
+
+def data(
+    request: HttpRequest,
+    payload: dict[str, Any],
+    *,
+    status: int = 200,
+    links: dict[str, str] | None = None,
+    meta: dict[str, Any] | None = None,
+    risk: bool = False,
+) -> HttpResponse:
+    """Data, Links and Meta; `links` default to where the request went, under the issuer's origin."""
+    body: dict[str, Any] = {"Data": payload}
+    if risk:
+        body["Risk"] = {}
+    body["Links"] = links or {"Self": settings.SANDBOX_ISSUER + request.get_full_path()}
+    body["Meta"] = meta or {"TotalPages": 1}
+    return _json(body, status, {})
+
+
+def instant(moment: datetime) -> str:
+    """ISO 8601 to the second, with its offset: every date-time in an answer must carry one."""
+    return moment.isoformat(timespec="seconds")
+
+
+def money(minor: int, currency: str) -> dict[str, str]:
+    """Amount and Currency of a sum in minor units; the sign lives in CreditDebitIndicator. Two-decimal currencies."""
+    return {"Amount": f"{abs(minor) // 100}.{abs(minor) % 100:02d}", "Currency": currency}
+
+
+def direction(minor: int) -> str:
+    """CreditDebitIndicator; zero is a credit balance (OBCreditDebitCode_2)."""
+    return "Debit" if minor < 0 else "Credit"
+
+
+def _json(body: dict[str, Any], status: int, headers: dict[str, str]) -> HttpResponse:
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    return HttpResponse(text, status=status, headers=headers, content_type=CONTENT_TYPE)

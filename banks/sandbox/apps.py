@@ -1,0 +1,10 @@
+"""The bank's one Django app."""
+
+from django.apps import AppConfig
+
+
+class SandboxConfig(AppConfig):
+    name = "banks.sandbox"
+    label = "sandbox"
+    verbose_name = "First Sandbox Bank"
+    default_auto_field = "django.db.models.BigAutoField"

@@ -1,0 +1,35 @@
+"""Which recipe writes whose history, and the ledgers made of them. Pure, and kept in memory."""
+
+from collections.abc import Callable
+from datetime import date
+from functools import lru_cache
+
+from banks.sandbox.ledger import Ledger, build
+from banks.sandbox.people import BankAccount
+from banks.sandbox.recipes.bulk import till
+from banks.sandbox.recipes.household import BRENNAN, HALLAM, PENROSE, WHITFIELD, household
+from banks.sandbox.recipes.overdraft import overdraft
+from banks.sandbox.recipes.pages import Book
+
+_RECIPES: dict[str, Callable[[date], dict[str, Book]]] = {
+    "happy": lambda today: household(PENROSE, today),
+    "happy2": lambda today: household(BRENNAN, today),
+    "overdrawn": overdraft,
+    "empty": lambda _: {"current": Book()},
+    "many": till,
+    "down": lambda today: household(WHITFIELD, today),
+    "garbage": lambda today: household(HALLAM, today),
+}
+
+
+@lru_cache(maxsize=16)
+def history(holder: str, today: date) -> dict[str, Book]:
+    """Account code -> everything that happened on it up to `today`, oldest first. Raises KeyError."""
+    return _RECIPES[holder](today)
+
+
+@lru_cache(maxsize=64)
+def ledger_of(account: BankAccount, today: date) -> Ledger:
+    """The ledger of one account as of one day of the bank. A page of it must not cost making 10 000 entries."""
+    book = history(account.holder, today)[account.code]
+    return build(account, book.drafts, before_minor=book.opening_minor, today=today)

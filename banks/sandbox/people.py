@@ -1,0 +1,157 @@
+"""The bank's customers: one per scenario. Pure data; the home page shows the same table."""
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+#: The password of every scenario user, documented on the home page: there is nothing here to protect.
+PASSWORD = "sandbox"  # noqa: S105
+
+
+class Behaviour(StrEnum):
+    """How the bank's resource answers go wrong for a scenario, if they do."""
+
+    SOUND = "sound"
+    DOWN = "down"
+    GARBAGE = "garbage"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BankAccount:
+    """One account. `code` is the bank's internal word for it; amounts in minor units of `currency`."""
+
+    holder: str  #: name of the scenario that owns it
+    code: str
+    type_code: str  #: ISO 20022 ExternalCashAccountType1Code
+    description: str
+    nickname: str
+    currency: str = "GBP"
+    opened_on: date = date(2019, 4, 8)
+    overdraft_minor: int = 0
+
+    @property
+    def account_id(self) -> str:
+        """AccountId: opaque to the client, the same for ever."""
+        return hashlib.sha256(f"account|{self.holder}|{self.code}".encode()).hexdigest()[:20]
+
+    @property
+    def sort_code(self) -> str:
+        return "009910"
+
+    @property
+    def number(self) -> str:
+        """Eight digits, as UK account numbers are."""
+        digest = hashlib.sha256(f"number|{self.holder}|{self.code}".encode()).digest()
+        return f"{int.from_bytes(digest[:6], 'big') % 90_000_000 + 10_000_000}"
+
+    @property
+    def iban(self) -> str:
+        """IBAN with valid check digits (ISO 13616, mod 97-10)."""
+        bban = f"FSBK{self.sort_code}{self.number}"
+        digits = "".join(str(int(character, 36)) for character in f"{bban}GB00")
+        return f"GB{98 - int(digits) % 97:02d}{bban}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """One customer. `name` is the user name at the login page; `full_name` a made-up person."""
+
+    name: str
+    full_name: str
+    description: str
+    accounts: tuple[BankAccount, ...]
+    behaviour: Behaviour = Behaviour.SOUND
+
+    def account(self, account_id: str) -> BankAccount | None:
+        return next((account for account in self.accounts if account.account_id == account_id), None)
+
+
+def _current(holder: str, *, overdraft_minor: int = 50_000, nickname: str = "Everyday") -> BankAccount:
+    return BankAccount(
+        holder=holder,
+        code="current",
+        type_code="CACC",
+        description="First Current Account",
+        nickname=nickname,
+        overdraft_minor=overdraft_minor,
+    )
+
+
+def _savings(holder: str) -> BankAccount:
+    return BankAccount(
+        holder=holder, code="savings", type_code="SVGS", description="First Instant Saver", nickname="Rainy days"
+    )
+
+
+def _euro(holder: str) -> BankAccount:
+    return BankAccount(
+        holder=holder,
+        code="euro",
+        type_code="CACC",
+        description="First Euro Account",
+        nickname="Euros",
+        currency="EUR",
+        opened_on=date(2022, 9, 1),
+    )
+
+
+_PEOPLE = (
+    Scenario(
+        name="happy",
+        full_name="Harriet Penrose",
+        description="A current and a savings account; about 13 months of ordinary life in London.",
+        accounts=(_current("happy"), _savings("happy")),
+    ),
+    Scenario(
+        name="happy2",
+        full_name="Tomas Brennan",
+        description="Somebody else: lives in Leeds, works for clients, also has a euro account.",
+        accounts=(_current("happy2", nickname="Main"), _euro("happy2")),
+    ),
+    Scenario(
+        name="overdrawn",
+        full_name="Gareth Price",
+        description="One current account that has been in its overdraft for months: negative balances.",
+        accounts=(_current("overdrawn", overdraft_minor=75_000),),
+    ),
+    Scenario(
+        name="empty",
+        full_name="Edith Marsh",
+        description="One account with a zero balance and no transactions at all.",
+        accounts=(_current("empty", overdraft_minor=0),),
+    ),
+    Scenario(
+        name="many",
+        full_name="Malcolm Reyes",
+        description="One account with exactly 10 000 transactions in the last 400 days: paging.",
+        accounts=(_current("many", overdraft_minor=0, nickname="Shop till"),),
+    ),
+    Scenario(
+        name="down",
+        full_name="Dora Whitfield",
+        description="Login and consent work; every account, balance and transaction answer is 503.",
+        accounts=(_current("down"), _savings("down")),
+        behaviour=Behaviour.DOWN,
+    ),
+    Scenario(
+        name="garbage",
+        full_name="Gus Hallam",
+        description=(
+            "Broken answers: balances that include the savings account are cut off in mid-JSON; "
+            "one transaction of the current account has an amount with five decimals."
+        ),
+        accounts=(_current("garbage"), _savings("garbage")),
+        behaviour=Behaviour.GARBAGE,
+    ),
+)
+
+SCENARIOS: dict[str, Scenario] = {person.name: person for person in _PEOPLE}
+
+
+def log_in(name: str, password: str) -> Scenario | None:
+    """The person with this name and password, else None: one answer for an unknown name and a wrong password."""
+    person = SCENARIOS.get(name)
+    right = hmac.compare_digest(password.encode(), PASSWORD.encode())
+    return person if right else None
