@@ -9,17 +9,22 @@ from pathlib import Path
 import psutil
 
 from tests import environment, servers
-from tests.run.test_supervisor import alive, eventually, family
+from tests.run.watching import alive, eventually, family
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
+STARTER = """
+import json, time
+from tests.servers import Servers
+started = Servers("redis", "postgresql")
+print(json.dumps([started.urls, started._helper.pid]), flush=True)
+time.sleep(600)
+"""
+
+
 def test_servers_end_when_their_starter_is_killed() -> None:
-    starter = subprocess.Popen(
-        [sys.executable, "-c", "import json, time; from tests.servers import Servers; s = Servers('redis', 'postgresql');"
-         " print(json.dumps([s.urls, s._helper.pid]), flush=True); time.sleep(600)"],
-        cwd=ROOT, stdout=subprocess.PIPE, text=True,
-    )
+    starter = subprocess.Popen([sys.executable, "-c", STARTER], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert starter.stdout is not None
     urls, pid = json.loads(starter.stdout.readline())
     helper = psutil.Process(pid)

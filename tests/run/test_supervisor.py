@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from tests.run.stand_in import SEED
+from tests.run.watching import alive, eventually, family
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 Start = Callable[..., subprocess.Popen[str]]
@@ -45,27 +46,6 @@ def ready(process: subprocess.Popen[str]) -> dict[str, Any]:
     line = process.stdout.readline()
     assert line, "the instance ended before it was ready"
     return json.loads(line)
-
-
-def family(process: psutil.Process) -> list[psutil.Process]:
-    try:
-        return process.children(recursive=True)
-    except psutil.NoSuchProcess:
-        return []
-
-
-def alive(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
 
 
 def log_of(tmp_path: Path, name: str) -> str:
