@@ -1,0 +1,458 @@
+"""Domain error -> RFC 9457 problem: the one table, and the answers made from it.
+
+Nothing here prints an exception's text: what a caller reads is chosen below. OAuth endpoints do not use this; they
+answer in their RFC's own form.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.urls import NoReverseMatch, reverse
+from django.utils.encoding import escape_uri_path
+from rest_framework import exceptions
+from rest_framework.views import set_rollback
+
+from banks import errors as bank_errors
+from consents import errors as consent_errors
+from consents.denials import DENIALS, DenialCode, Owner
+from consents.policy import ENDED
+from gateway.request_ids import request_id_of
+
+MEDIA_TYPE = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One row: everything about a refusal but the request it happened to.
+
+    `display_message` is a plain sentence that a platform may show its user; `owner` is who can change it.
+    """
+
+    code: str
+    status: int
+    title: str
+    detail: str
+    display_message: str
+    owner: Owner | None = None
+    suggested_action: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldProblem:
+    """One member of `errors`: which query parameter, header, or body member (JSON Pointer, RFC 6901), and why."""
+
+    code: str
+    detail: str
+    parameter: str | None = None
+    header: str | None = None
+    pointer: str | None = None
+
+    def as_json(self) -> dict[str, str]:
+        places = {"parameter": self.parameter, "header": self.header, "pointer": self.pointer}
+        return {name: place for name, place in places.items() if place is not None} | {
+            "code": self.code,
+            "detail": self.detail,
+        }
+
+
+class RequestInvalid(Exception):
+    """The request is not one this address takes; `errors` says where. One finding at least."""
+
+    def __init__(self, errors: Sequence[FieldProblem]) -> None:
+        super().__init__("invalid_request")
+        self.errors = tuple(errors)
+
+
+class PurposeUnknown(Exception):
+    """The Purpose header is not exactly one word of the closed list."""
+
+
+class TokenRefused(Exception):
+    """No token, or none that opens anything. `challenge` is the WWW-Authenticate value (RFC 6750 section 3)."""
+
+    def __init__(self, challenge: str) -> None:
+        super().__init__("invalid_token")
+        self.challenge = challenge
+
+
+# -- the table ---------------------------------------------------------------------------------------------------------
+
+_ASK_USER = "Please allow access again."
+_PAUSED = "Access to this account is paused right now."
+_BANK_SAYS_NO = "Your bank does not allow this app to see this data."
+_TRY_LATER = "This does not work right now. Please try again later."
+_APP_ERROR = "The app made a mistake. Please tell its makers."
+
+#: Title, detail, what a user may read. Status, owner and action come from the decision's own tables.
+_DENIAL_TEXTS: dict[DenialCode, tuple[str, str, str]] = {
+    DenialCode.CONSENT_NOT_AUTHORISED: (
+        "The consent was not given.",
+        "The user has not said yes to this request, or has said no.",
+        _ASK_USER,
+    ),
+    DenialCode.CONSENT_PAUSED: (
+        "The consent is paused.",
+        "The user paused it. It serves again, with the same token, once the user resumes it.",
+        "You paused this access. You can turn it on again on the access page.",
+    ),
+    DenialCode.CONSENT_SUSPENDED: (
+        "The consent is suspended.",
+        "The operator suspended it. It may be lifted.",
+        _PAUSED,
+    ),
+    DenialCode.CONSENT_REVOKED: (
+        "The consent was revoked.",
+        "It ended and stays ended. Delete what you hold under it, or keep it as the law allows you to.",
+        "You ended this access. " + _ASK_USER,
+    ),
+    DenialCode.CONSENT_EXPIRED: (
+        "The consent has expired.",
+        "Its time, or the longest time the bank accepts, is over.",
+        "This access has run out. " + _ASK_USER,
+    ),
+    DenialCode.CONSENT_CONSUMED: (
+        "The consent was for one use and has been used.",
+        "A one-time consent opens data once.",
+        "This access was for one use. " + _ASK_USER,
+    ),
+    DenialCode.USER_INACTIVE: (
+        "The account holder's profile is closed.",
+        "The person this token is about no longer uses this service.",
+        "This profile is closed.",
+    ),
+    DenialCode.PLATFORM_NOT_ACTIVE: (
+        "The platform is not active.",
+        "The operator suspended the platform, or its registration ended.",
+        "This app cannot read bank data right now.",
+    ),
+    DenialCode.PURPOSE_REQUIRED: (
+        "Name a purpose.",
+        "This consent covers more than one purpose: send the one this request serves in the Purpose header.",
+        _APP_ERROR,
+    ),
+    DenialCode.PURPOSE_NOT_GRANTED: (
+        "The purpose was not granted.",
+        "The purpose in the Purpose header is not among those the user agreed to.",
+        "You did not allow this app to use your data for that.",
+    ),
+    DenialCode.ATTENDED_REQUIRED: (
+        "The user must be present.",
+        "The bank accepts this only while the user is present.",
+        "Please open the app and try again.",
+    ),
+    DenialCode.POLICY_ABSENT: (
+        "The bank has not agreed to this platform.",
+        "No policy of the bank is in force for this platform.",
+        _BANK_SAYS_NO,
+    ),
+    DenialCode.POLICY_SUSPENDED: (
+        "The bank suspended access.",
+        "The bank's policy for this platform is suspended. It may be lifted.",
+        "Your bank has stopped this access for now.",
+    ),
+    DenialCode.POLICY_BLOCKED: (
+        "The bank blocks access.",
+        "The bank's policy blocks this platform.",
+        _BANK_SAYS_NO,
+    ),
+    DenialCode.POLICY_EXCLUDES: (
+        "The bank does not accept this.",
+        "The bank's policy for this platform leaves out the purpose, or everything the consent asks for.",
+        _BANK_SAYS_NO,
+    ),
+    DenialCode.ACCOUNTS_SUSPENDED: (
+        "The bank suspended these accounts.",
+        "Every account under this consent is suspended or was withdrawn by its bank.",
+        "Your bank has stopped this access for now.",
+    ),
+    DenialCode.CONNECTION_NOT_SERVING: (
+        "The bank connection has ended.",
+        "The bank no longer authorises this service for this user; the user can renew that at the bank.",
+        "The link to your bank has run out. Please renew it.",
+    ),
+    DenialCode.NO_ACCOUNTS: (
+        "No account is left.",
+        "The consent covers no account any more.",
+        "No account is shared with this app. " + _ASK_USER,
+    ),
+}
+
+
+def _of_denial(code: DenialCode) -> Problem:
+    title, detail, display_message = _DENIAL_TEXTS[code]
+    return Problem(
+        code=code,
+        status=401 if code in ENDED else 403,
+        title=title,
+        detail=detail,
+        display_message=display_message,
+        owner=DENIALS[code].owner,
+        suggested_action=DENIALS[code].action,
+    )
+
+
+_FIX = "correct_the_request"
+_NEW_TOKEN = "get_a_new_token"  # noqa: S105 -- a word of the vocabulary
+_LATER = "try_again_later"
+
+
+def _of_platform(code: str, status: int, title: str, detail: str, *, action: str = _FIX) -> Problem:
+    return Problem(
+        code=code,
+        status=status,
+        title=title,
+        detail=detail,
+        display_message=_APP_ERROR,
+        owner=Owner.PLATFORM,
+        suggested_action=action,
+    )
+
+
+def _of_operator(code: str, status: int, title: str, detail: str) -> Problem:
+    return Problem(
+        code=code,
+        status=status,
+        title=title,
+        detail=detail,
+        display_message=_TRY_LATER,
+        owner=Owner.OPERATOR,
+        suggested_action=_LATER,
+    )
+
+
+_ROWS = (
+    *(_of_denial(code) for code in DenialCode),
+    Problem(
+        code="scope_not_granted",
+        status=403,
+        title="The consent does not open this.",
+        detail="The scope this address needs was not granted, or the bank does not accept it.",
+        display_message="You did not share this with the app.",
+        owner=Owner.USER,
+        suggested_action="ask_the_user_for_a_new_consent",
+    ),
+    Problem(
+        code="permit_expired",
+        status=401,
+        title="The consent ended during the request.",
+        detail="It ended or changed between the decision and the answer, so the answer was not sent.",
+        display_message="This access has just ended. " + _ASK_USER,
+        owner=Owner.USER,
+        suggested_action="ask_the_user_for_a_new_consent",
+    ),
+    _of_platform(
+        "invalid_token",
+        401,
+        "The access token is missing or not valid.",
+        "Send one in the Authorization header. Access tokens live 10 minutes and end with their consent.",
+        action=_NEW_TOKEN,
+    ),
+    _of_platform("invalid_request", 400, "The request is not valid.", "See errors: each names a place and a reason."),
+    _of_platform(
+        "purpose_unknown",
+        400,
+        "The purpose is not known.",
+        "The Purpose header takes exactly one of: balance_check, fraud_alerts, spending_insights, budgeting, "
+        "account_overview.",
+    ),
+    _of_platform(
+        "cursor_invalid",
+        400,
+        "The cursor does not fit.",
+        "A cursor belongs to one consent, one account and one set of filters. Start again without it.",
+    ),
+    _of_platform(
+        "request_not_allowed",
+        400,
+        "The request goes too far.",
+        "What is asked goes beyond the purposes named, or beyond the vocabulary.",
+    ),
+    _of_platform("signature_rejected", 400, "The signature is not accepted.", "The JWS or JWK was not accepted."),
+    _of_platform("account_not_found", 404, "There is no such account.", "No account of this consent has this id."),
+    _of_platform("consent_not_found", 404, "There is no such consent.", "This token's consent does not have this id."),
+    _of_platform("institution_not_found", 404, "There is no such bank.", "No bank here has this id."),
+    _of_platform("not_found", 404, "There is nothing at this address.", "See /docs/ for the addresses there are."),
+    _of_platform(
+        "method_not_allowed", 405, "The method is not allowed here.", "The Allow header names those that are."
+    ),
+    _of_platform("not_acceptable", 406, "Only JSON is served here.", "Let the Accept header include application/json."),
+    _of_platform(
+        "transition_refused",
+        409,
+        "It is no longer in a state that allows this.",
+        "Somebody else was first, or it has ended already.",
+    ),
+    _of_platform("content_too_large", 413, "The request is too large.", "Send a smaller body."),
+    _of_platform("unsupported_media_type", 415, "The media type is not supported.", "Send application/json."),
+    Problem(
+        code="rate_limited",
+        status=429,
+        title="Too many requests.",
+        detail="Wait as long as Retry-After says.",
+        display_message=_TRY_LATER,
+        owner=Owner.PLATFORM,
+        suggested_action=_LATER,
+    ),
+    _of_operator("internal_error", 500, "Something went wrong here.", "The request id finds it in the log."),
+    _of_operator("service_unavailable", 503, "The service is not available.", "A part of the service does not answer."),
+)
+
+PROBLEMS: dict[str, Problem] = {row.code: row for row in _ROWS}
+
+#: Every problem code there is, for the glossary and the pages at /problems/.
+PROBLEM_CODES: tuple[str, ...] = tuple(PROBLEMS)
+
+#: Error -> code. A subclass without a row of its own takes its parent's.
+ERROR_CODES: dict[type[Exception], str] = {
+    consent_errors.ScopeNotGranted: "scope_not_granted",
+    consent_errors.PermitExpired: "permit_expired",
+    consent_errors.ConsentNotFound: "consent_not_found",
+    consent_errors.TransitionRefused: "transition_refused",
+    consent_errors.RequestNotAllowed: "request_not_allowed",
+    consent_errors.PlatformNotUsable: DenialCode.PLATFORM_NOT_ACTIVE,
+    consent_errors.JoseRejected: "signature_rejected",
+    consent_errors.AuditBroken: "internal_error",
+    bank_errors.AccountNotFound: "account_not_found",
+    bank_errors.CursorInvalid: "cursor_invalid",
+    bank_errors.InstitutionNotFound: "institution_not_found",
+    RequestInvalid: "invalid_request",
+    PurposeUnknown: "purpose_unknown",
+    TokenRefused: "invalid_token",
+    exceptions.ValidationError: "invalid_request",
+    exceptions.ParseError: "invalid_request",
+    exceptions.AuthenticationFailed: "invalid_token",
+    exceptions.NotAuthenticated: "invalid_token",
+    exceptions.PermissionDenied: "scope_not_granted",
+    exceptions.NotFound: "not_found",
+    exceptions.MethodNotAllowed: "method_not_allowed",
+    exceptions.NotAcceptable: "not_acceptable",
+    exceptions.UnsupportedMediaType: "unsupported_media_type",
+    exceptions.Throttled: "rate_limited",
+    Http404: "not_found",
+    PermissionDenied: "scope_not_granted",
+    RequestDataTooBig: "content_too_large",
+    SuspiciousOperation: "invalid_request",
+    OperationalError: "service_unavailable",
+    InterfaceError: "service_unavailable",
+}
+
+
+def problem_of(error: BaseException) -> Problem | None:
+    """The row for `error`; None when it is nobody's answer, and therefore an alarm."""
+    if isinstance(error, consent_errors.Denied):
+        return PROBLEMS[error.denial.code]
+    codes = (ERROR_CODES[kind] for kind in type(error).__mro__ if kind in ERROR_CODES)
+    code = next(codes, None)
+    return None if code is None else PROBLEMS[code]
+
+
+# -- answers -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Particulars:
+    """What one error adds to its row."""
+
+    errors: Sequence[FieldProblem] = ()
+    retry_after: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def answer(problem: Problem, request: HttpRequest, *, error: BaseException | None = None) -> HttpResponse:
+    """The response for `problem`, with what `error` adds: field errors, Retry-After (seconds), WWW-Authenticate."""
+    extra = _particulars(problem, error)
+    body = {
+        "type": type_uri(problem.code),
+        "title": problem.title,
+        "status": problem.status,
+        "detail": problem.detail,
+        "instance": escape_uri_path(request.path),
+        "code": problem.code,
+        "owner": problem.owner,
+        "suggested_action": problem.suggested_action,
+        "action_url": action_url(problem),
+        "retry_after": extra.retry_after,
+        "display_message": problem.display_message,
+        "request_id": request_id_of(request),
+        "errors": [item.as_json() for item in extra.errors],
+    }
+    headers = {"Cache-Control": "no-store", **extra.headers}
+    return JsonResponse(body, status=problem.status, content_type=MEDIA_TYPE, headers=headers)
+
+
+def handler(error: Exception, context: Mapping[str, object]) -> HttpResponse | None:
+    """DRF's EXCEPTION_HANDLER. None for what has no row: Django logs it and gateway.api.fallbacks answers."""
+    problem = problem_of(error)
+    if problem is None:
+        return None
+    # Forgotten, half a request would be committed under ATOMIC_REQUESTS.
+    set_rollback()
+    request = context["request"]
+    return answer(problem, getattr(request, "_request", request), error=error)  # type: ignore[arg-type]
+
+
+def type_uri(code: str) -> str:
+    return f"{settings.ISSUER}/problems/{code}"
+
+
+def action_url(problem: Problem) -> str | None:
+    """Where the user can change it: their own consents. None when it is not the user's to change."""
+    if problem.owner != Owner.USER:
+        return None
+    try:
+        return f"{settings.ISSUER}{reverse('portal:consents')}"
+    except NoReverseMatch:  # an installation that serves the API alone
+        return None
+
+
+def _particulars(problem: Problem, error: BaseException | None) -> _Particulars:
+    if isinstance(error, RequestInvalid):
+        return _Particulars(errors=error.errors)
+    if isinstance(error, consent_errors.RequestNotAllowed):
+        return _Particulars(errors=[FieldProblem(pointer=f"/{error.field}", code=problem.code, detail=error.reason)])
+    if isinstance(error, exceptions.ValidationError):
+        return _Particulars(errors=_validation_errors(error.detail))
+    if isinstance(error, exceptions.ParseError):
+        return _Particulars(errors=[FieldProblem(pointer="", code="parse_error", detail="The body is not valid JSON.")])
+    if isinstance(error, exceptions.Throttled):
+        wait: float | None = getattr(error, "wait", None)  # unknown to the stubs
+        return _waiting(max(1, math.ceil(wait or 1)))
+    if problem.status == 503:
+        return _waiting(5)
+    if isinstance(error, TokenRefused):
+        return _Particulars(headers={"WWW-Authenticate": error.challenge})
+    if problem.status == 401:
+        return _Particulars(headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
+    if problem.code == "scope_not_granted":
+        return _Particulars(headers={"WWW-Authenticate": 'Bearer error="insufficient_scope"'})
+    return _Particulars()
+
+
+def _waiting(seconds: int) -> _Particulars:
+    return _Particulars(retry_after=seconds, headers={"Retry-After": str(seconds)})
+
+
+def _validation_errors(detail: object, path: str = "") -> list[FieldProblem]:
+    """DRF's nested findings, each with its JSON Pointer (RFC 6901)."""
+    if isinstance(detail, Mapping):
+        return [
+            found
+            for name, inner in detail.items()
+            for found in _validation_errors(inner, path if name == "non_field_errors" else f"{path}/{_escaped(name)}")
+        ]
+    if isinstance(detail, exceptions.ErrorDetail):
+        return [FieldProblem(pointer=path, code=detail.code or "invalid", detail=str(detail))]
+    if not isinstance(detail, Sequence) or isinstance(detail, str):
+        return []
+    if all(isinstance(item, exceptions.ErrorDetail) for item in detail):
+        return [found for item in detail for found in _validation_errors(item, path)]
+    return [found for index, item in enumerate(detail) for found in _validation_errors(item, f"{path}/{index}")]
+
+
+def _escaped(name: object) -> str:
+    return str(name).replace("~", "~0").replace("/", "~1")
