@@ -6,13 +6,14 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 
 from banks.sandbox import dates, garbage, paging
-from banks.sandbox.answers import CONSENT_MISMATCH, INVALID_DATE, ObError, data, direction, instant, money
+from banks.sandbox.answers import CONSENT_MISMATCH, INVALID_DATE, ObError, data
 from banks.sandbox.door import CustomerAccess, for_customers
 from banks.sandbox.histories import ledger_of
 from banks.sandbox.ledger import Entry
 from banks.sandbox.people import SCENARIOS, BankAccount
 from banks.sandbox.permissions import ACCOUNTS, BALANCES, CREDITS, DEBITS, TRANSACTIONS
 from banks.sandbox.statement import transaction
+from banks.sandbox.wire import direction, instant, money
 
 
 def list_accounts(request: HttpRequest, access: CustomerAccess, account_id: str | None = None) -> HttpResponse:

@@ -2,11 +2,11 @@
 
 import json
 import uuid
-from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+
+from banks.sandbox.settings import SANDBOX_ISSUER
 
 CONTENT_TYPE = "application/json; charset=utf-8"
 AISP = "/open-banking/v4.0/aisp"
@@ -89,24 +89,9 @@ def data(
     body: dict[str, Any] = {"Data": payload}
     if risk:
         body["Risk"] = {}
-    body["Links"] = links or {"Self": settings.SANDBOX_ISSUER + request.get_full_path()}
+    body["Links"] = links or {"Self": SANDBOX_ISSUER + request.get_full_path()}
     body["Meta"] = meta or {"TotalPages": 1}
     return _json(body, status, {})
-
-
-def instant(moment: datetime) -> str:
-    """ISO 8601 to the second, with its offset: every date-time in an answer must carry one."""
-    return moment.isoformat(timespec="seconds")
-
-
-def money(minor: int, currency: str) -> dict[str, str]:
-    """Amount and Currency of a sum in minor units; the sign lives in CreditDebitIndicator. Two-decimal currencies."""
-    return {"Amount": f"{abs(minor) // 100}.{abs(minor) % 100:02d}", "Currency": currency}
-
-
-def direction(minor: int) -> str:
-    """CreditDebitIndicator; zero is a credit balance (OBCreditDebitCode_2)."""
-    return "Debit" if minor < 0 else "Credit"
 
 
 def _json(body: dict[str, Any], status: int, headers: dict[str, str]) -> HttpResponse:

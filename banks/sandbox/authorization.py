@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from django.conf import settings
 from django.http import QueryDict
 
 from banks.sandbox import jose
 from banks.sandbox.models import AccountAccessConsent, AuthorizationRequest, Client, ConsentStatus
+from banks.sandbox.settings import SANDBOX_ISSUER
 
 REQUEST_LIFE = timedelta(minutes=10)
 SCOPES = ("openid accounts", "accounts")
@@ -35,7 +35,7 @@ class ReturnAddress:
 
     def url(self, **parameters: str) -> str:
         """The address with these parameters, `state`, and `iss` in every outcome (RFC 9207)."""
-        query = urlencode(parameters | ({"state": self.state} if self.state else {}) | {"iss": settings.SANDBOX_ISSUER})
+        query = urlencode(parameters | ({"state": self.state} if self.state else {}) | {"iss": SANDBOX_ISSUER})
         return f"{self.redirect_uri}{'&' if '?' in self.redirect_uri else '?'}{query}"
 
 
@@ -89,7 +89,7 @@ def _signed_by_client(query: QueryDict) -> tuple[Client, dict[str, Any]]:
     if "request" not in query:
         raise BadRequest("The request object is missing: this bank takes signed authorization requests only.")
     try:
-        return client, jose.verify(query["request"], client)
+        return client, jose.verify(query.get("request", ""), client)
     except jose.JoseError as error:
         raise BadRequest(f"The request object cannot be trusted: {error}.") from error
 

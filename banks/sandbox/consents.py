@@ -5,7 +5,6 @@ import secrets
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from banks.sandbox import clock, dates, tokens
@@ -18,12 +17,13 @@ from banks.sandbox.answers import (
     NOT_FOUND,
     ObError,
     data,
-    instant,
 )
 from banks.sandbox.door import ClientAccess, for_clients
 from banks.sandbox.models import AccountAccessConsent, ConsentStatus
 from banks.sandbox.permissions import problem_with
+from banks.sandbox.settings import SANDBOX_ISSUER
 from banks.sandbox.trail import trail
+from banks.sandbox.wire import instant
 
 _DATES = ("ExpirationDateTime", "TransactionFromDateTime", "TransactionToDateTime")
 
@@ -147,5 +147,5 @@ def _answer(request: HttpRequest, consent: AccountAccessConsent, now: datetime, 
         body["StatusReason"] = [{"StatusReasonCode": code, "StatusReasonDescription": words}]
     sent = (consent.expiration, consent.transaction_from, consent.transaction_to)
     body |= {name: value for name, value in zip(_DATES, sent, strict=True) if value}
-    links = {"Self": f"{settings.SANDBOX_ISSUER}{AISP}/account-access-consents/{consent.pk}"}
+    links = {"Self": f"{SANDBOX_ISSUER}{AISP}/account-access-consents/{consent.pk}"}
     return data(request, body, status=status, links=links, risk=True)

@@ -16,13 +16,13 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from banks.sandbox import clock, faults
-from banks.sandbox.answers import instant
 from banks.sandbox.models import AccountAccessConsent, Calendar, Client, ConsentStatus, Fault, RequestRecord
 from banks.sandbox.people import SCENARIOS
+from banks.sandbox.settings import SANDBOX_CONTROL_TOKEN
+from banks.sandbox.wire import instant
 
 _ROWS_MAX = 1_000
 
@@ -55,7 +55,7 @@ def _controlled(**views: View) -> Callable[..., HttpResponse]:
 
 
 def _authenticate(request: HttpRequest) -> None:
-    expected = settings.SANDBOX_CONTROL_TOKEN
+    expected = SANDBOX_CONTROL_TOKEN
     if not expected:
         raise ControlError(404, "not found")
     given = request.headers.get("Authorization", "")
@@ -96,14 +96,14 @@ def _state(request: HttpRequest) -> dict[str, Any]:
         "consents": [
             {
                 "consent_id": consent.pk,
-                "client_id": consent.client_id,
+                "client_id": consent.client.pk,
                 "status": consent.status_at(now).value,
                 "deleted": consent.deleted_at is not None,
                 "user": consent.user,
                 "account_ids": consent.account_ids,
                 "permissions": consent.permissions,
             }
-            for consent in AccountAccessConsent.objects.order_by("created_at", "pk")
+            for consent in AccountAccessConsent.objects.select_related("client").order_by("created_at", "pk")
         ],
         "faults": list(Fault.objects.order_by("pk").values()),
     }

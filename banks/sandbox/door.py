@@ -149,7 +149,7 @@ def _token(request: HttpRequest) -> AccessToken:
     if token is None or token.revoked_at is not None or token.expires_at <= clock.now():
         raise _unauthorised()
     seen = trail(request)
-    seen.client_id = token.client_id
+    seen.client_id = token.client.pk
     if token.consent is not None:
         seen.consent_id, seen.user = token.consent.pk, token.consent.user
     return token

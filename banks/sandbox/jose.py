@@ -11,13 +11,13 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
 from jwcrypto import jwk, jws
 from jwcrypto.common import JWException, base64url_decode
 
 from banks.sandbox.keyfiles import keep
 from banks.sandbox.models import Client, UsedAssertion
+from banks.sandbox.settings import SANDBOX_DATA_DIRECTORY, SANDBOX_ISSUER
 
 #: FAPI 1.0 Advanced section 8.6: PS256 or ES256.
 ALGORITHMS = ("ES256", "PS256")
@@ -67,7 +67,7 @@ def verify(token: str, client: Client) -> dict[str, Any]:
 
 def check_audience_and_times(claims: dict[str, Any], now: datetime) -> None:
     """aud is exactly our issuer, never a list; exp is required, ahead, and near. Raises JoseError."""
-    if claims.get("aud") != settings.SANDBOX_ISSUER:
+    if claims.get("aud") != SANDBOX_ISSUER:
         raise JoseError("aud is the issuer, as one string")
     expires_at = _instant(claims.get("exp"), "exp")
     if expires_at <= now:
@@ -95,7 +95,7 @@ def public_jwks() -> dict[str, Any]:
 
 @lru_cache(maxsize=1)
 def _signing_key() -> jwk.JWK:
-    path = settings.SANDBOX_DATA_DIRECTORY / "signing_key.json"
+    path = SANDBOX_DATA_DIRECTORY / "signing_key.json"
     return jwk.JWK.from_json(keep(path, lambda: str(jwk.JWK.generate(kty="EC", crv="P-256").export())))
 
 

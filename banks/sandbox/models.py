@@ -1,5 +1,6 @@
 """The bank's tables. Customers and their ledgers are not here: people.py and the recipes make them up.
 
+Managers and labels are written out, so that the types hold also where another settings module is the one in use.
 Tokens and codes are stored as SHA-256 of high-entropy values: whoever reads the file cannot use them.
 """
 
@@ -17,6 +18,8 @@ class Client(models.Model):
     jwks = models.JSONField()
     redirect_uris = models.JSONField()
 
+    objects: ClassVar[models.Manager["Client"]] = models.Manager()
+
     class Meta:
         app_label = "sandbox"
 
@@ -30,6 +33,8 @@ class UsedAssertion(models.Model):
     client = models.ForeignKey(Client, on_delete=models.CASCADE)
     jti_hash = models.CharField(max_length=64)
     expires_at = models.DateTimeField(db_index=True)
+
+    objects: ClassVar[models.Manager["UsedAssertion"]] = models.Manager()
 
     class Meta:
         app_label = "sandbox"
@@ -70,6 +75,8 @@ class AccountAccessConsent(models.Model):
     user = models.CharField(max_length=40, blank=True)
     account_ids = models.JSONField(default=list)
 
+    objects: ClassVar[models.Manager["AccountAccessConsent"]] = models.Manager()
+
     class Meta:
         app_label = "sandbox"
 
@@ -98,6 +105,8 @@ class AuthorizationRequest(models.Model):
     expires_at = models.DateTimeField()
     decided_at = models.DateTimeField(null=True)
 
+    objects: ClassVar[models.Manager["AuthorizationRequest"]] = models.Manager()
+
     class Meta:
         app_label = "sandbox"
 
@@ -119,6 +128,8 @@ class AuthorizationCode(models.Model):
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True)
 
+    objects: ClassVar[models.Manager["AuthorizationCode"]] = models.Manager()
+
     class Meta:
         app_label = "sandbox"
 
@@ -137,6 +148,8 @@ class AccessToken(models.Model):
     expires_at = models.DateTimeField(db_index=True)
     revoked_at = models.DateTimeField(null=True)
 
+    objects: ClassVar[models.Manager["AccessToken"]] = models.Manager()
+
     class Meta:
         app_label = "sandbox"
 
@@ -154,6 +167,8 @@ class RefreshToken(models.Model):
     scope = models.CharField(max_length=100)
     used_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)
+
+    objects: ClassVar[models.Manager["RefreshToken"]] = models.Manager()
 
     class Meta:
         app_label = "sandbox"
@@ -177,6 +192,8 @@ class RequestRecord(models.Model):
     customer_present = models.BooleanField(default=False)
     grant_type = models.CharField(max_length=60, blank=True)
 
+    objects: ClassVar[models.Manager["RequestRecord"]] = models.Manager()
+
     class Meta:
         app_label = "sandbox"
 
@@ -192,6 +209,8 @@ class Fault(models.Model):
     effect = models.JSONField()
     times_left = models.PositiveIntegerField(null=True)
 
+    objects: ClassVar[models.Manager["Fault"]] = models.Manager()
+
     class Meta:
         app_label = "sandbox"
 
@@ -205,6 +224,8 @@ class Calendar(models.Model):
     ONLY: ClassVar[int] = 1
 
     days_ahead = models.PositiveIntegerField(default=0)
+
+    objects: ClassVar[models.Manager["Calendar"]] = models.Manager()
 
     class Meta:
         app_label = "sandbox"

@@ -4,7 +4,6 @@ import re
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET
@@ -12,6 +11,7 @@ from django.views.decorators.http import require_GET
 from banks.sandbox import authorization, clock, faults, jose, pages, tokens
 from banks.sandbox.answers import ObError
 from banks.sandbox.models import AccountAccessConsent, Client
+from banks.sandbox.settings import SANDBOX_ISSUER
 from banks.sandbox.trail import trail
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -31,7 +31,7 @@ class TokenError(Exception):
 @require_GET
 def discovery(request: HttpRequest) -> HttpResponse:
     """OpenID Connect Discovery 1.0 section 4, RFC 8414."""
-    issuer = settings.SANDBOX_ISSUER
+    issuer = SANDBOX_ISSUER
     return JsonResponse(
         {
             "issuer": issuer,
@@ -173,7 +173,7 @@ def _body(client: Client, issued: tokens.Tokens, now: datetime) -> dict[str, Any
 def _id_token(client: Client, consent: AccountAccessConsent, nonce: str, now: datetime) -> dict[str, Any]:
     """OpenID Connect Core section 2; `sub` is the intent id, as OBIE has it, so no customer is named."""
     claims = {
-        "iss": settings.SANDBOX_ISSUER,
+        "iss": SANDBOX_ISSUER,
         "sub": consent.pk,
         "aud": client.client_id,
         "iat": int(now.timestamp()),

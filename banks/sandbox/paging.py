@@ -10,11 +10,11 @@ from datetime import date, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from django.conf import settings
 from django.core import signing
 from django.http import HttpRequest
 
 from banks.sandbox.answers import FIELD_INVALID, ObError
+from banks.sandbox.settings import SANDBOX_ISSUER
 
 PAGE_SIZE = 100
 _SALT = "sandbox.page"
@@ -63,10 +63,10 @@ def links(request: HttpRequest, page: Page, total: int) -> dict[str, str]:
     if page.number < total:
         numbers["Next"] = page.number + 1
     links = {name: _link(request, number, page.today) for name, number in numbers.items()}
-    return {"Self": settings.SANDBOX_ISSUER + request.get_full_path()} | links
+    return {"Self": SANDBOX_ISSUER + request.get_full_path()} | links
 
 
 def _link(request: HttpRequest, number: int, today: date) -> str:
     query = {name: value for name, value in request.GET.items() if name != "page"}
     query["page"] = signing.dumps([number, today.isoformat()], salt=_SALT)
-    return f"{settings.SANDBOX_ISSUER}{request.path}?{urlencode(query)}"
+    return f"{SANDBOX_ISSUER}{request.path}?{urlencode(query)}"

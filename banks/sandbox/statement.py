@@ -13,10 +13,10 @@ An online shop has a Place with only its Country, and no AddressLine.
 
 from typing import Any
 
-from banks.sandbox.answers import direction, money
 from banks.sandbox.ledger import Draft, Entry, Foreign, Kind
 from banks.sandbox.merchants import Merchant
 from banks.sandbox.people import BankAccount
+from banks.sandbox.wire import direction, money
 
 #: Members that need ReadTransactionsDetail: the profile's list, and this bank's extension.
 DETAIL = frozenset(

@@ -103,7 +103,7 @@ def rotate(*, client: Client, refresh_token: str, now: datetime) -> Tokens:
     with transaction.atomic():
         first = RefreshToken.objects.filter(pk=old.pk, used_at=None, revoked_at=None).update(used_at=now)
         if first:
-            consent = AccountAccessConsent.objects.get(pk=old.consent_id)
+            consent = AccountAccessConsent.objects.get(pk=old.consent.pk)
             _require_authorised(consent, now)
             AccessToken.objects.filter(expires_at__lt=now - timedelta(days=1)).delete()
             return _pair(client, consent, old.family, old.scope, "", now)
