@@ -1,0 +1,14 @@
+"""Absolute addresses of this server: always from settings.ISSUER, never from a Host header."""
+
+from django.conf import settings
+from django.urls import reverse
+
+
+def absolute(name: str) -> str:
+    """The address of one of this package's routes."""
+    return f"{settings.ISSUER}{reverse(f'oauth:{name}')}"
+
+
+def resource() -> str:
+    """The one protected resource (RFC 8707): every token is for it and for nothing else."""
+    return f"{settings.ISSUER}/v1"

@@ -1,0 +1,83 @@
+"""The consent behind a bearer token (RFC 6750). From the Authorization header only: a token in an address ends up in
+logs, and one in a form body could come from a page.
+
+Says whose token it is, not what it opens: status, policy and scopes are `consents.policy.decide`'s.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from consents.models import AccessToken, Consent, Platform
+from consents.models.tokens import digest
+from gateway.identity.models import User
+from gateway.oauth import addresses
+
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{1,512}=*\Z")  # b64token of RFC 6750 section 2.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bearer:
+    """A token that is known and in date. `consent` comes with its user and platform: no further query."""
+
+    access_token_id: int
+    consent: Consent
+    platform: Platform
+    user: User
+    expires_at: datetime
+
+
+class Cause(StrEnum):
+    MISSING = "missing"
+    MALFORMED = "malformed"
+    INVALID = "invalid"  #: unknown, expired, its consent ended, its user inactive: one answer
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why there is no Bearer. The answer is 401 with `www_authenticate`."""
+
+    cause: Cause
+
+    @property
+    def www_authenticate(self) -> str:
+        return challenge(None if self.cause is Cause.MISSING else "invalid_token")
+
+
+def find(authorization: str | None, *, now: datetime) -> Bearer | Refusal:
+    """One query. `authorization` is the header as it came, None when there was none."""
+    if not authorization:
+        return Refusal(Cause.MISSING)
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() != "bearer" or not _TOKEN.match(token):
+        return Refusal(Cause.MALFORMED)
+    row = (
+        AccessToken.objects.select_related("consent__user", "consent__platform")
+        .filter(token_checksum=digest(token))
+        .first()
+    )
+    if row is None or row.expires <= now or addresses.resource() not in row.resource:
+        return Refusal(Cause.INVALID)
+    consent = row.consent
+    if not consent.user.is_active:
+        return Refusal(Cause.INVALID)
+    return Bearer(
+        access_token_id=row.pk,
+        consent=consent,
+        platform=consent.platform,
+        user=consent.user,
+        expires_at=row.expires,
+    )
+
+
+def challenge(error: str | None = "invalid_token") -> str:
+    """The value of WWW-Authenticate (RFC 6750 section 3, RFC 9728 section 5.1).
+
+    No error code when the request brought no token at all (RFC 6750 section 3.1).
+    """
+    members = ['realm="sluice"']
+    if error:
+        members.append(f'error="{error}"')
+    members.append(f'resource_metadata="{addresses.absolute("protected_resource")}"')
+    return f"Bearer {', '.join(members)}"

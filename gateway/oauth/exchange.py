@@ -1,0 +1,62 @@
+"""A code, or a refresh token, for an access token: one transaction, undone by every refusal but a punished replay."""
+
+import json
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db import transaction
+from oauthlib.oauth2 import OAuth2Error, WebApplicationServer
+
+from consents.models import Platform
+from gateway.oauth import addresses
+from gateway.oauth.errors import Refused
+from gateway.oauth.parameters import Parameters
+from gateway.oauth.validator import ACCESS_TOKEN_LIFETIME, Validator
+
+_REQUIRED = {"authorization_code": ("code", "redirect_uri", "code_verifier"), "refresh_token": ("refresh_token",)}
+
+
+def exchange(parameters: Parameters, platform: Platform, *, now: datetime, request_id: str) -> dict[str, Any]:
+    """The members of a successful answer (RFC 6749 section 5.1, RFC 9396 section 7). Raises Refused.
+
+    A refresh token survives every refusal: while its consent is PAUSED or SUSPENDED it is refused with `invalid_grant`
+    and works again once the consent does; it ends with the consent, by RFC 7009, or when its code is replayed.
+    """
+    _check(parameters)
+    validator = Validator(platform, now, request_id)
+    # This server knows two grants; the toolkit's knows five, and the password grant is one of them.
+    server = WebApplicationServer(validator, token_expires_in=int(ACCESS_TOKEN_LIFETIME.total_seconds()))
+    with transaction.atomic():
+        try:
+            _, body, status = server.create_token_response("/", "POST", urlencode(parameters.values), {})
+        except OAuth2Error as error:  # oauthlib catches its own only while it validates
+            body, status = error.json, error.status_code
+        if status != 200 and not validator.replayed:
+            transaction.set_rollback(True)
+    answer: dict[str, Any] = json.loads(body)
+    if status != 200:
+        raise Refused(answer["error"], answer.get("error_description") or _DESCRIPTIONS.get(answer["error"], ""))
+    return answer
+
+
+_DESCRIPTIONS = {
+    "invalid_grant": "unknown, used, expired, or made for another client, redirect_uri or code_verifier",
+    "unauthorized_client": "this client may not use this grant type",
+}
+
+
+def _check(parameters: Parameters) -> None:
+    grant_type = parameters.get("grant_type")
+    if not grant_type:
+        raise Refused("invalid_request", "grant_type is required")
+    if grant_type not in _REQUIRED:
+        raise Refused("unsupported_grant_type", "grant_type must be authorization_code or refresh_token")
+    for name in _REQUIRED[grant_type]:
+        if not parameters.get(name):
+            raise Refused("invalid_request", f"{name} is required")
+    if parameters.get("resource") not in ("", addresses.resource()):
+        raise Refused("invalid_target", "the only resource is the platform API")
+    if parameters.get("authorization_details"):
+        # RFC 9396 section 6 would allow narrowing; here the user narrows, and the token follows the consent.
+        raise Refused("invalid_authorization_details", "what a token opens is its consent's to say")

@@ -1,0 +1,31 @@
+"""`POST /oauth/revoke` (RFC 7009)."""
+
+import logging
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from consents import clock
+from gateway.oauth import clients, parameters, revocation
+from gateway.oauth.errors import NO_STORE, Refused, json_answer
+from gateway.request_ids import request_id_of
+
+logger = logging.getLogger(__name__)
+
+
+@csrf_exempt  # platforms call it, with credentials of their own and no cookie
+@require_POST
+def revoke(request: HttpRequest) -> HttpResponse:
+    """200 without a body, whether or not there was such a token. `token_type_hint` is only a hint: not needed."""
+    request_id = request_id_of(request)
+    try:
+        form = parameters.of_form(request)
+        platform = clients.authenticated(request.headers.get("Authorization"), form)
+        if not form.get("token"):
+            raise Refused("invalid_request", "token is required")
+    except Refused as refused:
+        logger.info("revocation request refused", extra={"request_id": request_id, "code": refused.code})
+        return json_answer(refused)
+    revocation.revoke(form.get("token"), platform, now=clock.now(), request_id=request_id)
+    return HttpResponse(headers=NO_STORE)

@@ -1,0 +1,29 @@
+"""`POST /oauth/token` (RFC 6749 section 3.2)."""
+
+import logging
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from consents import clock
+from gateway.oauth import clients, parameters
+from gateway.oauth.errors import NO_STORE, Refused, json_answer
+from gateway.oauth.exchange import exchange
+from gateway.request_ids import request_id_of
+
+logger = logging.getLogger(__name__)
+
+
+@csrf_exempt  # platforms call it, with credentials of their own and no cookie
+@require_POST
+def token(request: HttpRequest) -> HttpResponse:
+    request_id = request_id_of(request)
+    try:
+        form = parameters.of_form(request)
+        platform = clients.authenticated(request.headers.get("Authorization"), form)
+        answer = exchange(form, platform, now=clock.now(), request_id=request_id)
+    except Refused as refused:
+        logger.info("token request refused", extra={"request_id": request_id, "code": refused.code})
+        return json_answer(refused)
+    return JsonResponse(answer, headers=NO_STORE)

@@ -1,0 +1,175 @@
+"""The toolkit's validator for one token request (settings: OAUTH2_VALIDATOR_CLASS).
+
+What it decides about consents and codes is ours; grammar, PKCE and token values are oauthlib's. Made without a
+platform, as the toolkit's own views would make it, it refuses every client and every token.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from oauth2_provider.models import set_token_value
+from oauth2_provider.oauth2_validators import OAuth2Validator
+from oauthlib.oauth2.rfc6749 import errors
+
+from consents import audit
+from consents.audit import Actor
+from consents.models import AccessToken, Consent, Grant, Platform, RefreshToken
+from consents.models.tokens import digest
+from consents.states import ConsentStatus, Initiator
+from gateway import pairwise
+from gateway.oauth import addresses, authorization_details
+from gateway.oauth.locks import locked_consent
+
+ACCESS_TOKEN_LIFETIME = timedelta(seconds=600)
+
+_WAITING = (ConsentStatus.PAUSED, ConsentStatus.SUSPENDED)
+
+
+class Validator(OAuth2Validator):
+    """For `platform`, which authenticated already, at `now`. Runs inside the transaction of the whole exchange."""
+
+    def __init__(self, platform: Platform | None = None, now: datetime | None = None, request_id: str = "") -> None:
+        super().__init__()
+        self.platform = platform
+        self.now = now
+        self.request_id = request_id
+        #: A replay was punished: the one refusal whose writes must stay.
+        self.replayed = False
+
+    # -- the client: proved by gateway.oauth.clients before the transaction began --------------------------------------
+
+    def client_authentication_required(self, request: Any, *args: Any, **kwargs: Any) -> bool:
+        return True  # no public clients
+
+    def authenticate_client_id(self, client_id: Any, request: Any, *args: Any, **kwargs: Any) -> bool:
+        return False
+
+    def authenticate_client(self, request: Any, *args: Any, **kwargs: Any) -> bool:
+        if self.platform is None or self.now is None:
+            return False
+        request.client, request.client_id = self.platform, self.platform.client_id
+        return True
+
+    def validate_user(self, *args: Any, **kwargs: Any) -> bool:
+        return False  # no password grant
+
+    def validate_bearer_token(self, *args: Any, **kwargs: Any) -> bool:
+        return False  # gateway.oauth.bearer is the only door
+
+    # -- authorization code --------------------------------------------------------------------------------------------
+
+    def validate_code(self, client_id: Any, code: str, client: Any, request: Any, *args: Any, **kwargs: Any) -> bool:
+        """Holds consent and grant, so that of many at once one wins and the others see a used code."""
+        own = Grant.objects.filter(code=code, application=client)
+        consent_id = own.values_list("consent_id", flat=True).first()
+        consent = locked_consent(consent_id) if consent_id else None
+        grant = own.select_for_update(of=("self",)).first()
+        if consent is None or grant is None:
+            return False
+        if grant.used_at is not None:
+            self._punish_replay(grant, consent)
+            return False
+        if grant.expires <= self._now or grant.redirect_uri != request.redirect_uri:
+            return False
+        self._check_open(consent)
+        request.grant, request.consent = grant, consent
+        request.user, request.scopes = consent.user, sorted(consent.scopes)
+        return True
+
+    def get_code_challenge(self, code: str, request: Any) -> str:
+        return str(request.grant.code_challenge)
+
+    def get_code_challenge_method(self, code: str, request: Any) -> str:
+        return str(request.grant.code_challenge_method)
+
+    def is_pkce_required(self, client_id: Any, request: Any) -> bool:
+        return True
+
+    def confirm_redirect_uri(self, *args: Any, **kwargs: Any) -> bool:
+        return True  # validate_code compared it: oauthlib's own error here is not the one RFC 6749 section 5.2 names
+
+    def invalidate_authorization_code(self, client_id: Any, code: str, request: Any, *args: Any, **kwargs: Any) -> None:
+        Grant.objects.filter(pk=request.grant.pk).update(used_at=self._now)
+
+    def _punish_replay(self, grant: Any, consent: Consent) -> None:
+        """Ends what the code minted (RFC 6749 section 4.1.2), and no more: ending the consent would let a client that
+        submits twice by mistake cut off its own users.
+        """
+        AccessToken.objects.filter(grant=grant).delete()
+        RefreshToken.objects.filter(grant=grant).delete()
+        audit.record(
+            "token.code_replayed",
+            actor=Actor(initiator=Initiator.PLATFORM, request_id=self.request_id),
+            now=self._now,
+            user_pseudonym=consent.user.pseudonym,
+            consent_id=consent.id,
+            platform_id=consent.platform_id,
+        )
+        self.replayed = True
+
+    # -- refresh token -------------------------------------------------------------------------------------------------
+
+    def validate_refresh_token(self, refresh_token: str, client: Any, request: Any, *args: Any, **kwargs: Any) -> bool:
+        own = RefreshToken.objects.filter(token_checksum=digest(refresh_token), application=client, revoked=None)
+        consent_id = own.values_list("consent_id", flat=True).first()
+        consent = locked_consent(consent_id) if consent_id else None
+        stored = own.first()  # again, under the consent's lock: it may have been revoked while we waited
+        if consent is None or stored is None:
+            return False
+        self._check_open(consent)
+        request.grant, request.consent, request.user = stored.grant, consent, consent.user
+        request.refresh_token = refresh_token
+        return True
+
+    def get_original_scopes(self, refresh_token: str, request: Any, *args: Any, **kwargs: Any) -> list[str]:
+        return sorted(request.consent.scopes)
+
+    # -- both ----------------------------------------------------------------------------------------------------------
+
+    def save_bearer_token(self, token: dict[str, Any], request: Any, *args: Any, **kwargs: Any) -> None:
+        """Always a new row: overwriting one, as the toolkit does, kills tokens handed out a moment ago."""
+        consent: Consent = request.consent
+        if set(request.scopes) != set(consent.scopes):
+            # A token only points at its consent: one that claimed less would still open all of it.
+            raise errors.InvalidScopeError(
+                description="scope must be left out or equal what the consent grants", request=request
+            )
+        expires_at = min(self._now + ACCESS_TOKEN_LIFETIME, consent.expires_at)
+        access = AccessToken(expires=expires_at, **self._columns(request))
+        set_token_value(access, token["access_token"])
+        access.save(force_insert=True)
+        if request.grant_type == "authorization_code":
+            refresh = RefreshToken(**self._columns(request))
+            set_token_value(refresh, token["refresh_token"])
+            refresh.save(force_insert=True)
+        else:
+            del token["refresh_token"]  # it does not rotate: the client has it
+        # oauthlib writes the answer from this dict afterwards.
+        token["expires_in"] = int((expires_at - self._now).total_seconds())
+        token["authorization_details"] = authorization_details.granted(consent)
+        token["grant_id"] = pairwise.encode("con", consent.platform_id, consent.id)
+
+    def _columns(self, request: Any) -> dict[str, Any]:
+        return {
+            "user": request.consent.user,
+            "application": self.platform,
+            "consent": request.consent,
+            "grant": request.grant,
+            "scope": " ".join(sorted(request.scopes)),
+            "resource": [addresses.resource()],
+        }
+
+    def _check_open(self, consent: Consent) -> None:
+        """Only an AUTHORISED consent in date, of an active user and platform, mints. Raises InvalidGrantError."""
+        if consent.status in _WAITING and not consent.is_expired(self._now):
+            # The refresh token stays: the way back is the user's or the operator's, not a new authorization.
+            raise errors.InvalidGrantError(description=f"the consent is {consent.status.lower()} for now")
+        if consent.status != ConsentStatus.AUTHORISED or consent.is_expired(self._now):
+            raise errors.InvalidGrantError(description="the consent has ended")
+        if not consent.user.is_active or not consent.platform.is_usable(None):
+            raise errors.InvalidGrantError
+
+    @property
+    def _now(self) -> datetime:
+        assert self.now is not None  # authenticate_client refuses without it, and nothing comes before that
+        return self.now
