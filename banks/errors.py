@@ -6,6 +6,7 @@ SyncJob records. It carries ids and codes only; never a bank's answer, an accoun
 
 from dataclasses import dataclass
 from typing import ClassVar
+from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ Retry = Never | After | AskCustomer
 
 
 class BankError(Exception):
-    """Root of everything a connector may raise. `code` is recorded and shown; `reason` is ours, never the bank's text."""
+    """Root of what a connector may raise. `code` is recorded and shown; `reason` is ours, never the bank's text."""
 
     code: ClassVar[str]
     retry: Retry = Never()
@@ -150,6 +151,15 @@ class LinkError(Exception):
 
 class LinkStateInvalid(LinkError):
     """The callback's state is unknown, used, expired, or belongs to another session, user or bank."""
+
+
+class LinkFailed(LinkError):
+    """The bank said no, or failed, while it was being linked. Nothing was linked; `cause` says what happened."""
+
+    def __init__(self, consent_id: UUID, cause: BankError) -> None:
+        super().__init__(cause.code)
+        self.consent_id = consent_id
+        self.cause = cause
 
 
 class StaleLease(Exception):

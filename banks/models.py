@@ -345,6 +345,8 @@ class SyncJob(models.Model):
     next_attempt_at = models.DateTimeField()
     dispatched_at = models.DateTimeField(null=True)
     lease_until = models.DateTimeField(null=True)
+    #: Someone asked while it ran: what it had planned may be too little, so another round follows.
+    requested_again = models.BooleanField(default=False)
     error_code = models.CharField(max_length=60, blank=True)
     error_account_id = models.UUIDField(null=True)
     upstream_status = models.PositiveIntegerField(null=True)

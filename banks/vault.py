@@ -40,7 +40,7 @@ class Vault:
     key: bytes
 
     @classmethod
-    def of(cls, owner_id: UUID, wrapped: bytes) -> "Vault":
+    def of(cls, owner_id: UUID, wrapped: bytes | memoryview) -> "Vault":
         """Raises Unsealable."""
         return cls(owner_id, _unwrap(bytes(wrapped), owner_id))
 
@@ -48,11 +48,11 @@ class Vault:
         nonce = os.urandom(_NONCE_BYTES)
         return nonce + AESGCM(self.key).encrypt(nonce, plain, self._bound_to(field))
 
-    def open(self, field: str, sealed: bytes) -> bytes:
+    def open(self, field: str, sealed: bytes | memoryview) -> bytes:
         """Raises Unsealable."""
-        sealed = bytes(sealed)
+        kept = bytes(sealed)  # PostgreSQL hands out a memoryview
         try:
-            return AESGCM(self.key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], self._bound_to(field))
+            return AESGCM(self.key).decrypt(kept[:_NONCE_BYTES], kept[_NONCE_BYTES:], self._bound_to(field))
         except (InvalidTag, ValueError) as error:
             raise Unsealable(field) from error
 
@@ -67,7 +67,7 @@ def seal_alone(owner_id: UUID, field: str, plain: bytes) -> bytes:
     return name.encode() + b"\0" + nonce + AESGCM(key).encrypt(nonce, plain, owner_id.bytes + field.encode())
 
 
-def open_alone(owner_id: UUID, field: str, sealed: bytes) -> bytes:
+def open_alone(owner_id: UUID, field: str, sealed: bytes | memoryview) -> bytes:
     """Raises Unsealable."""
     name, _, rest = bytes(sealed).partition(b"\0")
     try:

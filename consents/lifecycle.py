@@ -192,7 +192,8 @@ def _transition(consent: Consent, target: ConsentStatus, *, reason: str, actor: 
         )
     if not changed:
         raise TransitionRefused(f"{before} -> {target}")
-    _record(consent, f"consent.{target.lower()}", actor=actor, now=now, from_status=before, to_status=target, reason=reason)
+    action = f"consent.{target.lower()}"
+    _record(consent, action, actor=actor, now=now, from_status=before, to_status=target, reason=reason)
     if event := _EVENTS.get(target):
         events.publish(
             event,
@@ -214,7 +215,14 @@ def _end_tokens(consent_id: UUID) -> None:
 
 
 def _record(
-    consent: Consent, action: str, *, actor: Actor, now: datetime, from_status: str = "", to_status: str, reason: str = ""
+    consent: Consent,
+    action: str,
+    *,
+    actor: Actor,
+    now: datetime,
+    to_status: str,
+    from_status: str = "",
+    reason: str = "",
 ) -> None:
     audit.record(
         action,

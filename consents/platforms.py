@@ -92,7 +92,7 @@ def change_status(platform: Platform, target: PlatformStatus, *, reason: str, ac
 
 
 def _check_redirect_uri(uri: str, *, is_sandbox: bool) -> None:
-    """RFC 9700 section 2.1, RFC 8252 section 7.3: https, exact; http only on loopback and only for sandbox platforms."""
+    """RFC 9700 section 2.1, RFC 8252 section 7.3: https, exact; http on loopback for sandbox platforms."""
     parts = urlsplit(uri)
     host = parts.netloc.rpartition(":")[0] or parts.netloc
     plain = parts.scheme == "http" and is_sandbox and host in _LOOPBACK

@@ -50,7 +50,9 @@ class BankPolicy(models.Model):
             # Two constraints, because SQLite has no NULLS NOT DISTINCT.
             models.UniqueConstraint(fields=["institution_id", "platform", "version"], name="bank_policy_version"),
             models.UniqueConstraint(
-                fields=["institution_id", "version"], condition=models.Q(platform=None), name="bank_policy_general_version"
+                fields=["institution_id", "version"],
+                condition=models.Q(platform=None),
+                name="bank_policy_general_version",
             ),
         ]
 

@@ -1,0 +1,286 @@
+"""Links between a user and a bank: start, finish, and share under a consent."""
+
+import hashlib
+import json
+import logging
+import secrets
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q
+
+from banks import leases, sessions, store, vault
+from banks.connector import Link, StartedAuthorisation
+from banks.errors import BankError, InstitutionNotFound, LinkFailed, LinkStateInvalid
+from banks.models import Account, Connection, Institution, LinkAttempt, SyncTrigger
+from banks.types import AccountData, Resource
+from banks.vault import Vault
+from consents import events, lifecycle
+from consents.audit import Actor
+from consents.errors import ConsentNotFound, TransitionRefused
+from consents.lifecycle import AccountChoice, Disclosure
+from consents.models import Consent, ConsentAccount
+from consents.scopes import Scope, fetched_for
+from consents.states import LIVE_CONSENTS, ConnectionStatus, ConsentStatus
+
+log = logging.getLogger(__name__)
+
+#: A redirect that has not come back by then is forgotten.
+ATTEMPT_WINDOW = timedelta(minutes=10)
+
+#: Ended for good: a new link makes a new connection.
+_OVER = (ConnectionStatus.CLOSED,)
+
+
+# -- to the bank and back ----------------------------------------------------------------------------------------------
+
+
+def start_link(*, user_id: UUID, consent_id: UUID, slug: str, session_key: str, now: datetime) -> str:
+    """Lodge a consent at the bank and return where to send the browser.
+
+    Asks the bank for what this consent needs and what the user's live consents there still need, and for nothing else.
+    Raises ConsentNotFound, TransitionRefused (answered, or too late), InstitutionNotFound, BankError.
+    """
+    consent = _awaiting(consent_id, user_id, now)
+    institution = Institution.objects.filter(slug=slug).first()
+    if institution is None:
+        raise InstitutionNotFound(slug)
+    needing = [consent, *_live_consents(user_id, institution.id)]
+    resources = frozenset(Resource(name) for name in fetched_for(Scope(s) for c in needing for s in c.scopes))
+    history = [c.history_from for c in needing if c.history_from is not None]
+    state = secrets.token_urlsafe(32)
+    with sessions.connector_for(institution, now=now) as connector:
+        started = connector.start_authorisation(
+            resources=resources,
+            history_from=min(history) if history and Resource.TRANSACTIONS in resources else None,
+            expires_at=_wanted_until(needing, institution, now),
+            state=state,
+        )
+    attempt = LinkAttempt(
+        state_digest=_digest(state),
+        session_digest=_digest(session_key),
+        user_id=user_id,
+        institution=institution,
+        consent_id=consent_id,
+        resources=sorted(resources),
+        history_from=min(history) if history else None,
+        bank_consent_id=started.bank_consent_id,
+        created_at=now,
+        expires_at=now + ATTEMPT_WINDOW,
+    )
+    attempt.sealed_secrets = _seal_secrets(attempt.id, started)
+    attempt.save(force_insert=True)
+    return started.redirect_to
+
+
+def finish_link(
+    *, user_id: UUID, slug: str, session_key: str, parameters: dict[str, str], now: datetime
+) -> UUID:
+    """The browser is back. Returns the consent to go on with.
+
+    The state is good once, for ten minutes, in the session, for the user and at the bank it was made for; anything else
+    is LinkStateInvalid and changes nothing. LinkFailed: the bank said no or failed; nothing was linked.
+    """
+    attempt = _claimed_attempt(parameters.get("state", ""), user_id, slug, session_key, now)
+    institution = attempt.institution
+    try:
+        with sessions.connector_for(institution, now=now) as connector:
+            link = connector.finish_authorisation(started=_opened_secrets(attempt), parameters=parameters)
+        with sessions.connector_for(institution, now=now, credentials=link.credentials) as connector:
+            fetched = connector.accounts()
+    except BankError as error:
+        log.warning("link failed", extra={"institution": slug, "consent_id": attempt.consent_id, "code": error.code})
+        raise LinkFailed(attempt.consent_id, error) from error
+    superseded = _keep(attempt, link, fetched, now)
+    if superseded:
+        _revoke_upstream(institution, superseded, now)
+    return attempt.consent_id
+
+
+def _awaiting(consent_id: UUID, user_id: UUID, now: datetime) -> Consent:
+    consent = Consent.objects.filter(id=consent_id, user_id=user_id).first()
+    if consent is None:
+        raise ConsentNotFound(consent_id)
+    if consent.status != ConsentStatus.AWAITING_AUTHORISATION or consent.is_expired(now):
+        raise TransitionRefused(consent.status)
+    return consent
+
+
+def _live_consents(user_id: UUID, institution_id: UUID) -> list[Consent]:
+    shared = ConsentAccount.objects.filter(institution_id=institution_id)
+    return list(
+        Consent.objects.filter(user_id=user_id, status__in=LIVE_CONSENTS, id__in=shared.values("consent_id"))
+    )
+
+
+def _wanted_until(needing: list[Consent], institution: Institution, now: datetime) -> datetime:
+    longest = max(
+        now + timedelta(days=consent.duration_days or 0)
+        if consent.status == ConsentStatus.AWAITING_AUTHORISATION
+        else consent.expires_at
+        for consent in needing
+    )
+    return min(longest, now + timedelta(days=institution.consent_days_max))
+
+
+def _claimed_attempt(state: str, user_id: UUID, slug: str, session_key: str, now: datetime) -> LinkAttempt:
+    """One use: whoever turns used_at from null has it (RFC 6749 section 10.12, RFC 9700 section 4.7)."""
+    good = LinkAttempt.objects.filter(
+        state_digest=_digest(state),
+        session_digest=_digest(session_key),
+        user_id=user_id,
+        institution__slug=slug,
+        used_at=None,
+        expires_at__gt=now,
+    )
+    attempt = good.select_related("institution").first()
+    if attempt is None or not good.update(used_at=now):
+        raise LinkStateInvalid(slug)
+    return attempt
+
+
+def _keep(attempt: LinkAttempt, link: Link, fetched: list[AccountData], now: datetime) -> str | None:
+    """Store connection and accounts; the bank consent that this one takes the place of, if any."""
+    with transaction.atomic():
+        connection = _known_connection(attempt, fetched) or Connection(
+            user_id=attempt.user_id, institution=attempt.institution, created_at=now
+        )
+        superseded = connection.bank_consent_id or None
+        if not connection.wrapped_key:
+            connection.wrapped_key = vault.wrap_new_key(connection.id)
+        connection.status = ConnectionStatus.ACTIVE
+        connection.status_reason = ""
+        connection.bank_consent_id = link.bank_consent_id
+        connection.resources = attempt.resources
+        connection.history_from = attempt.history_from
+        connection.authentication_expires_at = link.authentication_expires_at
+        connection.consent_expires_at = link.consent_expires_at
+        owner = Vault.of(connection.id, connection.wrapped_key)
+        connection.sealed_credentials = sessions.sealed(owner, link.credentials)
+        connection.refresh_started_at = None
+        connection.save()
+        ids = store.upsert_accounts(connection, fetched, now=now)
+        LinkAttempt.objects.filter(id=attempt.id).update(
+            connection_id=connection.id,
+            account_ids=sorted(str(account_id) for account_id in ids.values()),
+            sealed_secrets=b"",
+        )
+        events.publish(
+            events.EventType.CONNECTION_LINKED, now=now, user_id=attempt.user_id, connection_id=connection.id
+        )
+    return superseded
+
+
+def _known_connection(attempt: LinkAttempt, fetched: list[AccountData]) -> Connection | None:
+    """The user's connection at this bank that holds one of these accounts: renewed in place, so that ids stay.
+
+    Accounts that match nothing belong to another login, and get a connection of their own.
+    """
+    digests = [digest for digest in map(store.identification_digest, fetched) if digest]
+    same = Q(bank_account_id__in=[data.bank_account_id for data in fetched]) | Q(identification_digest__in=digests)
+    connection_id = (
+        Account.objects.for_sync()
+        .filter(same, user_id=attempt.user_id, institution_id=attempt.institution_id)
+        .exclude(connection__status__in=_OVER)
+        .order_by("connection__created_at")
+        .values_list("connection_id", flat=True)
+        .first()
+    )
+    if connection_id is None:
+        return None
+    return Connection.objects.select_for_update(no_key=True).get(id=connection_id)
+
+
+def _revoke_upstream(institution: Institution, bank_consent_id: str, now: datetime) -> None:
+    """The old consent at the bank has no use any more. Its end must not undo the new link."""
+    try:
+        with sessions.connector_for(institution, now=now) as connector:
+            connector.revoke(bank_consent_id=bank_consent_id)
+    except BankError as error:
+        log.warning("superseded consent not revoked", extra={"institution": institution.slug, "code": error.code})
+
+
+# -- sharing -----------------------------------------------------------------------------------------------------------
+
+
+def offered_accounts(*, consent_id: UUID, user_id: UUID) -> list[AccountChoice]:
+    """What the bank showed in this very flow: an older link is never shared without a login at the bank."""
+    attempt = (
+        LinkAttempt.objects.filter(consent_id=consent_id, user_id=user_id)
+        .exclude(connection_id=None)
+        .order_by("-created_at")
+        .first()
+    )
+    if attempt is None or attempt.connection_id is None:
+        return []
+    return [
+        AccountChoice(
+            account_id=UUID(account_id),
+            connection_id=attempt.connection_id,
+            institution_id=attempt.institution_id,
+        )
+        for account_id in attempt.account_ids
+    ]
+
+
+def grant(
+    *,
+    consent_id: UUID,
+    user_id: UUID,
+    account_ids: Collection[UUID],
+    scopes: Collection[Scope],
+    disclosure: Disclosure,
+    actor: Actor,
+    now: datetime,
+) -> Consent:
+    """The user allows: consent, accounts and the first sync in one transaction.
+
+    Raises ConsentNotFound, TransitionRefused, ValueError (an account that was not offered, or none).
+    """
+    offered = {choice.account_id: choice for choice in offered_accounts(consent_id=consent_id, user_id=user_id)}
+    if not account_ids or not set(account_ids) <= set(offered):
+        raise ValueError("accounts that the bank did not show in this flow")
+    chosen = [offered[account_id] for account_id in sorted(set(account_ids))]
+    with transaction.atomic():
+        consent = lifecycle.authorise(
+            consent_id=consent_id,
+            user_id=user_id,
+            accounts=chosen,
+            scopes=scopes,
+            disclosure=disclosure,
+            actor=actor,
+            now=now,
+        )
+        for connection_id in sorted({choice.connection_id for choice in chosen}):
+            Connection.objects.select_for_update(no_key=True).get(id=connection_id)
+            leases.enqueue(connection_id, trigger=SyncTrigger.USER_PRESENT, now=now)
+    return consent
+
+
+# -- secrets of an attempt ---------------------------------------------------------------------------------------------
+
+
+def _seal_secrets(attempt_id: UUID, started: StartedAuthorisation) -> bytes:
+    plain = {
+        "redirect_to": started.redirect_to,
+        "bank_consent_id": started.bank_consent_id,
+        "verifier": started.verifier,
+        "nonce": started.nonce,
+    }
+    return vault.seal_alone(attempt_id, "link_secrets", json.dumps(plain).encode())
+
+
+def _opened_secrets(attempt: LinkAttempt) -> StartedAuthorisation:
+    plain = json.loads(vault.open_alone(attempt.id, "link_secrets", attempt.sealed_secrets))
+    return StartedAuthorisation(
+        redirect_to=plain["redirect_to"],
+        bank_consent_id=plain["bank_consent_id"],
+        verifier=plain["verifier"],
+        nonce=plain["nonce"],
+    )
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,159 @@
+"""Claims on work in the database: one conditional UPDATE, the same on SQLite and PostgreSQL.
+
+A message may be lost, doubled or late; none of that matters, because a job belongs to whoever holds its lease, and
+every later write carries the epoch that the claim raised.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+
+from banks.errors import StaleLease
+from banks.models import LIVE_JOBS, SyncJob, SyncJobStatus, SyncTrigger
+
+ATTEMPTS_MAX = 5
+DISPATCH_BATCH = 50
+#: A dispatched job that nobody claimed in this time is dispatched again: its message was lost.
+REDISPATCH_AFTER = timedelta(seconds=15)
+_BACKOFF_SECONDS = 20
+_BACKOFF_MAX_SECONDS = 3600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A job held under one epoch. `seconds` is how long its work may take, well inside the lease."""
+
+    job_id: UUID
+    connection_id: UUID
+    trigger: SyncTrigger
+    epoch: int
+    attempts: int
+    seconds: float
+
+
+def enqueue(connection_id: UUID, *, trigger: SyncTrigger, now: datetime) -> UUID:
+    """One live job per connection: a second request joins the one there is. The caller holds the connection's lock.
+
+    A job that runs already was planned before this request: it is followed at once by a round of its own, because
+    `leases.finish` looks at `requested_again`.
+    """
+    live = SyncJob.objects.filter(connection_id=connection_id, status__in=LIVE_JOBS).first()
+    if live is None:
+        return SyncJob.objects.create(
+            connection_id=connection_id, trigger=trigger, next_attempt_at=now, created_at=now
+        ).id
+    if live.status == SyncJobStatus.LEASED:
+        SyncJob.objects.filter(id=live.id).update(requested_again=True)
+    else:
+        SyncJob.objects.filter(id=live.id).update(next_attempt_at=now, attempts=0, trigger=trigger)
+    return live.id
+
+
+def dispatchable(*, now: datetime) -> list[UUID]:
+    """Jobs whose time has come, or whose holder is gone; each is marked, so that the next tick passes over it."""
+    due = SyncJob.objects.filter(_claimable(now)).filter(
+        Q(dispatched_at=None) | Q(dispatched_at__lt=now - REDISPATCH_AFTER)
+    )
+    marked = []
+    for job_id in list(due.order_by("next_attempt_at", "id").values_list("id", flat=True)[:DISPATCH_BATCH]):
+        if due.filter(id=job_id).update(dispatched_at=now):
+            marked.append(job_id)
+    return marked
+
+
+def claim(job_id: UUID, *, now: datetime) -> Claim | None:
+    """Take the job, or None: someone else has it, or it is over."""
+    lease = timedelta(seconds=settings.JOB_LEASE_SECONDS)
+    with transaction.atomic():
+        taken = (
+            SyncJob.objects.filter(id=job_id)
+            .filter(_claimable(now))
+            .update(
+                status=SyncJobStatus.LEASED,
+                epoch=F("epoch") + 1,
+                attempts=F("attempts") + 1,
+                lease_until=now + lease,
+                started_at=now,
+                requested_again=False,
+            )
+        )
+        if not taken:
+            return None
+        job = SyncJob.objects.get(id=job_id)
+    return Claim(
+        job_id=job.id,
+        connection_id=job.connection_id,
+        trigger=SyncTrigger(job.trigger),
+        epoch=job.epoch,
+        attempts=job.attempts,
+        seconds=settings.JOB_LEASE_SECONDS * 0.75,
+    )
+
+
+def fence(held: Claim, *, stage: str) -> None:
+    """First write of every transaction of a job. Raises StaleLease when the job is no longer this holder's."""
+    if not _held(held).update(stage=stage):
+        raise StaleLease(held.job_id)
+
+
+def finish(
+    held: Claim, status: SyncJobStatus, *, counts: dict[str, int], error: "JobError | None", now: datetime
+) -> None:
+    """End it; a request that came meanwhile gets a job of its own. Raises StaleLease."""
+    with transaction.atomic():
+        ended = _held(held).update(
+            status=status, stage="", counts=counts, finished_at=now, lease_until=None, **_columns(error)
+        )
+        if not ended:
+            raise StaleLease(held.job_id)
+        if SyncJob.objects.filter(id=held.job_id, requested_again=True).exists():
+            enqueue(held.connection_id, trigger=held.trigger, now=now)
+
+
+def retry(held: Claim, *, error: "JobError", counts: dict[str, int], now: datetime) -> None:
+    """Wait as long as the bank asked, else exponentially; after ATTEMPTS_MAX it is FAILED. Raises StaleLease."""
+    if held.attempts >= ATTEMPTS_MAX:
+        finish(held, SyncJobStatus.FAILED, counts=counts, error=error, now=now)
+        return
+    seconds = error.retry_after or min(_BACKOFF_SECONDS * 2 ** (held.attempts - 1), _BACKOFF_MAX_SECONDS)
+    waiting = _held(held).update(
+        status=SyncJobStatus.RETRY_WAIT,
+        counts=counts,
+        lease_until=None,
+        dispatched_at=None,
+        next_attempt_at=now + timedelta(seconds=seconds),
+        **_columns(error),
+    )
+    if not waiting:
+        raise StaleLease(held.job_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobError:
+    """What a job remembers of a failure: codes and ids only."""
+
+    code: str
+    account_id: UUID | None = None
+    upstream_status: int | None = None
+    retry_after: int | None = None
+
+
+def _claimable(now: datetime) -> Q:
+    waiting = Q(status__in=(SyncJobStatus.QUEUED, SyncJobStatus.RETRY_WAIT), next_attempt_at__lte=now)
+    return waiting | Q(status=SyncJobStatus.LEASED, lease_until__lt=now)
+
+
+def _held(held: Claim) -> QuerySet[SyncJob]:
+    return SyncJob.objects.filter(id=held.job_id, epoch=held.epoch, status=SyncJobStatus.LEASED)
+
+
+def _columns(error: JobError | None) -> dict[str, object]:
+    return {
+        "error_code": error.code if error else "",
+        "error_account_id": error.account_id if error else None,
+        "upstream_status": error.upstream_status if error else None,
+    }

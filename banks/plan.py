@@ -1,0 +1,83 @@
+"""What may be fetched for one connection right now: the union of what live consents open, and nothing else."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+from banks.authority import slices_of
+from banks.models import Connection
+from banks.types import Resource
+from consents.denials import Denial
+from consents.facts import consent_facts
+from consents.models import Consent, ConsentAccount
+from consents.policy import Permit, PermitSlice, decide
+from consents.scopes import Purpose, fetched_for
+from consents.states import ConsentAccountStatus, ConsentStatus, PlatformStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountPlan:
+    """`since`: first day of transactions that some consent opens; None when none does."""
+
+    resources: frozenset[Resource]
+    since: date | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    accounts: dict[UUID, AccountPlan]
+
+    def needs(self, account_id: UUID, resource: Resource) -> bool:
+        part = self.accounts.get(account_id)
+        return part is not None and resource in part.resources
+
+
+def plan(connection: Connection, *, attended: bool, now: datetime, lock: bool = False) -> Plan:
+    """Asks decide() for every purpose of every consent on this connection. `lock`: hold the consents (by id) while a
+    transaction writes, so that a revocation comes before or after it, never within."""
+    accounts: dict[UUID, AccountPlan] = {}
+    for consent in _consents_on(connection.id, lock=lock):
+        slices = slices_of(consent, now=now)
+        for purpose in consent.purposes:
+            answer = decide(
+                consent_facts(consent),
+                slices,
+                PlatformStatus(consent.platform.status),
+                Purpose(purpose),
+                attended,
+                now,
+            )
+            if not isinstance(answer, Denial):
+                _add(accounts, answer, connection, now)
+    return Plan(accounts=accounts)
+
+
+def _consents_on(connection_id: UUID, *, lock: bool) -> list[Consent]:
+    accounts = ConsentAccount.objects.filter(connection_id=connection_id, status=ConsentAccountStatus.ACTIVE)
+    consents = Consent.objects.filter(id__in=accounts.values("consent_id"), status=ConsentStatus.AUTHORISED)
+    if lock:
+        consents = consents.select_for_update(no_key=True, of=("self",))
+    return list(consents.select_related("user", "platform").order_by("id"))
+
+
+def _add(accounts: dict[UUID, AccountPlan], permit: Permit, connection: Connection, now: datetime) -> None:
+    for part in permit.slices:
+        if part.institution_id != connection.institution_id:
+            continue
+        resources = frozenset(Resource(name) for name in fetched_for(part.released | part.derivable))
+        since = _since(part, connection, now) if Resource.TRANSACTIONS in resources else None
+        for account_id in part.account_ids:
+            accounts[account_id] = _union(accounts.get(account_id), AccountPlan(resources=resources, since=since))
+
+
+def _since(part: PermitSlice, connection: Connection, now: datetime) -> date:
+    # The edge of a window, as a calendar day; no row's own date is derived here.
+    edge = now.date() - timedelta(days=connection.institution.history_days_max)
+    return edge if part.history_from is None else max(edge, part.history_from)
+
+
+def _union(left: AccountPlan | None, right: AccountPlan) -> AccountPlan:
+    if left is None:
+        return right
+    days = [day for day in (left.since, right.since) if day is not None]
+    return AccountPlan(resources=left.resources | right.resources, since=min(days, default=None))

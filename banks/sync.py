@@ -1,0 +1,338 @@
+"""plan -> fetch -> reconcile -> store, for one claimed job.
+
+Fetching happens outside every transaction; each write is fenced (lease, consents, connection). Balances of all accounts
+are committed before the first transaction is asked for: the number people wait for comes first. One failing account
+never stops the others; one failing bank never loses what is stored.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from banks import leases, sessions, store
+from banks.connector import Connector
+from banks.errors import (
+    AccountUnavailable,
+    After,
+    AnswerTooLarge,
+    AskCustomer,
+    BankConsentEnded,
+    BankError,
+    BankFormatChanged,
+    BankRateLimited,
+    BankUnavailable,
+    NotSupported,
+    PagingBroken,
+    ReauthorisationRequired,
+    StaleLease,
+)
+from banks.leases import Claim, JobError
+from banks.models import Account, Connection, SyncJobStatus, SyncTrigger
+from banks.normalize.entries import Entry, entry
+from banks.normalize.money import AmountRejected
+from banks.plan import AccountPlan, Plan, plan
+from banks.reconcile import reconcile
+from banks.store import NoLongerNeeded
+from banks.types import RejectedRow, Resource
+from consents import events
+from consents.states import ConnectionStatus
+
+log = logging.getLogger(__name__)
+
+#: How far before the last covered day the next fetch begins: banks correct and add late.
+OVERLAP = timedelta(days=14)
+
+#: Trouble with one account, or with what was said of it: the others go on.
+_OF_ONE_ACCOUNT = (AccountUnavailable, BankFormatChanged, PagingBroken, AnswerTooLarge, NotSupported)
+
+_STATUS_AFTER: tuple[tuple[type[BankError], ConnectionStatus], ...] = (
+    (ReauthorisationRequired, ConnectionStatus.REAUTH_REQUIRED),
+    (BankConsentEnded, ConnectionStatus.REVOKED),
+    (BankRateLimited, ConnectionStatus.RATE_LIMITED),
+    (BankUnavailable, ConnectionStatus.DEGRADED),
+)
+
+#: A status that only a new authorisation may leave: a job neither starts under it nor lifts it.
+_HELD = (ConnectionStatus.SUSPENDED, ConnectionStatus.REVOKED, ConnectionStatus.EXPIRED, ConnectionStatus.CLOSED)
+
+
+@dataclass(slots=True, kw_only=True)
+class SyncResult:
+    """What a run did. `error` is the first trouble with a single account, None when all went well."""
+
+    accounts: int = 0
+    balances: int = 0
+    added: int = 0
+    modified: int = 0
+    removed: int = 0
+    unchanged: int = 0
+    quarantined: int = 0
+    error: JobError | None = None
+    retry: bool = False
+
+    def counts(self) -> dict[str, int]:
+        names = ("accounts", "balances", "added", "modified", "removed", "unchanged", "quarantined")
+        return {name: getattr(self, name) for name in names}
+
+    def note(self, error: BankError, account_id: UUID | None) -> None:
+        self.error = self.error or _job_error(error, account_id)
+        self.retry = self.retry or isinstance(error.retry, After)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Run:
+    held: Claim
+    connection: Connection
+    plan: Plan
+    attended: bool
+    clock: Callable[[], datetime]
+    result: SyncResult = field(default_factory=SyncResult)
+    #: Ours -> the bank's, of accounts that are planned and that the bank lists.
+    bank_ids: dict[UUID, str] = field(default_factory=dict)
+
+
+def run(held: Claim, *, clock: Callable[[], datetime]) -> SyncResult | None:
+    """Do the job and record how it ended. None when it was cancelled, or had become someone else's.
+
+    Never raises BankError: that is an ending. Anything else is a defect; the job is put back and the error goes on.
+    """
+    try:
+        return _run(held, clock)
+    except StaleLease:
+        log.info("lease lost", extra={"job_id": held.job_id, "connection_id": held.connection_id})
+        return None
+    except BankError as error:
+        _bank_failed(held, error, clock())
+        return None
+    except Exception:
+        leases.retry(held, error=JobError(code="internal_error"), counts={}, now=clock())
+        raise
+
+
+def _run(held: Claim, clock: Callable[[], datetime]) -> SyncResult | None:
+    connection = Connection.objects.select_related("institution").get(id=held.connection_id)
+    attended = held.trigger == SyncTrigger.USER_PRESENT
+    wanted = plan(connection, attended=attended, now=clock())
+    if not wanted.accounts or connection.status in _HELD:
+        leases.finish(held, SyncJobStatus.CANCELLED, counts={}, error=JobError(code="not_needed"), now=clock())
+        return None
+    deadline = time.monotonic() + held.seconds
+    session = sessions.fresh_session(connection, now=clock(), deadline_monotonic=deadline)
+    work = _Run(held=held, connection=connection, plan=wanted, attended=attended, clock=clock)
+    with sessions.connector_for(
+        connection.institution, now=clock(), credentials=session.credentials, deadline_monotonic=deadline
+    ) as connector:
+        _sync_accounts(work, connector)
+        for account_id, account_plan in _planned(work, Resource.BALANCES):
+            _guarded(work, account_id, _sync_balances, connector, account_plan)
+        for account_id, account_plan in _planned(work, Resource.TRANSACTIONS):
+            _guarded(work, account_id, _sync_transactions, connector, account_plan)
+    _finish(work)
+    return work.result
+
+
+def _planned(work: _Run, resource: Resource) -> list[tuple[UUID, AccountPlan]]:
+    return [
+        (account_id, part)
+        for account_id, part in sorted(work.plan.accounts.items())
+        if resource in part.resources and account_id in work.bank_ids
+    ]
+
+
+def _guarded(
+    work: _Run,
+    account_id: UUID,
+    step: Callable[[_Run, Connector, UUID, AccountPlan], None],
+    connector: Connector,
+    account_plan: AccountPlan,
+) -> None:
+    try:
+        step(work, connector, account_id, account_plan)
+    except _OF_ONE_ACCOUNT as error:
+        work.result.note(error, account_id)
+    except AmountRejected as rejected:
+        work.result.error = work.result.error or JobError(code=rejected.reason, account_id=account_id)
+    except NoLongerNeeded:
+        log.info("consent ended", extra={"job_id": work.held.job_id, "connection_id": work.held.connection_id})
+
+
+# -- steps -------------------------------------------------------------------------------------------------------------
+
+
+def _sync_accounts(work: _Run, connector: Connector) -> None:
+    fetched = connector.accounts()
+    with store.fenced(work.held, stage="ACCOUNTS", attended=work.attended, now=work.clock) as (connection, needs):
+        known = set(
+            Account.objects.for_sync().filter(connection=connection, id__in=needs.accounts).values_list(
+                "bank_account_id", flat=True
+            )
+        )
+        # The bank lists what its customer ticked there; we keep what somebody may read.
+        kept = [data for data in fetched if data.bank_account_id in known]
+        ids = store.upsert_accounts(connection, kept, now=work.clock())
+    work.bank_ids = {ours: theirs for theirs, ours in ids.items()}
+    work.result.accounts = len(ids)
+
+
+def _sync_balances(work: _Run, connector: Connector, account_id: UUID, account_plan: AccountPlan) -> None:
+    fetched = connector.balances(work.bank_ids[account_id])
+    with store.fenced(work.held, stage="BALANCES", attended=work.attended, now=work.clock) as (_, needs):
+        store.require(needs, account_id, Resource.BALANCES)
+        work.result.balances += store.store_balances(account_id, fetched, now=work.clock())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Fetched:
+    entries: list[Entry]
+    rejected: list[RejectedRow]
+    first_on: date
+    last_on: date
+
+
+def _sync_transactions(work: _Run, connector: Connector, account_id: UUID, account_plan: AccountPlan) -> None:
+    assert account_plan.since is not None
+    since, inside = _window(account_id, account_plan.since)
+    fetched = _fetch(work, connector, account_id, since)
+    # A rejected row may be one that is stored: nothing is called absent on an incomplete list. One day of margin,
+    # because the bank's filter runs on instants and ours on its calendar.
+    removable_from = None if fetched.rejected else fetched.first_on + timedelta(days=1)
+    changes = reconcile(
+        store.stored_entries(account_id, since=since), fetched.entries, removable_from=removable_from
+    )
+    for write in store.writes(account_id, changes, now=work.clock()):
+        with store.fenced(work.held, stage="TRANSACTIONS", attended=work.attended, now=work.clock) as (
+            connection,
+            needs,
+        ):
+            store.require(needs, account_id, Resource.TRANSACTIONS)
+            write(connection)
+    _complete(work, account_id, fetched, inside=inside)
+    work.result.added += len(changes.added)
+    work.result.modified += len(changes.modified)
+    work.result.removed += len(changes.removed)
+    work.result.unchanged += changes.unchanged
+
+
+def _window(account_id: UUID, since: date) -> tuple[date, bool]:
+    """Where to begin, and whether that lies inside what is covered already (then an overlap is enough)."""
+    covered = (
+        Account.objects.for_sync().filter(id=account_id).values_list("coverage_first_on", "coverage_last_on").get()
+    )
+    first_on, last_on = covered
+    if first_on is None or last_on is None or since < first_on:
+        return since, False
+    return max(since, last_on - OVERLAP), True
+
+
+def _fetch(work: _Run, connector: Connector, account_id: UUID, since: date) -> _Fetched:
+    entries: list[Entry] = []
+    rejected: list[RejectedRow] = []
+    first_on, last_on = since, _local_today(work)
+    for page in connector.transactions(work.bank_ids[account_id], since=since, until=None):
+        for row in page.rows:
+            taken = row if isinstance(row, RejectedRow) else entry(row)
+            if isinstance(taken, RejectedRow):
+                rejected.append(taken)
+            elif taken.listed_on >= since:
+                entries.append(taken)
+        if page.coverage.first_on is not None:
+            first_on = max(since, page.coverage.first_on)
+    return _Fetched(entries=entries, rejected=rejected, first_on=first_on, last_on=last_on)
+
+
+def _complete(work: _Run, account_id: UUID, fetched: _Fetched, *, inside: bool) -> None:
+    with store.fenced(work.held, stage="TRANSACTIONS", attended=work.attended, now=work.clock) as (connection, needs):
+        store.require(needs, account_id, Resource.TRANSACTIONS)
+        store.quarantine(
+            connection, account_id, fetched.rejected, connector=connection.institution.connector, now=work.clock()
+        )
+        store.mark_complete(
+            account_id, first_on=fetched.first_on, last_on=fetched.last_on, now=work.clock(), keep_first=inside
+        )
+    work.result.quarantined += len(fetched.rejected)
+
+
+def _local_today(work: _Run) -> date:
+    """The bank's calendar day. Of the fetch, not of any row: no row's date is derived from an instant."""
+    return work.clock().astimezone(ZoneInfo(work.connection.institution.timezone)).date()
+
+
+# -- endings -----------------------------------------------------------------------------------------------------------
+
+
+def _finish(work: _Run) -> None:
+    now, result = work.clock(), work.result
+    with store.fenced(work.held, stage="FINISHING", attended=work.attended, now=work.clock) as (connection, _):
+        _succeeded(connection, now)
+        if result.added or result.modified or result.removed:
+            events.publish(
+                events.EventType.TRANSACTIONS_UPDATED,
+                now=now,
+                user_id=connection.user_id,
+                connection_id=connection.id,
+                details=dict(result.counts()),
+            )
+        if result.error is None:
+            leases.finish(work.held, SyncJobStatus.COMMITTED, counts=result.counts(), error=None, now=now)
+        elif result.retry:
+            leases.retry(work.held, error=result.error, counts=result.counts(), now=now)
+        else:
+            leases.finish(work.held, SyncJobStatus.FAILED, counts=result.counts(), error=result.error, now=now)
+
+
+def _succeeded(connection: Connection, now: datetime) -> None:
+    """The bank answered: a passing trouble is over. A status that only a person may lift stays."""
+    healed = (ConnectionStatus.DEGRADED, ConnectionStatus.RATE_LIMITED)
+    Connection.objects.filter(id=connection.id).update(last_succeeded_at=now)
+    if Connection.objects.filter(id=connection.id, status__in=healed).update(
+        status=ConnectionStatus.ACTIVE, status_reason=""
+    ):
+        events.publish(
+            events.EventType.CONNECTION_RECOVERED, now=now, user_id=connection.user_id, connection_id=connection.id
+        )
+
+
+def _bank_failed(held: Claim, error: BankError, now: datetime) -> None:
+    """The whole connection is affected. Only a real loss of login or consent ever asks the customer."""
+    failure = _job_error(error, None)
+    log.warning(
+        "bank failed", extra={"job_id": held.job_id, "connection_id": held.connection_id, "code": failure.code}
+    )
+    _mark(held.connection_id, error, now)
+    try:
+        if isinstance(error.retry, After):
+            leases.retry(held, error=failure, counts={}, now=now)
+        else:
+            leases.finish(held, SyncJobStatus.FAILED, counts={}, error=failure, now=now)
+    except StaleLease:
+        log.info("lease lost", extra={"job_id": held.job_id, "connection_id": held.connection_id})
+
+
+def _mark(connection_id: UUID, error: BankError, now: datetime) -> None:
+    Connection.objects.filter(id=connection_id).update(last_failed_at=now)
+    status = next((status for kind, status in _STATUS_AFTER if isinstance(error, kind)), None)
+    if status is None:
+        return
+    changed = (
+        Connection.objects.filter(id=connection_id)
+        .exclude(status__in=(*_HELD, ConnectionStatus.REAUTH_REQUIRED, status))
+        .update(status=status, status_reason=error.code)
+    )
+    if changed:
+        kind = (
+            events.EventType.CONNECTION_NEEDS_RENEWAL
+            if isinstance(error.retry, AskCustomer)
+            else events.EventType.CONNECTION_DEGRADED
+        )
+        events.publish(kind, now=now, connection_id=connection_id, details={"code": error.code})
+
+
+def _job_error(error: BankError, account_id: UUID | None) -> JobError:
+    seconds = error.retry.seconds if isinstance(error.retry, After) else None
+    return JobError(
+        code=error.code, account_id=account_id, upstream_status=error.upstream_status, retry_after=seconds
+    )
