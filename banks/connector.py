@@ -57,6 +57,7 @@ class ConnectorContext:
     http: BankClient
     now: datetime
     credentials: Credentials | None = None
+    bank_consent_id: str | None = None  #: of the consent that `credentials` came from; tells ended from broken
     state: dict[str, Any] = field(default_factory=dict)
 
 

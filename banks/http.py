@@ -6,7 +6,6 @@ be called is decided by `banks.address_guard`; how long a socket may take, by `b
 """
 
 import logging
-import math
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -268,7 +267,9 @@ class BankClient:
         started: float,
         seen: "_Seen",
     ) -> Answer:
-        deadline = min(started + self.limits.total_deadline_seconds, self._job_deadline or math.inf)
+        deadline = started + self.limits.total_deadline_seconds
+        if self._job_deadline is not None:
+            deadline = min(deadline, self._job_deadline)
         self._budget.start(deadline=deadline, received_max=self.limits.decoded_bytes_max + _HEADERS_BYTES_ALLOWED)
         self._budget.seconds_left()
         response = self._pool(target).urlopen(

@@ -1,8 +1,8 @@
 """UK Open Banking Read/Write, account information, v4.0: the connector.
 
 Authorisation is in `authorisation`, rows in `parse`, code lists in `codes`. It makes one attempt at each call, keeps
-`bank_consent_id` in its state (to tell an ended consent from a dead token), and asks for nothing that the resources of
-the consent do not need.
+no state, and asks for nothing that the resources of the consent do not need. When the bank turns a token away it looks
+at the consent `context.bank_consent_id`, to tell an ended consent from a dead token.
 """
 
 from collections.abc import Iterator
@@ -50,15 +50,13 @@ class UkObie:
     def start_authorisation(
         self, *, resources: frozenset[Resource], history_from: date | None, expires_at: datetime | None, state: str
     ) -> StartedAuthorisation:
-        started = authorisation.start(
+        return authorisation.start(
             self._context, resources=resources, history_from=history_from, expires_at=expires_at, state=state
         )
-        self._context.state["bank_consent_id"] = started.bank_consent_id
-        return started
 
     def finish_authorisation(self, *, started: StartedAuthorisation, parameters: dict[str, str]) -> Link:
         link = authorisation.finish(self._context, started=started, parameters=parameters, version=self._version)
-        self._context.state["bank_consent_id"] = link.bank_consent_id
+        self._context.bank_consent_id = link.bank_consent_id
         self._context.credentials = link.credentials
         return link
 

@@ -211,10 +211,9 @@ def delete_consent(context: ConnectorContext, consent_id: str) -> None:
 
 def why_unauthorised(context: ConnectorContext, answer: Answer, version: Version) -> BankError:
     """What a refusal of the customer's whole access means, found by asking the bank for the consent's status."""
-    consent_id = context.state.get("bank_consent_id")
-    if isinstance(consent_id, str):
+    if context.bank_consent_id is not None:
         try:
-            consent = read_consent(context, consent_id)
+            consent = read_consent(context, context.bank_consent_id)
         except BankConsentEnded as ended:
             return ended
         if consent.status in version.consent_ended:
