@@ -12,10 +12,12 @@ import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qs, quote_plus, urlencode, urlsplit
 from uuid import UUID
 
+from django.contrib.auth.hashers import make_password
 from django.test import Client
 
 from banks import vault
@@ -54,7 +56,13 @@ class Member:
 
 def person(username: str) -> User:
     """An active user whose password is PASSWORD."""
-    return User.objects.create_user(username=username, password=PASSWORD)
+    return User.objects.create(username=username, password=_encoded_password())
+
+
+@cache
+def _encoded_password() -> str:
+    """Hashed once a run: hashing for every person of every test would be most of its time."""
+    return make_password(PASSWORD)
 
 
 def alice() -> User:
