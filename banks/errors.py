@@ -166,5 +166,14 @@ class StaleLease(Exception):
     """Someone else holds this job now; whatever this worker still wanted to write is void."""
 
 
+class InstitutionInvalid(Exception):
+    """What was said of a bank cannot work. `field` names the member."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+        self.reason = reason
+
+
 class InstitutionNotFound(LinkError):
     """No such bank, or it cannot be linked now."""

@@ -1,0 +1,112 @@
+"""Adds a bank by data: which dialect, where, and as whom we speak to it."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from jwcrypto import jwk
+from jwcrypto.common import JWException
+
+from banks import registry, vault
+from banks.errors import InstitutionInvalid
+from banks.models import Institution
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstitutionData:
+    """What `manage.py add_bank` takes. `signing_key` is a private JWK (EC P-256 or RSA from 2048 bits), JSON."""
+
+    slug: str
+    name: str
+    connector: str
+    version: str
+    issuer: str
+    authorization_url: str
+    token_url: str
+    resource_url: str
+    client_id: str
+    signing_key: str
+    country: str
+    timezone: str
+    is_sandbox: bool = False
+    history_days_max: int = 730
+    consent_days_max: int = 365
+
+
+def new_signing_key() -> tuple[str, str]:
+    """A fresh P-256 key: (private JWK, JWK Set with the public half to register at the bank), both JSON."""
+    key = jwk.JWK.generate(kty="EC", crv="P-256", use="sig", alg="ES256")
+    key_id = key.thumbprint()
+    private = {**json.loads(key.export_private()), "kid": key_id}
+    public = {**json.loads(key.export_public()), "kid": key_id}
+    return json.dumps(private), json.dumps({"keys": [public]})
+
+
+def signing_key(slug: str) -> str | None:
+    """The private JWK we sign with at this bank; None when there is no such bank. Raises Unsealable."""
+    row = Institution.objects.filter(slug=slug).first()
+    return None if row is None else vault.open_alone(row.id, "signing_key", row.sealed_signing_key).decode()
+
+
+def add(data: InstitutionData, *, now: datetime) -> Institution:
+    """Add the bank, or bring a known one (by slug) up to date. Raises InstitutionInvalid, UnknownConnector."""
+    _check(data)
+    row = Institution.objects.filter(slug=data.slug).first() or Institution(slug=data.slug, created_at=now)
+    for name in (
+        "name",
+        "connector",
+        "version",
+        "issuer",
+        "authorization_url",
+        "token_url",
+        "resource_url",
+        "client_id",
+        "country",
+        "timezone",
+        "is_sandbox",
+        "history_days_max",
+        "consent_days_max",
+    ):
+        setattr(row, name, getattr(data, name))
+    row.sealed_signing_key = vault.seal_alone(row.id, "signing_key", data.signing_key.encode())
+    row.save()
+    return row
+
+
+def _check(data: InstitutionData) -> None:
+    info = registry.connector(data.connector).info
+    if data.version not in info.versions:
+        raise InstitutionInvalid("version", f"{data.connector} speaks {', '.join(info.versions)}")
+    for member in ("issuer", "authorization_url", "token_url", "resource_url"):
+        _check_url(member, getattr(data, member), is_sandbox=data.is_sandbox)
+    try:
+        ZoneInfo(data.timezone)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise InstitutionInvalid("timezone", "not an IANA time zone such as Europe/London") from error
+    if not (len(data.country) == 2 and data.country.isalpha() and data.country.isupper()):
+        raise InstitutionInvalid("country", "ISO 3166-1 alpha-2, as in GB")
+    _check_key(data.signing_key)
+
+
+def _check_url(member: str, url: str, *, is_sandbox: bool) -> None:
+    parts = urlsplit(url)
+    plain = is_sandbox and parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")
+    if not (parts.scheme == "https" or plain) or not parts.hostname or parts.query or parts.fragment or "@" in url:
+        raise InstitutionInvalid(member, "must be an https address without query or fragment")
+    if url.endswith("/"):
+        raise InstitutionInvalid(member, "without the slash at its end")
+
+
+def _check_key(signing_key: str) -> None:
+    try:
+        key = jwk.JWK.from_json(signing_key)
+        fits = key.has_private and (
+            (key["kty"] == "EC" and key.get("crv") == "P-256")
+            or (key["kty"] == "RSA" and key.get_op_key("sign").key_size >= 2048)
+        )
+    except (JWException, ValueError, KeyError) as error:
+        raise InstitutionInvalid("signing_key", "not a JWK") from error
+    if not fits:
+        raise InstitutionInvalid("signing_key", "must be a private EC P-256 or RSA key of at least 2048 bits")

@@ -1,0 +1,48 @@
+"""`register_platform`: a third party, its redirect URIs and what it may ask for. Prints the secret once."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from consents import clock, platforms
+from consents.audit import Actor
+from consents.errors import RequestNotAllowed
+from consents.scopes import Purpose
+from consents.states import Initiator, PlatformStatus
+
+
+class Command(BaseCommand):
+    help = "Registers a platform and activates it. Its client secret is printed once and cannot be read again."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("name")
+        parser.add_argument("--legal-name", default="")
+        parser.add_argument("--redirect-uri", required=True, action="append", metavar="URI", help="may be repeated")
+        parser.add_argument("--purposes", required=True, nargs="+", choices=[p.value for p in Purpose])
+        parser.add_argument(
+            "--attested",
+            action="store_true",
+            help="the company attested: no advertising, no profiling for sale, no onward sharing",
+        )
+        parser.add_argument("--sandbox", action="store_true", help="http redirect URIs on loopback are allowed")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        operator, now = Actor(initiator=Initiator.OPERATOR), clock.now()
+        try:
+            registration = platforms.register(
+                name=options["name"],
+                legal_name=options["legal_name"],
+                redirect_uris=options["redirect_uri"],
+                purposes=[Purpose(p) for p in options["purposes"]],
+                attested=options["attested"],
+                is_sandbox=options["sandbox"],
+                actor=operator,
+                now=now,
+            )
+        except RequestNotAllowed as error:
+            raise CommandError(str(error)) from error
+        platforms.change_status(
+            registration.platform, PlatformStatus.ACTIVE, reason="registered", actor=operator, now=now
+        )
+        self.stdout.write(f"client_id      {registration.platform.client_id}")
+        self.stdout.write(f"client_secret  {registration.client_secret}")
