@@ -107,7 +107,7 @@ _PEOPLE = (
     Scenario(
         name="happy2",
         full_name="Tomas Brennan",
-        description="Somebody else: lives in Leeds, works for clients, also has a euro account.",
+        description="Somebody else: a job in Leeds, and a euro account for the freelance work.",
         accounts=(_current("happy2", nickname="Main"), _euro("happy2")),
     ),
     Scenario(

@@ -88,7 +88,7 @@ class Browser:
     def submit(self, page: requests.Response, fields: dict[str, str | list[str]]) -> requests.Response:
         """Send the page's only form with these fields filled in. Hidden fields go along; nothing is ticked unasked."""
         (form,) = forms(page)
-        filled = {name: value for name, value in form.fields} | fields
+        filled = dict(form.fields) | fields
         target, headers = urljoin(page.url, form.action), {"Referer": page.url}
         answer = self.session.post(target, data=filled, headers=headers, allow_redirects=False, timeout=TIMEOUT)
         return self._follow(answer)
@@ -194,7 +194,13 @@ class BankClient:
     # -- consents and resources -------------------------------------------------------------------------------------
 
     def api(
-        self, method: str, path: str, *, token: str | None = None, headers: dict[str, str] | None = None, **arguments: Any
+        self,
+        method: str,
+        path: str,
+        *,
+        token: str | None = None,
+        headers: dict[str, str] | None = None,
+        **arguments: Any,
     ) -> requests.Response:
         """Call the bank; `path` below the AISP root, or a whole link. Customer's token unless another is given."""
         url = path if path.startswith("http") else f"{self.issuer}/open-banking/v4.0/aisp{path}"

@@ -1,0 +1,93 @@
+"""One running bank for all of these tests, and clients whose every answer is held against the official document."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from tests.support.bank_client import BankClient
+from tests.support.obie_document import Document, account_information
+from tests.support.sandbox_bank import SandboxBank
+
+Customers = Callable[..., BankClient]
+
+
+@pytest.fixture(scope="session")
+def bank() -> Iterator[SandboxBank]:
+    with SandboxBank() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def document() -> Document:
+    return account_information()
+
+
+def client_of(bank: SandboxBank, document: Document | None) -> BankClient:
+    """A client of this bank; with a document, any API answer that departs from it fails the test on the spot."""
+    client = BankClient(
+        issuer=bank.issuer, client_id=bank.client_id, key=bank.client_key, redirect_uri=bank.redirect_uri
+    )
+
+    def check(response: requests.Response, *_: Any, **__: Any) -> None:
+        if document is not None and (response.url or "").startswith(bank.aisp) and _is_new(response):
+            problems = document.problems(response)
+            assert not problems, f"{response.request.method} {response.url} {response.status_code}: {problems[:5]}"
+
+    client.http.hooks["response"].append(check)
+    return client
+
+
+_checked: set[int] = set()
+
+
+def _is_new(response: requests.Response) -> bool:
+    """Not yet checked with the same data: many tests read the same pages, and checking is the slow part."""
+    data = response.content.partition(b'"Links":')[0]
+    key = hash((response.request.method, response.url.split("?")[0], response.status_code, data))
+    known = key in _checked
+    _checked.add(key)
+    return not known
+
+
+@pytest.fixture
+def client(bank: SandboxBank, document: Document) -> BankClient:
+    """The client, with nobody's consent yet."""
+    return client_of(bank, document)
+
+
+@pytest.fixture(scope="session")
+def connected(bank: SandboxBank, document: Document) -> Customers:
+    """connected("happy", "ReadBalances", ...): a client with that customer's tokens. One walk for equal arguments."""
+    kept: dict[Any, BankClient] = {}
+
+    def connect(user: str, *permissions: str, **arguments: Any) -> BankClient:
+        key = (user, permissions, repr(sorted(arguments.items())))
+        if key not in kept:
+            kept[key] = client_of(bank, document).connect(user, *permissions, **arguments)
+        return kept[key]
+
+    return connect
+
+
+@pytest.fixture
+def faults(bank: SandboxBank) -> Iterator[Callable[..., None]]:
+    """faults(user="happy", status=503): set one; all are gone after the test."""
+
+    def add(**description: Any) -> None:
+        bank.control("POST", "/control/faults", json=description)
+
+    yield add
+    bank.control("DELETE", "/control/faults")
+
+
+@pytest.fixture
+def calendar(bank: SandboxBank) -> Iterator[Callable[[int], None]]:
+    """calendar(1): the bank's day moves one ahead, until the test is over."""
+
+    def ahead(days: int) -> None:
+        bank.control("POST", "/control/today", json={"days_ahead": days})
+
+    yield ahead
+    ahead(0)
