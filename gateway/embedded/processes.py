@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 DEATHS_ALLOWED = 5
 DEATHS_WINDOW_SECONDS = 60.0
 BACKOFF_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0)
-STOP_SECONDS = 8.0  # Ctrl-C promises ten
+STOP_SECONDS = 8.5  # Ctrl-C promises ten
 
 
 class Lifeline:

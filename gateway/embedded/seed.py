@@ -58,7 +58,9 @@ def seed(*, now: datetime) -> dict[str, Any]:
         "platforms": registered,
         "users": users,
         "bank_admins": [{**admin, "bank": BANK_SLUG} for admin in admins],
-        "banks": [{"slug": BANK_SLUG, "name": BANK_NAME, "issuer": os.environ["SANDBOX_ISSUER"], "users": _scenarios()}],
+        "banks": [
+            {"slug": BANK_SLUG, "name": BANK_NAME, "issuer": os.environ["SANDBOX_ISSUER"], "users": _scenarios()}
+        ],
     }
 
 

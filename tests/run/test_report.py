@@ -1,0 +1,37 @@
+"""What a started instance says."""
+
+import json
+from pathlib import Path
+
+from gateway.embedded import report
+from gateway.embedded.instance import Instance
+from tests.run.stand_in import SEED
+
+INSTANCE = Instance(Path("/srv/sluice"), 8000, 8001)
+
+
+def test_json_is_one_line_and_adds_nothing_to_the_seed() -> None:
+    line = report.as_json(INSTANCE, {**SEED, "surprise": "left out"})
+
+    assert "\n" not in line
+    assert json.loads(line) == {
+        "issuer": "http://127.0.0.1:8000",
+        "api": "http://127.0.0.1:8000/v1",
+        "portal": "http://127.0.0.1:8000/",
+        "docs": "http://127.0.0.1:8000/docs/",
+        **SEED,
+    }
+
+
+def test_seed_without_anything_still_makes_a_report() -> None:
+    assert json.loads(report.as_json(INSTANCE, {}))["users"] == []
+    assert "Platforms" not in report.as_text(INSTANCE, {}, 2.0)
+
+
+def test_text_lines_up_rows_of_different_keys() -> None:
+    seed = {"users": [{"username": "alice", "role": "customer"}, {"username": "bob", "note": "locked", "more": ["x"]}]}
+
+    text = report.as_text(INSTANCE, seed, 2.0)
+
+    assert "  username  role      note\n  alice     customer\n  bob                 locked" in text
+    assert "more" not in text
