@@ -64,6 +64,7 @@ _NEVER_V6 = tuple(
         "2001:db8::/32",
         "2002::/16",  # 6to4, RFC 3056
         "2620:4f:8000::/48",
+        "3ffe::/16",  # the 6bone, returned, RFC 3701
         "3fff::/20",  # documentation, RFC 9637
     )
 )
