@@ -15,7 +15,6 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.urls import NoReverseMatch, reverse
 from django.utils.encoding import escape_uri_path
 from rest_framework import exceptions
-from rest_framework.views import set_rollback
 
 from banks import errors as bank_errors
 from consents import errors as consent_errors
@@ -73,11 +72,11 @@ class PurposeUnknown(Exception):
 
 
 class TokenRefused(Exception):
-    """No token, or none that opens anything. `challenge` is the WWW-Authenticate value (RFC 6750 section 3)."""
+    """No token, or none that opens anything. `present`: one was sent (RFC 6750 section 3.1 tells the two apart)."""
 
-    def __init__(self, challenge: str) -> None:
+    def __init__(self, *, present: bool) -> None:
         super().__init__("invalid_token")
-        self.challenge = challenge
+        self.present = present
 
 
 # -- the table ---------------------------------------------------------------------------------------------------------
@@ -364,7 +363,10 @@ class _Particulars:
 
 
 def answer(problem: Problem, request: HttpRequest, *, error: BaseException | None = None) -> HttpResponse:
-    """The response for `problem`, with what `error` adds: field errors, Retry-After (seconds), WWW-Authenticate."""
+    """The response for `problem`, with what `error` adds: field errors, Retry-After in seconds.
+
+    WWW-Authenticate is the API's to add (gateway.api.caller.challenge).
+    """
     extra = _particulars(problem, error)
     body = {
         "type": type_uri(problem.code),
@@ -390,6 +392,9 @@ def handler(error: Exception, context: Mapping[str, object]) -> HttpResponse | N
     problem = problem_of(error)
     if problem is None:
         return None
+    # Imported here: rest_framework.views loads the authentication class, which raises errors of this module.
+    from rest_framework.views import set_rollback
+
     # Forgotten, half a request would be committed under ATOMIC_REQUESTS.
     set_rollback()
     request = context["request"]
@@ -424,12 +429,6 @@ def _particulars(problem: Problem, error: BaseException | None) -> _Particulars:
         return _waiting(max(1, math.ceil(wait or 1)))
     if problem.status == 503:
         return _waiting(5)
-    if isinstance(error, TokenRefused):
-        return _Particulars(headers={"WWW-Authenticate": error.challenge})
-    if problem.status == 401:
-        return _Particulars(headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
-    if problem.code == "scope_not_granted":
-        return _Particulars(headers={"WWW-Authenticate": 'Bearer error="insufficient_scope"'})
     return _Particulars()
 
 

@@ -1,0 +1,145 @@
+"""What the platform API answers: caller in, JSON-ready dict out. No HTTP framework here.
+
+Every function raises Denied, and for data also AccountNotFound, ScopeNotGranted and PermitExpired.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+from uuid import UUID
+
+from banks import directory, read
+from banks.errors import AccountNotFound
+from banks.read import Row, TransactionFilter
+from consents.denials import Denial
+from consents.errors import PermitExpired
+from consents.models import Platform
+from consents.policy import Permit
+from gateway import pairwise
+from gateway.api import cursors, render
+from gateway.api.caller import Caller
+from gateway.api.parameters import TransactionQuery
+from gateway.api.render import Body
+
+T = TypeVar("T")
+
+
+def institutions(caller: Caller) -> Body:
+    """Every bank one may link here. A paused consent may ask too: it is the same for everybody."""
+    caller.require_active_platform()
+    return {"institutions": [render.institution(card) for card in directory.institutions()]}
+
+
+def accounts(caller: Caller) -> Body:
+    answer = _served(caller, lambda permit: read.accounts(permit, now=caller.now, request_id=caller.request_id))
+    return {"accounts": _accounts(caller.platform, answer.rows), "as_of": render.plain(answer.as_of)}
+
+
+def account(caller: Caller, account_id: str) -> Body:
+    wanted = _account_id(caller, account_id)
+    answer = _served(caller, lambda permit: read.account(permit, wanted, now=caller.now, request_id=caller.request_id))
+    (body,) = _accounts(caller.platform, answer.rows)
+    return {"account": body, "as_of": render.plain(answer.as_of)}
+
+
+def balances(caller: Caller, account_id: str) -> Body:
+    wanted = _account_id(caller, account_id)
+    answer = _served(caller, lambda permit: read.balances(permit, wanted, now=caller.now, request_id=caller.request_id))
+    return {
+        "account_id": account_id,
+        "balances": [render.balance(row) for row in answer.rows],
+        "as_of": render.plain(answer.as_of),
+    }
+
+
+def transactions(caller: Caller, account_id: str, query: TransactionQuery) -> Body:
+    """One page. Raises CursorInvalid too."""
+    wanted = _account_id(caller, account_id)
+    bound = cursors.binding(caller.consent, wanted, start_on=query.start_on, end_on=query.end_on, status=query.status)
+    page = _served(
+        caller,
+        lambda permit: read.transactions(
+            permit,
+            wanted,
+            TransactionFilter(
+                start_on=query.start_on,
+                end_on=query.end_on,
+                status=query.status,
+                limit=query.limit,
+                after=None if query.cursor is None else cursors.open_sealed(query.cursor, bound),
+            ),
+            now=caller.now,
+            request_id=caller.request_id,
+        ),
+    )
+    return {
+        "transactions": _transactions(caller.platform, account_id, page.rows),
+        "next_cursor": None if page.next is None else cursors.seal(page.next, bound),
+        "as_of": render.plain(page.as_of),
+        "coverage": render.coverage(page.coverage),
+    }
+
+
+def consent(caller: Caller) -> Body:
+    """What the user said, and what of it is open now for the purpose named; `denial` says why nothing is."""
+    caller.require_active_platform()
+    decision = caller.decision
+    denial = decision if isinstance(decision, Denial) else None
+    return {
+        **render.consent(caller.consent, consent_id=consent_id_of(caller)),
+        "open": [] if isinstance(decision, Denial) else _open(decision),
+        "open_until": None if isinstance(decision, Denial) else render.plain(decision.expires_at),
+        "denial": denial and {"code": denial.code, "owner": denial.owner, "suggested_action": denial.action},
+    }
+
+
+def consent_id_of(caller: Caller) -> str:
+    """The consent's id as this platform sees it."""
+    return pairwise.encode("con", caller.platform.id, caller.consent.id)
+
+
+# -- parts -------------------------------------------------------------------------------------------------------------
+
+
+def _served(caller: Caller, call: Callable[[Permit], T]) -> T:
+    """`call`, and when the consent changed under it, the reason as it stands now instead of a bare PermitExpired."""
+    try:
+        return call(caller.permit)
+    except PermitExpired:
+        caller.refuse_as_it_stands()
+        raise
+
+
+def _account_id(caller: Caller, text: str) -> UUID:
+    """Raises Denied before AccountNotFound: the second says something about the first's data."""
+    permit = caller.permit
+    account_id = pairwise.decode("acc", caller.platform.id, text)
+    if account_id is None or permit.slice_of(account_id) is None:
+        raise AccountNotFound
+    return account_id
+
+
+def _accounts(platform: Platform, rows: Sequence[Row]) -> list[Body]:
+    cards = directory.by_id(_uuids(rows, "institution_id"))
+    ids = pairwise.encode_all("acc", platform.id, _uuids(rows, "id"))
+    return [
+        render.account(row, account_id=account_id, card=cards[institution_id])
+        for row, account_id, institution_id in zip(rows, ids, _uuids(rows, "institution_id"), strict=True)
+    ]
+
+
+def _transactions(platform: Platform, account_id: str, rows: Sequence[Row]) -> list[Body]:
+    ids = pairwise.encode_all("txn", platform.id, _uuids(rows, "id"))
+    return [
+        render.transaction(row, transaction_id=transaction_id, account_id=account_id)
+        for row, transaction_id in zip(rows, ids, strict=True)
+    ]
+
+
+def _open(permit: Permit) -> list[Body]:
+    cards = directory.by_id(part.institution_id for part in permit.slices)
+    opened = [render.opening(part, cards.get(part.institution_id)) for part in permit.slices]
+    return sorted(opened, key=lambda body: str(body["institution"]))
+
+
+def _uuids(rows: Sequence[Row], name: str) -> list[UUID]:
+    return [value for row in rows if isinstance(value := row[name], UUID)]

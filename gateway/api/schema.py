@@ -1,0 +1,120 @@
+"""The OpenAPI document: which addresses are in it, how one authenticates, and what refusals look like."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
+
+from consents.scopes import Purpose
+from gateway import problems
+from gateway.api import shapes
+from gateway.api.parameters import LIMIT_DEFAULT, STATUSES
+
+Endpoint = tuple[str, str, str, Callable[..., Any]]
+Responses = dict[int | tuple[int, str], Any]
+
+PURPOSE = OpenApiParameter(
+    "Purpose",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    enum=list(Purpose),
+    description="Which of the consent's purposes this request serves. Needed when the consent names several.",
+)
+REQUEST_ID = OpenApiParameter(
+    "X-Request-Id",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description="8 to 64 letters, digits, dots, dashes or underscores; made here when absent. Comes back always.",
+)
+ACCOUNT_ID = OpenApiParameter("account_id", OpenApiTypes.STR, OpenApiParameter.PATH, description="From /v1/accounts.")
+TRANSACTION_QUERY = [
+    OpenApiParameter("from", OpenApiTypes.DATE, description="First `listed_on` day, inclusive."),
+    OpenApiParameter("to", OpenApiTypes.DATE, description="Last `listed_on` day, inclusive."),
+    OpenApiParameter("status", OpenApiTypes.STR, enum=list(STATUSES)),
+    OpenApiParameter(
+        "limit",
+        {"type": "integer", "minimum": 1, "maximum": 500, "default": LIMIT_DEFAULT},
+        description="Rows of one page.",
+    ),
+    OpenApiParameter("cursor", OpenApiTypes.STR, description="`next_cursor` of the page before; same filters."),
+]
+CONSENT_ID = OpenApiParameter(
+    "consent_id", OpenApiTypes.STR, OpenApiParameter.PATH, description="From /v1/consent: this token's own."
+)
+HEADERS = [PURPOSE, REQUEST_ID]
+
+#: What every address under /v1 may answer.
+_ALWAYS = ("invalid_token", "consent_revoked", "purpose_unknown", "invalid_request", "not_acceptable", "internal_error")
+#: What only those that hand out customer data answer besides.
+DATA = (
+    "consent_paused",
+    "consent_suspended",
+    "platform_not_active",
+    "purpose_required",
+    "connection_not_serving",
+    "scope_not_granted",
+    "service_unavailable",
+)
+
+
+def platform_api_only(endpoints: list[Endpoint]) -> list[Endpoint]:
+    """Preprocessing hook: the document is about /v1."""
+    return [endpoint for endpoint in endpoints if endpoint[0].startswith("/v1/")]
+
+
+@cache
+def document() -> dict[str, Any]:
+    """The OpenAPI 3.1 document; the same for everybody as long as the process lives."""
+    generator: Any = SchemaGenerator  # untyped
+    schema: dict[str, Any] = generator().get_schema(request=None, public=True)
+    return {**schema, "servers": [{"url": settings.ISSUER}]}
+
+
+def refusals(*codes: str) -> Responses:
+    """Problem responses by status, with an example for each of `codes` and of those that any address may answer."""
+    by_status: dict[int, list[problems.Problem]] = {}
+    for code in dict.fromkeys((*_ALWAYS, *codes)):
+        problem = problems.PROBLEMS[code]
+        by_status.setdefault(problem.status, []).append(problem)
+    return {(status, problems.MEDIA_TYPE): _refusal(rows) for status, rows in sorted(by_status.items())}
+
+
+def _refusal(rows: list[problems.Problem]) -> OpenApiResponse:
+    description = " ".join(f"`{row.code}`: {row.title}" for row in rows)
+    return OpenApiResponse(shapes.Problem, description=description, examples=[_example(row) for row in rows])
+
+
+def _example(problem: problems.Problem) -> OpenApiExample:
+    value = {
+        "type": problems.type_uri(problem.code),
+        "title": problem.title,
+        "status": problem.status,
+        "detail": problem.detail,
+        "instance": "/v1/accounts",
+        "code": problem.code,
+        "owner": problem.owner,
+        "suggested_action": problem.suggested_action,
+        "action_url": None,
+        "retry_after": 5 if problem.status == 503 else None,
+        "display_message": problem.display_message,
+        "request_id": "req_5f0c1a9be3d24a7788aa0b1c",
+        "errors": [],
+    }
+    return OpenApiExample(problem.code, value=value, media_type=problems.MEDIA_TYPE)
+
+
+class ConsentTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "gateway.api.authentication.ConsentTokenAuthentication"
+    name = "consentToken"
+
+    def get_security_definition(self, auto_schema: object) -> dict[str, str]:
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "An access token from /oauth/token. It points at one consent, which every request checks.",
+        }

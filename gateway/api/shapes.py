@@ -1,0 +1,261 @@
+"""The shapes of gateway.api.render, for the OpenAPI document. Nothing is serialized with these.
+
+`required=False`: the member is there exactly when the consent opens it. `allow_null`: unknown.
+"""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from banks.models import InstitutionStatus
+from banks.types import AccountCategory, AccountStatus, Channel, TransactionKind
+from consents.denials import DenialCode, Owner
+from consents.scopes import LocationPrecision, Purpose, Scope, SensitiveGroup
+from consents.states import ConsentStatus
+from gateway.api.parameters import STATUSES
+
+Shape = serializers.Serializer[Any]
+
+_AMOUNT = {
+    "type": "string",
+    "pattern": r"^-?[0-9]+(\.[0-9]+)?$",
+    "description": "Decimal, with exactly the currency's decimals (ISO 4217). Negative: money out, or owed.",
+    "examples": ["-12.50"],
+}
+_CURRENCY = {"type": "string", "pattern": "^[A-Z]{3}$", "description": "ISO 4217."}
+
+
+@extend_schema_field(_AMOUNT)
+class Amount(serializers.CharField):
+    pass
+
+
+@extend_schema_field({**_AMOUNT, "type": ["string", "null"]})
+class AmountOrNull(serializers.CharField):
+    pass
+
+
+@extend_schema_field(_CURRENCY)
+class Currency(serializers.CharField):
+    pass
+
+
+@extend_schema_field({**_CURRENCY, "type": ["string", "null"]})
+class CurrencyOrNull(serializers.CharField):
+    pass
+
+
+def _text(help_text: str = "", *, required: bool = False) -> serializers.CharField:
+    return serializers.CharField(allow_null=True, required=required, help_text=help_text)
+
+
+def _day(help_text: str = "") -> serializers.DateField:
+    return serializers.DateField(allow_null=True, help_text=help_text)
+
+
+def _instant(help_text: str = "") -> serializers.DateTimeField:
+    return serializers.DateTimeField(allow_null=True, help_text=help_text)
+
+
+def _as_of() -> serializers.DateTimeField:
+    return _instant(
+        "When this was last fetched from the bank. Null: nothing has been fetched yet, and an empty list says nothing."
+    )
+
+
+class Direction(serializers.ChoiceField):
+    def __init__(self) -> None:
+        super().__init__(choices=["CREDIT", "DEBIT"], help_text="DEBIT: money out, or owed. Zero is CREDIT.")
+
+
+class InstitutionName(Shape):
+    id = serializers.SlugField()
+    name = serializers.CharField()
+
+
+class Institution(Shape):
+    id = serializers.SlugField()
+    name = serializers.CharField()
+    country = serializers.CharField(help_text="ISO 3166-1 alpha-2.")
+    status = serializers.ChoiceField(choices=list(InstitutionStatus.values))
+    history_days_max = serializers.IntegerField(help_text="How far back this bank answers.")
+    consent_days_max = serializers.IntegerField(help_text="The longest consent this bank gives.")
+    is_sandbox = serializers.BooleanField()
+
+
+class Institutions(Shape):
+    institutions = Institution(many=True)
+
+
+class Identification(Shape):
+    scheme_name = serializers.CharField(help_text="IBAN, SortCodeAccountNumber, BBAN, MaskedPAN ...")
+    value = serializers.CharField()
+
+
+class Account(Shape):
+    account_id = serializers.CharField(help_text="Opaque, and this platform's alone.")
+    institution = InstitutionName()
+    name = _text("What the customer calls it. Needs `accounts`, as do the next five.")
+    type = serializers.CharField(required=False, help_text="ISO 20022 account type: CACC, SVGS, CARD ... or OTHER.")
+    category = serializers.ChoiceField(choices=list(AccountCategory), required=False)
+    status = serializers.ChoiceField(choices=list(AccountStatus), required=False)
+    currency = Currency(required=False)
+    masked_number = _text("The last four digits.")
+    identifications = Identification(many=True, required=False, help_text="Needs `account_numbers`.")
+    as_of = _as_of()
+
+
+class Accounts(Shape):
+    accounts = Account(many=True)
+    as_of = _as_of()
+
+
+class OneAccount(Shape):
+    account = Account()
+    as_of = _as_of()
+
+
+class CreditLine(Shape):
+    included = serializers.BooleanField(help_text="Whether the balance counts it.")
+    type = _text(required=True)
+    amount = AmountOrNull()
+    currency = CurrencyOrNull()
+
+
+class Balance(Shape):
+    type = serializers.CharField(help_text="ISO 20022 balance type: CLBD, ITBD, ITAV, CLAV ... or OTHER.")
+    amount = Amount()
+    currency = Currency()
+    credit_debit_indicator = Direction()
+    credit_lines = CreditLine(many=True)
+    as_of = _instant("The bank's own instant for this balance.")
+
+
+class Balances(Shape):
+    account_id = serializers.CharField()
+    balances = Balance(many=True)
+    as_of = _as_of()
+
+
+class Merchant(Shape):
+    name = _text(required=True)
+    category = _text(required=True)
+    mcc = _text("ISO 18245, four digits.", required=True)
+    channel = serializers.ChoiceField(choices=list(Channel), allow_null=True)
+
+
+class Location(Shape):
+    country = _text("ISO 3166-1 alpha-2.", required=True)
+    region = _text("From precision `city`.")
+    city = _text("From precision `city`.")
+    postal_code = _text("At precision `store`.")
+    address = _text("At precision `store`.")
+
+
+class CurrencyExchange(Shape):
+    instructed_amount = AmountOrNull()
+    instructed_currency = CurrencyOrNull()
+    exchange_rate = _text("Decimal.", required=True)
+
+
+class BalanceAfter(Shape):
+    amount = Amount()
+    currency = Currency()
+    credit_debit_indicator = Direction()
+
+
+class Transaction(Shape):
+    transaction_id = serializers.CharField(help_text="Opaque, this platform's alone, the same from pending to booked.")
+    account_id = serializers.CharField()
+    status = serializers.ChoiceField(choices=list(STATUSES))
+    listed_on = serializers.DateField(help_text="Orders the list: booked day, else the bank's day of a pending row.")
+    booked_on = _day("The bank's calendar day; null while pending.")
+    value_on = _day()
+    transacted_at = _instant("Only when the bank gave an instant with an offset.")
+    amount = Amount()
+    currency = Currency()
+    credit_debit_indicator = Direction()
+    kind = serializers.ChoiceField(choices=list(TransactionKind))
+    merchant = Merchant(required=False, help_text="Needs `merchants`.")
+    location = Location(required=False, help_text="Needs `locations`; as close as the precision granted.")
+    currency_exchange = CurrencyExchange(required=False, help_text="Needs `locations`.")
+    counterparty_name = _text("Needs `counterparties`.")
+    balance_after = BalanceAfter(required=False, allow_null=True, help_text="Needs `balances`.")
+    description = _text(
+        "The bank's own line. Needs `merchants`, `counterparties`, and `locations` at precision `store`, together."
+    )
+
+
+class Gap(Shape):
+    first_on = serializers.DateField()
+    last_on = serializers.DateField()
+
+
+class Coverage(Shape):
+    first_on = _day("The first day the bank answered for, within the consent's window.")
+    last_on = _day()
+    gaps = Gap(many=True)
+
+
+class Transactions(Shape):
+    transactions = Transaction(many=True)
+    next_cursor = _text("For the next page; null on the last.", required=True)
+    as_of = _as_of()
+    coverage = Coverage()
+
+
+class Denial(Shape):
+    code = serializers.ChoiceField(choices=list(DenialCode))
+    owner = serializers.ChoiceField(choices=list(Owner))
+    suggested_action = serializers.CharField()
+
+
+class Limits(Shape):
+    history_from = _day("No row listed before this day is served. Null: no limit.")
+    location_precision = serializers.ChoiceField(choices=list(LocationPrecision), allow_null=True)
+    on_platform_only = serializers.BooleanField(help_text="Only what was paid to, or through, this platform.")
+    hidden_groups = serializers.ListField(child=serializers.ChoiceField(choices=list(SensitiveGroup)))
+
+
+class Opening(Limits):
+    institution = InstitutionName(allow_null=True, help_text="Null where no account is opened.")
+    scopes = serializers.ListField(child=serializers.ChoiceField(choices=list(Scope)))
+
+
+class Consent(Limits):
+    consent_id = serializers.CharField()
+    status = serializers.ChoiceField(choices=list(ConsentStatus))
+    scopes = serializers.ListField(child=serializers.ChoiceField(choices=list(Scope)))
+    purposes = serializers.ListField(child=serializers.ChoiceField(choices=list(Purpose)))
+    authorised_at = _instant()
+    expires_at = serializers.DateTimeField()
+    open = Opening(many=True, help_text="Per bank, what is open now: consent, bank, operator and connection together.")
+    open_until = _instant("When the earliest of their clocks runs out.")
+    denial = Denial(allow_null=True, help_text="Why nothing is open, and who can change it.")
+
+
+class FieldProblem(Shape):
+    parameter = serializers.CharField(required=False, help_text="The query parameter.")
+    header = serializers.CharField(required=False)
+    pointer = serializers.CharField(required=False, help_text="JSON Pointer into the body (RFC 6901).")
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class Problem(Shape):
+    """RFC 9457. `type` leads to a page that explains `code`."""
+
+    type = serializers.URLField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    detail = serializers.CharField()
+    instance = serializers.CharField(help_text="The path of the request.")
+    code = serializers.CharField()
+    owner = serializers.ChoiceField(choices=list(Owner), allow_null=True, help_text="Who can change it.")
+    suggested_action = _text(required=True)
+    action_url = _text("Where the user can change it.", required=True)
+    retry_after = serializers.IntegerField(allow_null=True, help_text="Seconds.")
+    display_message = serializers.CharField(help_text="A plain sentence you may show your user.")
+    request_id = serializers.CharField()
+    errors = FieldProblem(many=True)  # type: ignore[assignment]  # the member's name is the standard's

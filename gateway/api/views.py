@@ -1,0 +1,167 @@
+"""/v1: HTTP in, one call, HTTP out. What is read is gateway.api.reads'."""
+
+from typing import Any, cast
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import NotAcceptable
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from consents import lifecycle
+from consents.audit import Actor
+from consents.errors import ConsentNotFound
+from consents.states import Initiator
+from gateway.api import parameters, reads, shapes
+from gateway.api.caller import Caller, challenge
+from gateway.api.schema import ACCOUNT_ID, CONSENT_ID, DATA, HEADERS, TRANSACTION_QUERY, refusals
+
+
+class JsonOnly(BaseContentNegotiation):
+    """DRF's own would read `?format=`, and take `;q=0` for a yes."""
+
+    def select_parser(self, request: Request, parsers: Any) -> BaseParser:
+        return cast(BaseParser, parsers[0])
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
+        """Raises NotAcceptable."""
+        if not request._request.accepts("application/json"):
+            raise NotAcceptable
+        renderer: BaseRenderer = renderers[0]
+        return renderer, renderer.media_type
+
+
+class PlatformView(APIView):
+    """A /v1 address: a caller is required, JSON is spoken, nothing is stored on the way."""
+
+    content_negotiation_class = JsonOnly
+    metadata_class = None
+
+    @property
+    def caller(self) -> Caller:
+        return cast(Caller, self.request.auth)
+
+    @extend_schema(exclude=True)
+    def options(self, request: Any, *args: object, **kwargs: object) -> Response:
+        """The Allow header, and no CORS: a browser page is not a platform."""
+        return Response(status=204)
+
+    def handle_exception(self, exc: Exception) -> Any:
+        response = super().handle_exception(exc)
+        if value := challenge(exc):
+            response["WWW-Authenticate"] = value
+        return response
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        response["Cache-Control"] = "no-store"
+        return response
+
+
+class InstitutionsView(PlatformView):
+    @extend_schema(
+        operation_id="listInstitutions",
+        summary="Banks one may link",
+        description="The directory. It holds no customer data, and answers under a paused consent too.",
+        parameters=HEADERS,
+        responses={200: shapes.Institutions, **refusals("platform_not_active")},
+        tags=["Institutions"],
+    )
+    def get(self, request: Request) -> Response:
+        parameters.none(request.query_params)
+        return Response(reads.institutions(self.caller))
+
+
+class AccountsView(PlatformView):
+    @extend_schema(
+        operation_id="listAccounts",
+        summary="Every account this consent opens",
+        description="Members that the consent does not open are absent; null means unknown.",
+        parameters=HEADERS,
+        responses={200: shapes.Accounts, **refusals(*DATA)},
+        tags=["Accounts"],
+    )
+    def get(self, request: Request) -> Response:
+        parameters.none(request.query_params)
+        return Response(reads.accounts(self.caller))
+
+
+class AccountView(PlatformView):
+    @extend_schema(
+        operation_id="getAccount",
+        summary="One account",
+        parameters=[ACCOUNT_ID, *HEADERS],
+        responses={200: shapes.OneAccount, **refusals(*DATA, "account_not_found")},
+        tags=["Accounts"],
+    )
+    def get(self, request: Request, account_id: str) -> Response:
+        parameters.none(request.query_params)
+        return Response(reads.account(self.caller, account_id))
+
+
+class BalancesView(PlatformView):
+    @extend_schema(
+        operation_id="listBalances",
+        summary="Typed balances of one account",
+        parameters=[ACCOUNT_ID, *HEADERS],
+        responses={200: shapes.Balances, **refusals(*DATA, "account_not_found")},
+        tags=["Accounts"],
+    )
+    def get(self, request: Request, account_id: str) -> Response:
+        parameters.none(request.query_params)
+        return Response(reads.balances(self.caller, account_id))
+
+
+class TransactionsView(PlatformView):
+    @extend_schema(
+        operation_id="listTransactions",
+        summary="Transactions of one account, newest first",
+        description="Ordered by (`listed_on`, id), descending. Follow `next_cursor` with the same filters until null.",
+        parameters=[ACCOUNT_ID, *TRANSACTION_QUERY, *HEADERS],
+        responses={200: shapes.Transactions, **refusals(*DATA, "account_not_found", "cursor_invalid")},
+        tags=["Transactions"],
+    )
+    def get(self, request: Request, account_id: str) -> Response:
+        query = parameters.transactions(request.query_params)
+        return Response(reads.transactions(self.caller, account_id, query))
+
+
+class ConsentView(PlatformView):
+    @extend_schema(
+        operation_id="getConsent",
+        summary="What this token opens, until when",
+        description="Answers under a paused or suspended consent too; `denial` then says who can change it.",
+        parameters=HEADERS,
+        responses={200: shapes.Consent, **refusals("platform_not_active")},
+        tags=["Consent"],
+    )
+    def get(self, request: Request) -> Response:
+        parameters.none(request.query_params)
+        return Response(reads.consent(self.caller))
+
+
+class ConsentByIdView(PlatformView):
+    @extend_schema(
+        operation_id="endConsent",
+        summary="End this token's consent",
+        description="Final. Its tokens are dead when this returns. Works while paused or suspended.",
+        parameters=[CONSENT_ID, *HEADERS],
+        responses={204: None, **refusals("consent_not_found", "transition_refused")},
+        tags=["Consent"],
+    )
+    def delete(self, request: Request, consent_id: str) -> Response:
+        parameters.none(request.query_params)
+        caller = self.caller
+        if consent_id != reads.consent_id_of(caller):
+            raise ConsentNotFound
+        lifecycle.revoke(
+            consent_id=caller.consent.id,
+            platform_id=caller.platform.id,
+            reason="platform_request",
+            actor=Actor(initiator=Initiator.PLATFORM, request_id=caller.request_id),
+            now=caller.now,
+        )
+        return Response(status=204)
