@@ -57,7 +57,7 @@ def failure(server: HostileServer, path: str, limits: HttpLimits = SHORT) -> Ban
     return caught.value
 
 
-# -- time ---------------------------------------------------------------------------------------------------------------
+# -- time --------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -110,9 +110,9 @@ def test_a_tls_handshake_that_hangs_is_cut_off() -> None:
         origins = frozenset({origin})
         started = time.monotonic()
 
-        with BankClient(allowed_origins=origins, allowed_loopback_origins=origins, limits=SHORT) as client:
-            with pytest.raises(BankTimeout):
-                client.get_json(f"{origin}/")
+        client = BankClient(allowed_origins=origins, allowed_loopback_origins=origins, limits=SHORT)
+        with client, pytest.raises(BankTimeout):
+            client.get_json(f"{origin}/")
 
         assert time.monotonic() - started < SOON
 
@@ -125,7 +125,7 @@ def test_the_deadline_starts_anew_with_each_exchange(server: HostileServer) -> N
         assert client.get_json(f"{server.origin}/good").status == 200
 
 
-# -- size ---------------------------------------------------------------------------------------------------------------
+# -- size --------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_a_gigabyte_in_a_megabyte_costs_at_most_64_mebibytes(
     assert grown <= 64
 
 
-# -- form ---------------------------------------------------------------------------------------------------------------
+# -- form --------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -225,9 +225,9 @@ def test_a_port_nobody_listens_on_is_the_banks_absence() -> None:
         origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
     origins = frozenset({origin})
 
-    with BankClient(allowed_origins=origins, allowed_loopback_origins=origins) as client:
-        with pytest.raises(BankUnavailable) as caught:
-            client.get_json(f"{origin}/")
+    client = BankClient(allowed_origins=origins, allowed_loopback_origins=origins)
+    with client, pytest.raises(BankUnavailable) as caught:
+        client.get_json(f"{origin}/")
 
     assert type(caught.value) is BankUnavailable
 
@@ -326,7 +326,7 @@ def test_more_values_than_we_take_are_refused_before_they_are_built(server: Host
     assert type(error) is AnswerTooLarge
 
 
-# -- who is at fault ----------------------------------------------------------------------------------------------------
+# -- who is at fault ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 599])
@@ -402,7 +402,7 @@ def test_no_content_is_an_answer(server: HostileServer) -> None:
     assert (answered.status, answered.json) == (204, None)
 
 
-# -- what is sent -------------------------------------------------------------------------------------------------------
+# -- what is sent ------------------------------------------------------------------------------------------------------
 
 
 def test_only_gzip_is_asked_for_and_connections_are_kept(server: HostileServer) -> None:
@@ -452,7 +452,7 @@ def test_the_environments_proxies_are_not_used(server: HostileServer, monkeypatc
         assert client.get_json(f"{server.origin}/good").status == 200
 
 
-# -- pages --------------------------------------------------------------------------------------------------------------
+# -- pages -------------------------------------------------------------------------------------------------------------
 
 
 def next_of(answer: Answer) -> str | None:
@@ -545,7 +545,7 @@ def test_paging_stops_at_a_refusal(server: HostileServer) -> None:
     assert walk(server) == [200, 403]
 
 
-# -- what is told -------------------------------------------------------------------------------------------------------
+# -- what is told ------------------------------------------------------------------------------------------------------
 
 
 def test_an_exchange_names_neither_ids_nor_secrets(server: HostileServer) -> None:
@@ -592,7 +592,7 @@ def test_an_answers_repr_shows_no_content(server: HostileServer) -> None:
         assert "canary" not in repr(client.get_json(f"{server.origin}/json"))
 
 
-# -- TLS ----------------------------------------------------------------------------------------------------------------
+# -- TLS ---------------------------------------------------------------------------------------------------------------
 
 
 class Authority:
