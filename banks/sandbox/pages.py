@@ -106,7 +106,7 @@ def _ask(
         "client": asked.client.name,
         "person": person,
         "permissions": in_words(lodged.permissions),
-        "until": lodged.expires_at.astimezone(clock.LONDON) if lodged.expires_at else None,
+        "until": _in_london(lodged.expires_at),
         "history_from": _day(lodged.transaction_from),
         "history_to": _day(lodged.transaction_to),
         "chosen": list(chosen),
@@ -152,6 +152,11 @@ def _settle(lodged: AccountAccessConsent, person: Scenario, chosen: list[str], n
         changes = {"status": ConsentStatus.RJCT}
     AccountAccessConsent.objects.filter(pk=current.pk, status=current.status).update(status_updated_at=now, **changes)
     return True
+
+
+def _in_london(moment: datetime | None) -> datetime | None:
+    # Naive, because a template turns an aware one back into UTC.
+    return moment.astimezone(clock.LONDON).replace(tzinfo=None) if moment else None
 
 
 def _day(text: str) -> datetime | None:

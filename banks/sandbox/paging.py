@@ -17,7 +17,8 @@ from banks.sandbox.answers import FIELD_INVALID, ObError
 from banks.sandbox.settings import SANDBOX_ISSUER
 
 PAGE_SIZE = 100
-_SALT = "sandbox.page"
+#: Without a time stamp: equal pages have equal links.
+_SIGNER = signing.Signer(salt="sandbox.page")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +35,7 @@ def asked_for(request: HttpRequest, today: date) -> Page:
     if text is None:
         return Page(number=1, today=today)
     try:
-        number, day = signing.loads(text, salt=_SALT)
+        number, day = _SIGNER.unsign_object(text)
         page = Page(number=int(number), today=date.fromisoformat(day))
     except (signing.BadSignature, ValueError, TypeError) as problem:
         raise ObError(400, (FIELD_INVALID, "Not a page of this bank."), path="page") from problem
@@ -68,5 +69,5 @@ def links(request: HttpRequest, page: Page, total: int) -> dict[str, str]:
 
 def _link(request: HttpRequest, number: int, today: date) -> str:
     query = {name: value for name, value in request.GET.items() if name != "page"}
-    query["page"] = signing.dumps([number, today.isoformat()], salt=_SALT)
+    query["page"] = _SIGNER.sign_object([number, today.isoformat()])
     return f"{SANDBOX_ISSUER}{request.path}?{urlencode(query)}"

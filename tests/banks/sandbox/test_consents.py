@@ -213,7 +213,7 @@ def test_dates_without_an_offset_are_london_time(client: BankClient) -> None:
     assert data["ExpirationDateTime"] == "2099-07-01T12:00:00+01:00"
 
 
-@pytest.mark.parametrize("consent_id", ["x", "aac-" + "0" * 32, "x" * 500, "%00", "..%2f..", "é"])
+@pytest.mark.parametrize("consent_id", ["x", "aac-" + "0" * 32, "x" * 500, "%00", "é"])
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
 def test_ids_that_never_were_are_400(client: BankClient, method: str, consent_id: str) -> None:
     answer = client.api(method, f"{PATH}/{consent_id}", token=client.own_token())

@@ -11,7 +11,7 @@ from banks.sandbox.people import SCENARIOS, BankAccount
 
 TODAY = date(2026, 11, 21)
 ACCOUNTS = [account for person in SCENARIOS.values() for account in person.accounts]
-DAYS = [TODAY, date(2026, 12, 25), date(2027, 1, 1), date(2027, 2, 28), date(2028, 2, 29), date(2031, 7, 15)]
+DAYS = [TODAY, date(2027, 1, 1), date(2028, 2, 29)]
 
 every_account = pytest.mark.parametrize("account", ACCOUNTS, ids=lambda account: f"{account.holder}-{account.code}")
 
@@ -59,7 +59,7 @@ def test_rows_keep_id_amount_and_balance_when_the_day_moves(account: BankAccount
         }
 
     before = ledger_of(account, TODAY)
-    for days in (1, 2, 7, 31, 200):
+    for days in (1, 2, 31):
         after = ledger_of(account, TODAY + timedelta(days=days))
         kept = {id_: row for id_, row in booked(before).items() if row[0].day >= after.first_on}  # type: ignore[attr-defined]
 
@@ -151,7 +151,7 @@ def test_overdrawn_stays_within_its_overdraft(today: date) -> None:
     assert -account.overdraft_minor < min(balances) <= max(balances) < 0
 
 
-@pytest.mark.parametrize("year", [2026, 2029, 2034, 2040])
+@pytest.mark.parametrize("year", [2029, 2036])
 @pytest.mark.parametrize("name", ["happy", "happy2"])
 def test_balances_stay_human_however_late_it_gets(name: str, year: int) -> None:
     for account in SCENARIOS[name].accounts:

@@ -1,0 +1,71 @@
+"""The pages in a real browser: the way back works under the policy, they fit 320 pixels, and axe finds nothing."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.support.bank_client import BankClient, Pkce
+
+pytestmark = pytest.mark.browser
+
+_CHROMIUM = Path("/usr/bin/chromium")
+_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+#: WCAG 2.2 AA and what it builds on.
+_RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    if not _CHROMIUM.exists():
+        pytest.skip("no Chromium on this machine")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(_CHROMIUM), args=_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+def assert_accessible(page: Page, width: int) -> None:
+    found = Axe().run(page, options=_RULES)
+    assert found.violations_count == 0, found.generate_report()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    sizes = page.evaluate(
+        "[...document.querySelectorAll('button, input:not([type=hidden])')].map(e => e.getBoundingClientRect())"
+        ".map(r => Math.min(r.width, r.height))"
+    )
+    assert all(size >= 24 for size in sizes)
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1000), ("dark", 320)])
+def test_a_customer_gets_through_login_and_consent_and_back(
+    chromium: Browser, client: BankClient, scheme: str, width: int
+) -> None:
+    consent_id = client.create_consent(ExpirationDateTime="2099-01-01T00:00:00Z").json()["Data"]["ConsentId"]
+    context = chromium.new_context(
+        color_scheme="dark" if scheme == "dark" else "light", viewport={"width": width, "height": 800}
+    )
+    page = context.new_page()
+    console: list[str] = []
+    page.on("console", lambda message: console.append(message.text))
+
+    page.goto(f"{client.issuer}/")
+    assert_accessible(page, width)
+    page.goto(client.authorization_url(client.request_object(consent_id, Pkce(), state="back")))
+    page.fill("#username", "happy")
+    page.fill("#password", "wrong")
+    page.click("text=Log in >> nth=-1")
+    assert_accessible(page, width)
+    page.fill("#password", "sandbox")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/consent/*")
+    page.click("button[value=allow]")
+    assert_accessible(page, width)
+    page.check("input[name=accounts] >> nth=0")
+    with page.expect_request(lambda request: request.url.startswith(client.redirect_uri)) as sent:
+        page.click("button[value=allow]")
+
+    assert "code=" in sent.value.url and "state=back" in sent.value.url and "iss=" in sent.value.url
+    assert not [line for line in console if "Content Security Policy" in line]
+    context.close()
