@@ -161,7 +161,8 @@ def _keep(attempt: LinkAttempt, link: Link, fetched: list[AccountData], now: dat
         connection.sealed_credentials = sessions.sealed(owner, link.credentials)
         connection.refresh_started_at = None
         connection.save()
-        ids = store.upsert_accounts(connection, fetched, now=now)
+        numbers = Resource.ACCOUNT_NUMBERS in attempt.resources
+        ids = store.upsert_accounts(connection, fetched, with_numbers=lambda _: numbers, now=now)
         LinkAttempt.objects.filter(id=attempt.id).update(
             connection_id=connection.id,
             account_ids=sorted(str(account_id) for account_id in ids.values()),

@@ -53,19 +53,26 @@ def fenced(
 # -- accounts ----------------------------------------------------------------------------------------------------------
 
 
-def upsert_accounts(connection: Connection, fetched: Sequence[AccountData], *, now: datetime) -> dict[str, UUID]:
+def upsert_accounts(
+    connection: Connection,
+    fetched: Sequence[AccountData],
+    *,
+    with_numbers: Callable[[UUID | None], bool],
+    now: datetime,
+) -> dict[str, UUID]:
     """Bank's account id -> ours. A known account is written only where it says something new.
 
-    The caller holds the connection's lock.
+    `with_numbers` says of an account (None: a new one) whether some consent needs its whole number: otherwise it is
+    not kept, even where the bank told it along with the last digits. The caller holds the connection's lock.
     """
     stored = list(Account.objects.for_sync().filter(connection=connection).order_by("id"))
     kept = {row.bank_account_id: row for row in stored}
     by_number = {row.identification_digest: row for row in stored if row.identification_digest}
     ids: dict[str, UUID] = {}
     for data in fetched:
-        columns = _account_columns(data)
         # After a new link a bank may call the same account by another id: its numbers tell, and ours stays.
         row = kept.get(data.bank_account_id) or by_number.get(identification_digest(data))
+        columns = _account_columns(data, numbers=with_numbers(row.id if row else None))
         if row is None:
             row = Account(
                 connection=connection,
@@ -89,7 +96,7 @@ def identification_digest(data: AccountData) -> str:
     return keyed_digest("account", "|".join(numbers)) if numbers else ""
 
 
-def _account_columns(data: AccountData) -> dict[str, object]:
+def _account_columns(data: AccountData, *, numbers: bool) -> dict[str, object]:
     columns: dict[str, object] = {
         "bank_account_id": data.bank_account_id,
         "category": data.category.value,
@@ -103,8 +110,8 @@ def _account_columns(data: AccountData) -> dict[str, object]:
     }
     if data.identifications:
         # Under a narrower bank consent the numbers are not told: what was known before stays.
-        columns["identifications"] = [asdict(item) for item in data.identifications]
         columns["identification_digest"] = identification_digest(data)
+        columns["identifications"] = [asdict(item) for item in data.identifications] if numbers else []
     canonical = json.dumps(columns, sort_keys=True, default=str)
     return {**columns, "content_hash": hashlib.sha256(canonical.encode()).hexdigest()}
 

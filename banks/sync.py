@@ -173,7 +173,12 @@ def _sync_accounts(work: _Run, connector: Connector) -> None:
         )
         # The bank lists what its customer ticked there; we keep what somebody may read.
         kept = [data for data in fetched if data.bank_account_id in known]
-        ids = store.upsert_accounts(connection, kept, now=work.clock())
+        ids = store.upsert_accounts(
+            connection,
+            kept,
+            with_numbers=lambda account: account is not None and needs.needs(account, Resource.ACCOUNT_NUMBERS),
+            now=work.clock(),
+        )
     work.bank_ids = {ours: theirs for theirs, ours in ids.items()}
     work.result.accounts = len(ids)
 

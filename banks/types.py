@@ -65,6 +65,7 @@ class Resource(StrEnum):
     """What can be fetched from a bank, apart from one another."""
 
     ACCOUNTS = "accounts"
+    MASKED_NUMBERS = "masked_numbers"  #: last four digits; at banks that tell them only with the whole number
     ACCOUNT_NUMBERS = "account_numbers"
     BALANCES = "balances"
     TRANSACTIONS = "transactions"

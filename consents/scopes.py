@@ -202,7 +202,7 @@ def purpose_scopes(purposes: Iterable[Purpose]) -> frozenset[Scope]:
 
 #: What must be fetched from a bank so that a scope can be served. A scope without a row needs no fetch of its own.
 FETCHED_FOR: dict[Scope, frozenset[str]] = {
-    Scope.ACCOUNTS: frozenset({"accounts"}),
+    Scope.ACCOUNTS: frozenset({"accounts", "masked_numbers"}),
     Scope.ACCOUNT_NUMBERS: frozenset({"accounts", "account_numbers"}),
     Scope.BALANCES: frozenset({"accounts", "balances"}),
     Scope.TRANSACTIONS: frozenset({"accounts", "transactions"}),

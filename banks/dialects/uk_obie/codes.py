@@ -11,6 +11,8 @@ from banks.types import AccountCategory, AccountStatus, Channel, Resource, Trans
 #: Permissions (Account and Transaction API Profile, "Permissions") for each of our resources: nothing more is asked.
 PERMISSIONS: dict[Resource, tuple[str, ...]] = {
     Resource.ACCOUNTS: ("ReadAccountsBasic",),
+    # Basic has no number at all, not even its end; the store keeps the end and drops the rest.
+    Resource.MASKED_NUMBERS: ("ReadAccountsDetail",),
     Resource.ACCOUNT_NUMBERS: ("ReadAccountsDetail",),
     Resource.BALANCES: ("ReadBalances",),
     Resource.TRANSACTIONS: ("ReadTransactionsDetail", "ReadTransactionsCredits", "ReadTransactionsDebits"),
