@@ -1,0 +1,51 @@
+"""What every page of the portal shares: who is signed in, no caching, and where its forms may lead."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec, cast
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.cache import cache_control
+
+from consents.audit import Actor
+from consents.states import Initiator
+from gateway.identity.models import User
+from gateway.oauth.redirects import SeeOther
+from gateway.request_ids import request_id_of
+
+__all__ = ["PersonRequest", "PersonView", "SeeOther", "View", "actor_of", "lets_forms_reach", "no_store", "page"]
+
+Parameters = ParamSpec("Parameters")
+
+no_store = cache_control(no_store=True)
+
+
+class PersonRequest(HttpRequest):
+    """A request of somebody who is signed in."""
+
+    user: User
+
+
+PersonView = Callable[Concatenate[PersonRequest, Parameters], HttpResponse]
+View = Callable[Concatenate[HttpRequest, Parameters], HttpResponse]
+
+
+def page(view: PersonView[Parameters]) -> View[Parameters]:
+    """A page for signed-in people; anybody else signs in first. Never cached: it tells what someone shares."""
+
+    @wraps(view)
+    def shown(request: HttpRequest, *args: Parameters.args, **kwargs: Parameters.kwargs) -> HttpResponse:
+        return view(cast(PersonRequest, request), *args, **kwargs)
+
+    return cast("View[Parameters]", no_store(login_required(shown)))
+
+
+def actor_of(request: PersonRequest) -> Actor:
+    return Actor(initiator=Initiator.USER, pseudonym=request.user.pseudonym, request_id=request_id_of(request))
+
+
+def lets_forms_reach(response: HttpResponse, origin: str) -> HttpResponse:
+    """Widen this one page's `form-action`: browsers hold the redirect that answers a form to it as well."""
+    setattr(response, "_csp_update", {"form-action": [origin]})  # noqa: B010 -- django-csp's attribute
+    return response

@@ -1,0 +1,26 @@
+"""Addresses of the portal: the user's pages as `portal:...`, signing in under the names allauth looks for."""
+
+from django.urls import include, path
+
+from gateway.portal import consents, signin
+from gateway.portal.connect import ask, bank, choice, confirm, done
+
+_PAGES = [
+    path("", consents.consent_list, name="consents"),
+    path("consents/<uuid:consent_id>/", consents.consent_detail, name="consent"),
+    path("consents/<uuid:consent_id>/stop/", consents.stop, name="stop"),
+    path("connect/<uuid:consent_id>/", ask.ask, name="connect"),
+    path("connect/<uuid:consent_id>/bank/", bank.choose, name="bank"),
+    path("connect/<uuid:consent_id>/bank/<slug:slug>/", bank.announce, name="redirect"),
+    path("connect/<uuid:consent_id>/accounts/", choice.choose, name="accounts"),
+    path("connect/<uuid:consent_id>/confirm/", confirm.confirm, name="confirm"),
+    path("connect/<uuid:consent_id>/refuse/", ask.refuse, name="refuse"),
+    path("connect/<uuid:consent_id>/done/", done.done, name="done"),
+    path("connect/<uuid:consent_id>/return/", done.return_to_platform, name="return"),
+    path("banks/<slug:slug>/callback", bank.callback, name="callback"),
+]
+
+urlpatterns = [
+    *signin.urlpatterns,
+    path("", include((_PAGES, "portal"))),
+]
