@@ -280,7 +280,7 @@ def command(arguments: list[str]) -> tuple[str, list[str]]:
     """(environment needed, what its Python is to run) for a command line; leaves with a message on a wrong one."""
     chosen, rest = parser().parse_known_args(arguments)
     if chosen.command == "tour":
-        return "run", ["-m", "gateway.tour", *rest]
+        return "run", ["-m", "examples.tour", *rest]
     if rest:
         parser().error("unrecognized arguments: " + " ".join(rest))
     if chosen.command == "test":

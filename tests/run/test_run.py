@@ -274,7 +274,7 @@ def test_commands_name_their_module_and_environment(run: ModuleType, monkeypatch
     assert run.command([]) == ("run", ["-m", "gateway.supervisor"])
     assert run.command(["--port", "81", "--json"]) == ("run", ["-m", "gateway.supervisor", "--port", "81", "--json"])
     assert run.command(["--data-directory", "d"])[1][-2:] == ["--data-directory", "/d"]
-    assert run.command(["tour", "--slow"]) == ("run", ["-m", "gateway.tour", "--slow"])
+    assert run.command(["tour", "--slow"]) == ("run", ["-m", "examples.tour", "--slow"])
     assert run.command(["test", "--full", "a.py::b"]) == ("dev", ["-m", "tests.command", "--full", "/a.py::b"])
 
 

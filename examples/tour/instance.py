@@ -1,0 +1,73 @@
+"""An instance of its own for the tour: free ports, a temporary directory, gone afterwards."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+STOP_SECONDS = 20
+
+
+class DidNotStart(Exception):
+    """The instance ended before it was ready; its log says why."""
+
+
+@contextmanager
+def running() -> Iterator[dict[str, Any]]:
+    """Start an instance; what it printed with --json. Raises DidNotStart."""
+    with tempfile.TemporaryDirectory(prefix="sluice-tour-") as directory:
+        command = [
+            *(sys.executable, "-m", "gateway.supervisor", "--json"),
+            *("--data-directory", f"{directory}/var", "--port", str(_free_port())),
+        ]
+        log = Path(directory) / "instance.log"
+        with log.open("wb") as errors:
+            process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, env=_environment())
+        try:
+            yield _described(process, log)
+        finally:
+            _stop(process)
+
+
+def _environment() -> dict[str, str]:
+    """The tour shows the embedded default, whatever servers the caller has configured."""
+    return {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
+
+
+def _described(process: subprocess.Popen[bytes], log: Path) -> dict[str, Any]:
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if not line.strip():
+        raise DidNotStart(log.read_text(errors="replace")[-2000:])
+    described: dict[str, Any] = json.loads(line)
+    return described
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _free_port() -> int:
+    """One whose successor is free too: the pretend bank takes it."""
+    while True:
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            port: int = first.getsockname()[1]
+            try:
+                second.bind(("127.0.0.1", port + 1))
+            except OSError:
+                continue
+            return port
