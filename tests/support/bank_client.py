@@ -223,11 +223,20 @@ class BankClient:
     # -- the whole walk ---------------------------------------------------------------------------------------------
 
     def decide(
-        self, request_object: str, user: str, *, decision: str = "allow", accounts: list[str] | None = None
+        self,
+        request_object: str,
+        user: str,
+        *,
+        decision: str = "allow",
+        accounts: list[str] | None = None,
+        **query: str,
     ) -> dict[str, str]:
-        """Log in as `user`, decide, and give back what the bank sent to the redirect URI. All accounts unless named."""
+        """Log in as `user`, decide, and give back what the bank sent to the redirect URI. All accounts unless named.
+
+        `query` changes or adds parameters beside the request object.
+        """
         browser = Browser(self.issuer)
-        login = browser.get(self.authorization_url(request_object))
+        login = browser.get(self.authorization_url(request_object, **query))
         consent = browser.submit(login, {"username": user, "password": "sandbox"})
         offered = [value for name, value, _ in forms(consent)[0].choices if name == "accounts"]
         chosen = offered if accounts is None else accounts

@@ -30,7 +30,7 @@ def account_information() -> "Document":
     """The v4.0 document, loaded once. Skips the test when this machine does not have it."""
     file = specifications() / ACCOUNT_INFORMATION
     if not file.exists():
-        pytest.skip(f"the official document is not here: set SLUICE_SPECS_DIRECTORY so that it holds {ACCOUNT_INFORMATION}")
+        pytest.skip(f"the official document is not here: {ACCOUNT_INFORMATION} below SLUICE_SPECS_DIRECTORY")
     with file.open("rb") as stream:
         # The C loader reads the half megabyte in a tenth of the time; not every PyYAML was built with it.
         return Document(yaml.load(stream, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))

@@ -8,7 +8,7 @@ import requests
 
 from tests.support.bank_client import BankClient
 from tests.support.obie_document import Document, account_information
-from tests.support.sandbox_bank import SandboxBank
+from tests.support.sandbox_bank import SandboxBank, new_key
 
 Customers = Callable[..., BankClient]
 
@@ -69,6 +69,15 @@ def connected(bank: SandboxBank, document: Document) -> Customers:
         return kept[key]
 
     return connect
+
+
+@pytest.fixture(scope="session")
+def stranger(bank: SandboxBank, document: Document) -> BankClient:
+    """A second client of the bank, with an RSA key (PS256)."""
+    other = client_of(bank, document)
+    other.client_id, other.key = "stranger", new_key("RSA")
+    bank.register("stranger", "Stranger", other.key, bank.redirect_uri)
+    return other
 
 
 @pytest.fixture

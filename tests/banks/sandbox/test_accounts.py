@@ -90,14 +90,16 @@ def test_accounts_detail_opens_numbers_and_basic_does_not(connected: Customers) 
     detail = connected("happy", "ReadAccountsDetail").api("GET", "/accounts").json()["Data"]["Account"]
 
     assert all({"Account", "Servicer"}.isdisjoint(row) for row in basic)
-    assert [number["SchemeName"] for number in detail[0]["Account"]] == ["UK.OBIE.SortCodeAccountNumber", "UK.OBIE.IBAN"]
+    schemes = [number["SchemeName"] for number in detail[0]["Account"]]
+    assert schemes == ["UK.OBIE.SortCodeAccountNumber", "UK.OBIE.IBAN"]
 
 
 def test_basic_rows_name_neither_shop_nor_person(connected: Customers) -> None:
     rows = transactions(connected("happy", ACCOUNTS, BASIC, CREDITS, DEBITS))
 
     assert rows
-    hidden = {"TransactionInformation", "Balance", "MerchantDetails", "CreditorAccount", "DebtorAccount", "SupplementaryData"}
+    hidden = {"TransactionInformation", "Balance", "MerchantDetails", "CreditorAccount", "DebtorAccount"}
+    hidden.add("SupplementaryData")
     assert all(hidden.isdisjoint(row) for row in rows)
 
 
@@ -174,9 +176,14 @@ def days(rows: Rows) -> set[str]:
     return {row["BookingDateTime"][:10] for row in rows}
 
 
-def test_filters_cut_by_booking_date_both_ends_included(connected: Customers) -> None:
+@pytest.fixture(scope="module")
+def all_days(connected: Customers) -> list[str]:
+    """The days on which anything happened to happy, oldest first."""
+    return sorted(days(transactions(connected("happy"))))
+
+
+def test_filters_cut_by_booking_date_both_ends_included(connected: Customers, all_days: list[str]) -> None:
     client = connected("happy")
-    all_days = sorted(days(transactions(client)))
     first, last = all_days[40], all_days[60]
 
     rows = transactions(client, fromBookingDateTime=f"{first}T00:00:00", toBookingDateTime=f"{last}T23:59:59")
@@ -187,9 +194,8 @@ def test_filters_cut_by_booking_date_both_ends_included(connected: Customers) ->
 @pytest.mark.parametrize(
     "text", ["{}", "{}T00:00:00", "{}T00:00:00Z", "{}T00:00:00.000+14:00", "{}T00:00:00-11:00", "{}T00:00:00 01:00"]
 )
-def test_filter_time_zones_are_accepted_and_ignored(connected: Customers, text: str) -> None:
-    client = connected("happy")
-    day = sorted(days(transactions(client)))[50]
+def test_filter_time_zones_are_accepted_and_ignored(connected: Customers, all_days: list[str], text: str) -> None:
+    client, day = connected("happy"), all_days[50]
 
     rows = transactions(client, fromBookingDateTime=text.format(day), toBookingDateTime=text.format(day))
 
@@ -197,7 +203,7 @@ def test_filter_time_zones_are_accepted_and_ignored(connected: Customers, text: 
 
 
 @pytest.mark.parametrize("name", ["fromBookingDateTime", "toBookingDateTime"])
-@pytest.mark.parametrize("text", ["yesterday", "", "2026-02-30", "2026-13-01T00:00:00", "99999-01-01", "\x00", "1;DROP"])
+@pytest.mark.parametrize("text", ["yesterday", "", "2026-02-30", "2026-13-01T00:00:00", "99999-01-01", "\x00", "1;2"])
 def test_bad_dates_are_400_with_code_and_path(connected: Customers, name: str, text: str) -> None:
     answer = connected("happy").api("GET", "/transactions", params={name: text})
 
@@ -205,16 +211,18 @@ def test_bad_dates_are_400_with_code_and_path(connected: Customers, name: str, t
     assert [(error["ErrorCode"], error["Path"]) for error in answer.json()["Errors"]] == [("U003", name)]
 
 
-@pytest.mark.parametrize(("start", "end"), [("2001-01-01", "2001-12-31"), ("2030-01-01", "2020-01-01"), ("0001-01-01", "9999-12-31")])
+@pytest.mark.parametrize(
+    ("start", "end"), [("2001-01-01", "2001-12-31"), ("2030-01-01", "2020-01-01"), ("0001-01-01", "9999-12-31")]
+)
 def test_windows_outside_the_books_are_valid(connected: Customers, start: str, end: str) -> None:
-    answer = connected("happy").api("GET", "/transactions", params={"fromBookingDateTime": start, "toBookingDateTime": end})
+    window = {"fromBookingDateTime": start, "toBookingDateTime": end}
+    answer = connected("happy").api("GET", "/transactions", params=window)
 
     assert answer.status_code == 200
     assert bool(answer.json()["Data"]["Transaction"]) is (start < "2001" and end > "2027")
 
 
-def test_consent_window_bounds_what_any_filter_opens(connected: Customers) -> None:
-    all_days = sorted(days(transactions(connected("happy"))))
+def test_consent_window_bounds_what_any_filter_opens(connected: Customers, all_days: list[str]) -> None:
     first, last = all_days[100], all_days[120]
     window = {"TransactionFromDateTime": f"{first}T00:00:00+00:00", "TransactionToDateTime": f"{last}T23:59:59+00:00"}
     client = connected("happy", **window)
@@ -316,12 +324,12 @@ def test_a_list_begun_yesterday_can_be_read_to_its_end(connected: Customers, cal
 
 
 def test_interaction_id_is_played_back_or_made(connected: Customers) -> None:
-    client, given = connected("happy"), str(uuid.uuid4())
+    client, name, given = connected("happy"), "x-fapi-interaction-id", str(uuid.uuid4())
 
-    assert client.api("GET", "/accounts", headers={"x-fapi-interaction-id": given}).headers["x-fapi-interaction-id"] == given
-    made = client.api("GET", "/accounts").headers["x-fapi-interaction-id"]
-    assert uuid.UUID(made) != uuid.UUID(client.api("GET", "/accounts").headers["x-fapi-interaction-id"])
-    assert client.api("GET", "/accounts", headers={"x-fapi-interaction-id": "7"}).status_code == 400
+    assert client.api("GET", "/accounts", headers={name: given}).headers[name] == given
+    made = client.api("GET", "/accounts").headers[name]
+    assert uuid.UUID(made) != uuid.UUID(client.api("GET", "/accounts").headers[name])
+    assert client.api("GET", "/accounts", headers={name: "7"}).status_code == 400
 
 
 @pytest.mark.parametrize("token", ["", "x", "x" * 9000, "é"])
@@ -352,7 +360,10 @@ def test_other_methods_are_405_and_say_which_is_allowed(connected: Customers, me
     assert (answer.status_code, answer.headers["Allow"]) == (405, "GET")
 
 
-@pytest.mark.parametrize(("accept", "status"), [("application/json", 200), ("*/*", 200), ("text/html", 406), ("application/jose+jwe", 406)])
+@pytest.mark.parametrize(
+    ("accept", "status"),
+    [("application/json", 200), ("*/*", 200), ("text/html", 406), ("application/jose+jwe", 406)],
+)
 def test_accept_is_respected(connected: Customers, accept: str, status: int) -> None:
     assert connected("happy").api("GET", "/accounts", headers={"Accept": accept}).status_code == status
 

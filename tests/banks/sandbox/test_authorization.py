@@ -25,10 +25,10 @@ def open_request(client: BankClient, request_object: str, **query: str) -> reque
     return Browser(client.issuer).get(client.authorization_url(request_object, **query))
 
 
-def log_in(client: BankClient, consent_id: str, user: str = "happy", **claims: Any) -> tuple[Browser, requests.Response]:
+def log_in(client: BankClient, consent_id: str, user: str = "happy") -> tuple[Browser, requests.Response]:
     """A browser in front of the consent page."""
     browser = Browser(client.issuer)
-    page = browser.get(client.authorization_url(client.request_object(consent_id, Pkce(), **claims)))
+    page = browser.get(client.authorization_url(client.request_object(consent_id, Pkce())))
     return browser, browser.submit(page, {"username": user, "password": "sandbox"})
 
 
@@ -96,11 +96,12 @@ def test_bad_requests_go_back_with_an_error_and_iss(
 
 
 def test_two_different_consents_in_one_request_are_refused(client: BankClient, lodged: str) -> None:
-    claims = {
-        holder: {"openbanking_intent_id": {"value": id_}} for holder, id_ in (("id_token", lodged), ("userinfo", "aac-x"))
-    }
+    ids = {"id_token": lodged, "userinfo": "aac-x"}
+    claims = {holder: {"openbanking_intent_id": {"value": id_}} for holder, id_ in ids.items()}
 
-    assert returned(open_request(client, client.request_object(lodged, Pkce(), claims=claims)))["error"] == "invalid_request"
+    back = returned(open_request(client, client.request_object(lodged, Pkce(), claims=claims)))
+
+    assert back["error"] == "invalid_request"
 
 
 @pytest.mark.parametrize("name", ["response_type", "scope"])
@@ -112,12 +113,9 @@ def test_parameters_beside_the_request_object_must_equal_it(client: BankClient, 
 
 def test_other_parameters_beside_the_request_object_are_ignored(client: BankClient, lodged: str) -> None:
     pkce = Pkce()
-    url = client.authorization_url
-    client.authorization_url = lambda given, **_: url(  # type: ignore[method-assign]
-        given, state="forged", redirect_uri="https://evil.example/", code_challenge="x", nonce="forged"
-    )
+    beside: dict[str, Any] = {"state": "forged", "redirect_uri": "https://evil.example/", "code_challenge": "x"}
 
-    back = client.decide(client.request_object(lodged, pkce, state="signed"), "empty")
+    back = client.decide(client.request_object(lodged, pkce, state="signed"), "empty", **beside)
 
     assert back["state"] == "signed"
     assert client.exchange(back["code"], pkce).status_code == 200
@@ -135,7 +133,9 @@ UNTRUSTED: dict[str, Callable[[BankClient, str], str]] = {
     "another key, our kid": lambda c, r: c.authorization_url(
         c.request_object("x", Pkce(), key=OTHER_KEY, header={"kid": c.key["kid"]})
     ),
-    "redirect elsewhere": lambda c, r: c.authorization_url(c.request_object("x", Pkce(), redirect_uri="https://evil.example/")),
+    "redirect elsewhere": lambda c, r: c.authorization_url(
+        c.request_object("x", Pkce(), redirect_uri="https://evil.example/")
+    ),
     "redirect below ours": lambda c, r: c.authorization_url(
         c.request_object("x", Pkce(), redirect_uri=f"{c.redirect_uri}/deeper")
     ),

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped, unused-ignore]
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.support.bank_client import BankClient, Pkce

@@ -10,7 +10,7 @@ import requests
 
 from tests.banks.sandbox.conftest import Customers
 from tests.support.bank_client import BankClient
-from tests.support.sandbox_bank import SandboxBank, new_key
+from tests.support.sandbox_bank import SandboxBank
 
 Add = Callable[..., None]
 
@@ -61,14 +61,15 @@ def test_every_step_of_a_connection_is_in_the_log_and_pages_are_not(bank: Sandbo
     client.connect("empty")
     client.api("GET", "/accounts", token="nonsense")
 
-    rows = [(row["method"], row["path"].rpartition("/")[2], row["grant_type"], row["status"]) for row in log_after(bank, before)]
-    assert rows == [
+    rows = log_after(bank, before)
+    steps = [(row["method"], row["path"].rpartition("/")[2], row["grant_type"], row["status"]) for row in rows]
+    assert steps == [
         ("POST", "token", "client_credentials", 200),
         ("POST", "account-access-consents", "", 201),
         ("POST", "token", "authorization_code", 200),
         ("GET", "accounts", "", 401),
     ]
-    assert log_after(bank, before)[2]["user"] == "empty"
+    assert rows[2]["user"] == "empty"
 
 
 def test_the_log_can_be_forgotten(bank: SandboxBank, connected: Customers) -> None:
@@ -176,7 +177,9 @@ def test_the_day_moves_forward_by_whole_days_only(bank: SandboxBank, days_ahead:
 
 
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Bearer wrong", "Basic x", "Bearer \xe9"])
-@pytest.mark.parametrize(("method", "path"), [("GET", "/control/state"), ("DELETE", "/control/requests"), ("POST", "/control/faults")])
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/control/state"), ("DELETE", "/control/requests"), ("POST", "/control/faults")]
+)
 def test_the_control_api_needs_its_token(bank: SandboxBank, method: str, path: str, header: str | None) -> None:
     headers = {} if header is None else {"Authorization": header}
 
@@ -193,11 +196,10 @@ def test_without_a_token_setting_there_is_no_control_api() -> None:
     assert not bare.directory.exists()
 
 
-def test_registering_again_updates_the_client(bank: SandboxBank) -> None:
-    for name in ("First name", "Second name"):
-        bank.register("renamed", name, new_key("EC"), "https://one.example/cb", "http://127.0.0.1:7/cb")
+def test_registering_again_updates_the_client(bank: SandboxBank, stranger: BankClient) -> None:
+    uris = [bank.redirect_uri, "https://one.example/cb"]
+
+    bank.register("stranger", "Another name", stranger.key, *uris)
 
     clients = {client["client_id"]: client for client in bank.control("GET", "/control/state")["clients"]}
-
-    assert clients["renamed"]["name"] == "Second name"
-    assert clients["renamed"]["redirect_uris"] == ["https://one.example/cb", "http://127.0.0.1:7/cb"]
+    assert clients["stranger"] == {"client_id": "stranger", "name": "Another name", "redirect_uris": uris}

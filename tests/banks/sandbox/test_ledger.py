@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import pytest
 
 from banks.sandbox.histories import ledger_of
-from banks.sandbox.ledger import HISTORY_DAYS, Entry, Foreign, Kind, Ledger
+from banks.sandbox.ledger import HISTORY_DAYS, Draft, Entry, Foreign, Kind, Ledger
 from banks.sandbox.people import SCENARIOS, BankAccount
 
 TODAY = date(2026, 11, 21)
@@ -53,15 +53,13 @@ def test_running_balance_of_each_row_follows_from_the_one_before(account: BankAc
 
 @every_account
 def test_rows_keep_id_amount_and_balance_when_the_day_moves(account: BankAccount) -> None:
-    def booked(ledger: Ledger) -> dict[str, tuple[object, ...]]:
-        return {
-            entry.id: (entry.draft, entry.balance_minor) for entry in ledger.entries if not entry.pending
-        }
+    def booked(ledger: Ledger) -> dict[str, tuple[Draft, int | None]]:
+        return {entry.id: (entry.draft, entry.balance_minor) for entry in ledger.entries if not entry.pending}
 
     before = ledger_of(account, TODAY)
     for days in (1, 2, 31):
         after = ledger_of(account, TODAY + timedelta(days=days))
-        kept = {id_: row for id_, row in booked(before).items() if row[0].day >= after.first_on}  # type: ignore[attr-defined]
+        kept = {id_: row for id_, row in booked(before).items() if row[0].day >= after.first_on}
 
         assert kept.items() <= booked(after).items()
 
@@ -175,7 +173,9 @@ def test_history_reaches_back_thirteen_months() -> None:
     assert min(entry.draft.day for entry in ledger.entries) <= ledger.first_on + timedelta(days=2)
 
 
-@pytest.mark.parametrize(("amount", "rate", "expected"), [(3850, 11712, 3287), (1, 20000, 1), (1, 20001, 0), (900, 12400, 726)])
+@pytest.mark.parametrize(
+    ("amount", "rate", "expected"), [(3850, 11712, 3287), (1, 20000, 1), (1, 20001, 0), (900, 12400, 726)]
+)
 def test_foreign_amounts_are_rounded_half_up_to_the_penny(amount: int, rate: int, expected: int) -> None:
     assert Foreign(currency="EUR", amount_minor=amount, rate_e4=rate).in_account_currency() == expected
 
