@@ -19,6 +19,8 @@ _NUMBER_CHARACTERS_MAX = 64
 _EXPONENT_MAX = 308
 # An unterminated string runs to the end in one match: otherwise each quote in it would start a new scan to the end.
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+# One pair of brackets stands for both kinds here: whether each closes its own kind is the parser's to find.
+_ONE_KIND = bytes.maketrans(b"[]{}", b"()()")
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
@@ -56,18 +58,14 @@ def _check_shape(data: bytes, depth_max: int, values_max: int) -> None:
     bare = _STRING.sub(b"", data)
     if bare.count(b",") + bare.count(b"[") + bare.count(b"{") > values_max:
         raise AnswerTooLarge("json_values")
-    brackets = bare.translate(None, _NOT_BRACKETS)
+    brackets = bare.translate(_ONE_KIND, _NOT_BRACKETS)
     for _level in range(depth_max):
         if not brackets:
             return
         # Takes away the innermost pairs: what is left after n rounds was nested deeper than n.
-        brackets = _innermost_removed(brackets)
+        brackets = brackets.replace(b"()", b"")
     if brackets:
         raise BankFormatChanged("json_too_deep_or_unbalanced")
-
-
-def _innermost_removed(brackets: bytes) -> bytes:
-    return re.sub(rb"(?:\[\]|\{\})+", b"", brackets)
 
 
 def _refuse_constant(_text: str) -> NoReturn:

@@ -35,9 +35,11 @@ from banks.errors import (
 from banks.http import Answer, BankClient, Exchange, HttpLimits, retry_after_seconds
 from tests.support.hostile_server import MIB, HostileServer, answer, json_answer
 
-SHORT = HttpLimits(total_deadline_seconds=0.4, decoded_bytes_max=MIB)
-#: A deadline of 0.4 s is kept if nothing takes this long: generous, for machines with other things to do.
-SOON = 5.0
+#: Only for tests that wait for the deadline; a busy machine may need longer than this for an honest answer.
+SHORT = HttpLimits(total_deadline_seconds=0.3)
+AMPLE = HttpLimits(total_deadline_seconds=20, decoded_bytes_max=MIB)
+#: The short deadline is kept if nothing takes this long.
+SOON = 10.0
 
 
 @pytest.fixture
@@ -46,12 +48,12 @@ def server() -> Iterator[HostileServer]:
         yield running
 
 
-def client_of(server: HostileServer, limits: HttpLimits = SHORT, **arguments: object) -> BankClient:
+def client_of(server: HostileServer, limits: HttpLimits = AMPLE, **arguments: object) -> BankClient:
     origins = frozenset({server.origin})
     return BankClient(allowed_origins=origins, allowed_loopback_origins=origins, limits=limits, **arguments)  # type: ignore[arg-type]
 
 
-def failure(server: HostileServer, path: str, limits: HttpLimits = SHORT) -> BankError:
+def failure(server: HostileServer, path: str, limits: HttpLimits = AMPLE) -> BankError:
     with client_of(server, limits) as client, pytest.raises(BankError) as caught:
         client.get_json(server.origin + path)
     return caught.value
@@ -67,10 +69,10 @@ def failure(server: HostileServer, path: str, limits: HttpLimits = SHORT) -> Ban
 def test_a_server_that_drips_is_cut_off_at_the_total_deadline(server: HostileServer, path: str) -> None:
     started = time.monotonic()
 
-    error = failure(server, path)
+    error = failure(server, path, SHORT)
 
     assert type(error) is BankTimeout
-    assert 0.3 < time.monotonic() - started < SOON
+    assert 0.2 < time.monotonic() - started < SOON
 
 
 def test_the_jobs_own_deadline_is_the_nearer_one(server: HostileServer) -> None:
@@ -118,7 +120,7 @@ def test_a_tls_handshake_that_hangs_is_cut_off() -> None:
 
 
 def test_the_deadline_starts_anew_with_each_exchange(server: HostileServer) -> None:
-    with client_of(server) as client:
+    with client_of(server, HttpLimits(total_deadline_seconds=1)) as client:
         with pytest.raises(BankTimeout):
             client.get_json(f"{server.origin}/slow_body")
 
@@ -132,7 +134,7 @@ def test_the_deadline_starts_anew_with_each_exchange(server: HostileServer) -> N
     "path", ["/endless_body", "/endless_chunks", "/gzip_bomb", "/gzip_bomb_chunked", "/continue_flood"]
 )
 def test_an_answer_without_end_is_cut_off_at_the_cap(server: HostileServer, path: str) -> None:
-    error = failure(server, path, HttpLimits(total_deadline_seconds=20, decoded_bytes_max=MIB))
+    error = failure(server, path)
 
     assert type(error) is AnswerTooLarge
 
@@ -462,7 +464,7 @@ def next_of(answer: Answer) -> str | None:
     return link
 
 
-def walk(server: HostileServer, limits: HttpLimits = SHORT) -> list[int]:
+def walk(server: HostileServer, limits: HttpLimits = AMPLE) -> list[int]:
     with client_of(server, limits) as client:
         pages = client.pages(
             f"{server.origin}/aisp/v4/list", next_of, root_url=f"{server.origin}/aisp/v4", headers=lambda: {}
@@ -555,15 +557,15 @@ def test_an_exchange_names_neither_ids_nor_secrets(server: HostileServer) -> Non
 
     with client_of(server, on_exchange=seen.append) as client:
         client.get_json(server.origin + path, headers={"Authorization": "Bearer canary-token"})
-        with pytest.raises(BankTimeout):
-            client.get_json(f"{server.origin}/silence")
+    with client_of(server, SHORT, on_exchange=seen.append) as client, pytest.raises(BankTimeout):
+        client.get_json(f"{server.origin}/silence")
 
     first, second = seen
     assert first.path == "/open-banking/v4.0/aisp/accounts/{id}/transactions"
     assert (first.method, first.host, first.status, first.code) == ("GET", "127.0.0.1", 200, None)
     assert first.bytes == len('{"Name": "canary-content"}')
     assert (second.status, second.code, second.path) == (None, "upstream_timeout", "/{id}")
-    assert second.milliseconds >= 300
+    assert second.milliseconds >= 200
     assert "canary" not in repr(seen)
 
 
@@ -573,7 +575,7 @@ def test_neither_logs_nor_exceptions_quote_url_token_or_answer(
 ) -> None:
     caplog.set_level(logging.DEBUG)
 
-    with client_of(server) as client:
+    with client_of(server, SHORT if path == "/silence" else AMPLE) as client:
         try:
             answered = client.get_json(f"{server.origin}{path}?q=canary", headers={"Authorization": "Bearer canary"})
         except BankError as error:
@@ -661,7 +663,7 @@ def tls_client(
     server: HostileServer,
     name: str,
     authority: Authority | None,
-    limits: HttpLimits = SHORT,
+    limits: HttpLimits = AMPLE,
     certificate: tuple[str, str] | None = None,
 ) -> BankClient:
     origins = frozenset({f"https://{name}:{server.port}"})
@@ -698,16 +700,14 @@ def test_a_certificate_of_another_name_or_authority_is_refused(tls_server: Hosti
 def test_the_deadline_holds_inside_tls(tls_server: HostileServer, authority: Authority, path: str) -> None:
     started = time.monotonic()
 
-    with tls_client(tls_server, "bank.example", authority) as client, pytest.raises(BankTimeout):
+    with tls_client(tls_server, "bank.example", authority, SHORT) as client, pytest.raises(BankTimeout):
         client.get_json(f"https://bank.example:{tls_server.port}{path}")
 
     assert time.monotonic() - started < SOON
 
 
 def test_the_cap_holds_inside_tls(tls_server: HostileServer, authority: Authority) -> None:
-    limits = HttpLimits(total_deadline_seconds=20, decoded_bytes_max=MIB)
-
-    with tls_client(tls_server, "bank.example", authority, limits) as client, pytest.raises(AnswerTooLarge):
+    with tls_client(tls_server, "bank.example", authority) as client, pytest.raises(AnswerTooLarge):
         client.get_json(f"https://bank.example:{tls_server.port}/endless_body")
 
 
