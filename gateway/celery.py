@@ -1,7 +1,7 @@
 """The Celery application: it wakes and spreads the workers; the database remembers what is to be done.
 
-`gateway/__init__.py` deliberately imports nothing, so that the supervisor starts without Django. Every process that
-sends a task must therefore import this module itself (the app configuration of `gateway` does).
+`gateway/__init__.py` deliberately imports nothing, so that the supervisor starts without Django. A process that
+sends tasks must therefore import this module itself, or they go to Celery's default broker.
 """
 
 import os
