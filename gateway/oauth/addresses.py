@@ -5,8 +5,8 @@ from django.urls import reverse
 
 
 def absolute(name: str) -> str:
-    """The address of one of this package's routes."""
-    return f"{settings.ISSUER}{reverse(f'oauth:{name}')}"
+    """The address of a route by its full name, such as `oauth:token`."""
+    return f"{settings.ISSUER}{reverse(name)}"
 
 
 def resource() -> str:

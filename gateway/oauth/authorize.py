@@ -5,10 +5,10 @@ No parameter can skip the decision: there is no such code path, whatever `prompt
 
 import logging
 from datetime import datetime
-from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render, resolve_url
+from django.shortcuts import render
+from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
@@ -59,10 +59,10 @@ def authorize(request: HttpRequest) -> HttpResponse:
 def _forward(request: HttpRequest, platform: Platform, checked: Checked, *, now: datetime) -> HttpResponse:
     user_id = request.user.pk
     if user_id is None or not request.user.is_authenticated:
-        return SeeOther(f"{resolve_url('account_login')}?{urlencode({'next': request.get_full_path()})}")
+        return SeeOther(f"{reverse('account_login')}?{urlencode({'next': request.get_full_path()})}")
     actor = Actor(initiator=Initiator.PLATFORM, request_id=request_id_of(request))
     consent = authorization_requests.lodge(checked, user_id=user_id, platform=platform, actor=actor, now=now)
-    return SeeOther(_portal_address(consent.id))
+    return SeeOther(reverse("portal:connect", args=[consent.id]))
 
 
 def _platform(asked: Parameters) -> Platform | None:
@@ -81,10 +81,6 @@ def _refuse_silence(asked: Parameters, *, signed_in: bool) -> None:
     """`prompt=none` asks for an answer without a page, and there is none (OpenID Connect Core section 3.1.2.6)."""
     if "none" in asked.get("prompt").split(" "):
         raise Refused("consent_required" if signed_in else "login_required", "the user must see and decide")
-
-
-def _portal_address(consent_id: UUID) -> str:
-    return f"/connect/{consent_id}/"
 
 
 def _page(request: HttpRequest, cause: str) -> HttpResponse:

@@ -79,5 +79,5 @@ def challenge(error: str | None = "invalid_token") -> str:
     members = ['realm="sluice"']
     if error:
         members.append(f'error="{error}"')
-    members.append(f'resource_metadata="{addresses.absolute("protected_resource")}"')
+    members.append(f'resource_metadata="{addresses.absolute("oauth:protected_resource")}"')
     return f"Bearer {', '.join(members)}"

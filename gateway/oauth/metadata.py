@@ -19,9 +19,9 @@ def authorization_server(request: HttpRequest) -> JsonResponse:
     return JsonResponse(
         {
             "issuer": settings.ISSUER,
-            "authorization_endpoint": addresses.absolute("authorize"),
-            "token_endpoint": addresses.absolute("token"),
-            "revocation_endpoint": addresses.absolute("revoke"),
+            "authorization_endpoint": addresses.absolute("oauth:authorize"),
+            "token_endpoint": addresses.absolute("oauth:token"),
+            "revocation_endpoint": addresses.absolute("oauth:revoke"),
             "response_types_supported": ["code"],
             "response_modes_supported": ["query"],
             "grant_types_supported": ["authorization_code", "refresh_token"],
@@ -34,7 +34,7 @@ def authorization_server(request: HttpRequest) -> JsonResponse:
             "request_uri_parameter_supported": False,
             "scopes_supported": [scope.value for scope in Scope],
             "protected_resources": [addresses.resource()],
-            "service_documentation": f"{settings.ISSUER}/docs",
+            "service_documentation": addresses.absolute("api:docs"),
         },
         headers=_CACHEABLE,
     )
@@ -50,7 +50,7 @@ def protected_resource(request: HttpRequest) -> JsonResponse:
             "bearer_methods_supported": ["header"],
             "scopes_supported": [scope.value for scope in Scope],
             "authorization_details_types_supported": [authorization_details.TYPE],
-            "resource_documentation": f"{settings.ISSUER}/docs",
+            "resource_documentation": addresses.absolute("api:docs"),
         },
         headers=_CACHEABLE,
     )
