@@ -130,11 +130,7 @@ def test_transactions(let_in: LetIn, chat: Member, account: Account, account_id:
 def test_unknown_is_null_and_never_left_out(let_in: LetIn, account: Account, account_id: str) -> None:
     world.Transaction.objects.for_sync().filter(account_id=account.id).update(
         **dict.fromkeys(
-            (
-                "booked_on value_on transacted_at merchant_name category mcc channel place_country place_region place_city "
-                "place_postal_code place_address instructed_amount_minor instructed_currency exchange_rate "
-                "counterparty_name balance_after_minor description"
-            ).split()
+            ["booked_on", "value_on", "transacted_at", "merchant_name", "category", "mcc", "channel", "place_country", "place_region", "place_city", "place_postal_code", "place_address", "instructed_amount_minor", "instructed_currency", "exchange_rate", "counterparty_name", "balance_after_minor", "description"]
         )
     )
 
