@@ -30,9 +30,13 @@ def connector_for(
     *,
     now: datetime,
     credentials: Credentials | None = None,
+    bank_consent_id: str | None = None,
     deadline_monotonic: float | None = None,
 ) -> Iterator[Connector]:
-    """A connector whose connections are closed afterwards. Raises UnknownConnector, Unsealable."""
+    """A connector whose connections are closed afterwards. Raises UnknownConnector, Unsealable.
+
+    `bank_consent_id` goes with `credentials`: it lets the connector tell an ended consent from a dead token.
+    """
     origins = frozenset(_origin(url) for url in (institution.token_url, institution.resource_url))
     with BankClient(
         allowed_origins=origins,
@@ -42,7 +46,11 @@ def connector_for(
         job_deadline_monotonic=deadline_monotonic,
     ) as client:
         context = ConnectorContext(
-            institution=profile_of(institution), http=client, now=now, credentials=credentials
+            institution=profile_of(institution),
+            http=client,
+            now=now,
+            credentials=credentials,
+            bank_consent_id=bank_consent_id,
         )
         yield registry.connector(institution.connector)(context)
 
@@ -116,7 +124,11 @@ def fresh_session(connection: Connection, *, now: datetime, deadline_monotonic: 
         return Session(connection_id=connection.id, credentials=credentials)
     Connection.objects.filter(id=connection.id).update(refresh_started_at=now)
     with connector_for(
-        connection.institution, now=now, credentials=credentials, deadline_monotonic=deadline_monotonic
+        connection.institution,
+        now=now,
+        credentials=credentials,
+        bank_consent_id=connection.bank_consent_id,
+        deadline_monotonic=deadline_monotonic,
     ) as connector:
         renewed = connector.refresh()
     owner = Vault.of(connection.id, connection.wrapped_key)

@@ -124,7 +124,11 @@ def _run(held: Claim, clock: Callable[[], datetime]) -> SyncResult | None:
     session = sessions.fresh_session(connection, now=clock(), deadline_monotonic=deadline)
     work = _Run(held=held, connection=connection, plan=wanted, attended=attended, clock=clock)
     with sessions.connector_for(
-        connection.institution, now=clock(), credentials=session.credentials, deadline_monotonic=deadline
+        connection.institution,
+        now=clock(),
+        credentials=session.credentials,
+        bank_consent_id=connection.bank_consent_id,
+        deadline_monotonic=deadline,
     ) as connector:
         _sync_accounts(work, connector)
         for account_id, account_plan in _planned(work, Resource.BALANCES):
