@@ -85,8 +85,9 @@ def authorise(
         granted = consistent(scopes)
         if not accounts or not granted or not granted <= set(consent.scopes):
             raise ValueError("at least one account and one requested scope are needed, and no more than was asked")
-        if consent.is_expired(now):
-            raise TransitionRefused(ConsentStatus.EXPIRED)
+        # Not left to the table: AUTHORISED is also where a paused or suspended consent returns to, by other hands.
+        if consent.status != ConsentStatus.AWAITING_AUTHORISATION or consent.is_expired(now):
+            raise TransitionRefused(consent.status)
         consent.scopes = sorted(granted)
         consent.authorised_at = now
         consent.expires_at = now + timedelta(days=consent.duration_days or 0)

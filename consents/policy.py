@@ -7,6 +7,7 @@ sync planning and a bank's dry-run all call `decide`; there is no second copy of
 from collections.abc import Sequence
 from dataclasses import InitVar, dataclass
 from datetime import date, datetime, timedelta
+from typing import NoReturn
 from uuid import UUID
 
 from consents.denials import DENIALS, Denial, DenialCode
@@ -130,6 +131,9 @@ class Permit:
     def __post_init__(self, mint: object) -> None:
         if mint is not _MINT:
             raise TypeError("Permits are issued by consents.policy, not constructed.")
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("A permit is for now: it is neither stored nor sent nor copied.")
 
     def opening(self, record: Record) -> tuple[PermitSlice, ...]:
         """The slices that open `record`. Raises ScopeNotGranted when there is none."""
