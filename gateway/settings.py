@@ -146,6 +146,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULE = {
     "banks.tick": {"task": "banks.tick", "schedule": TICK_SECONDS, "options": {"expires": max(TICK_SECONDS, 1.0)}},
     "consents.sweep": {"task": "consents.sweep", "schedule": 60.0, "options": {"expires": 60.0}},
+    "oauth.sweep": {"task": "oauth.sweep", "schedule": 3600.0, "options": {"expires": 3600.0}},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIRECTORY / "beat-schedule")
 if ENVIRONMENT.redis_url:
