@@ -1,0 +1,44 @@
+"""Swagger UI in a real browser, under the same policy as every page: no violation, no other origin."""
+
+import os
+import sys
+from typing import Any
+
+import pytest
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(sys.platform != "linux", reason="looks for a system Chromium"),
+]
+
+
+@pytest.fixture
+def page(monkeypatch: pytest.MonkeyPatch) -> Any:
+    from playwright.sync_api import sync_playwright
+
+    # Playwright's loop makes Django think that the test itself is asynchronous.
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+    path = "/usr/bin/chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path if os.path.exists(path) else None, args=["--no-sandbox"])
+        yield browser.new_page()
+        browser.close()
+
+
+def test_swagger_runs_offline_under_the_strict_policy(page: Any, live_server: Any) -> None:
+    requested: list[str] = []
+    complaints: list[str] = []
+    page.on("request", lambda request: requested.append(request.url))
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+
+    answer = page.goto(f"{live_server.url}/docs/")
+    page.wait_for_selector("#operations-Transactions-listTransactions")
+    page.click("#operations-Transactions-listTransactions button.opblock-summary-control")
+    page.wait_for_selector("text=next_cursor")
+
+    assert "script-src 'self'" in answer.headers["content-security-policy"]
+    assert "unsafe" not in answer.headers["content-security-policy"]
+    assert complaints == []
+    assert [url for url in requested if not url.startswith((live_server.url, "data:"))] == []
