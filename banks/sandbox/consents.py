@@ -1,13 +1,12 @@
 """POST, GET and DELETE of account-access-consents (UK Open Banking v4.0, Account Access Consents)."""
 
-import json
 import secrets
 from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
-from banks.sandbox import clock, dates, tokens
+from banks.sandbox import clock, dates, strictjson, tokens
 from banks.sandbox.answers import (
     AISP,
     FIELD_INVALID,
@@ -90,8 +89,8 @@ def _asked(request: HttpRequest) -> dict[str, Any]:
     if kind != "application/json":
         raise ObError(415, (INVALID_FORMAT, "Content-Type is application/json."), path="Content-Type")
     try:
-        body = json.loads(request.body)
-    except (ValueError, RecursionError) as problem:
+        body = strictjson.read(request.body)
+    except ValueError as problem:
         raise ObError(400, (INVALID_FORMAT, "The body is not JSON.")) from problem
     if not isinstance(body, dict) or not isinstance(body.get("Data"), dict):
         raise ObError(400, (FIELD_MISSING, "Data is missing."), path="Data")

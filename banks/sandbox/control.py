@@ -11,14 +11,14 @@ POST   /control/consents/{id}/cancel     what a customer does in the bank's own 
 """
 
 import hmac
-import json
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from banks.sandbox import clock, faults
+from banks.sandbox import clock, faults, strictjson
 from banks.sandbox.models import AccountAccessConsent, Calendar, Client, ConsentStatus, Fault, RequestRecord
 from banks.sandbox.people import SCENARIOS
 from banks.sandbox.settings import SANDBOX_CONTROL_TOKEN
@@ -65,9 +65,9 @@ def _authenticate(request: HttpRequest) -> None:
 
 def _body(request: HttpRequest) -> dict[str, Any]:
     try:
-        body = json.loads(request.body)
-    except (ValueError, RecursionError) as problem:
-        raise ControlError(400, "the body is not JSON") from problem
+        body = strictjson.read(request.body)
+    except (ValueError, RequestDataTooBig) as problem:
+        raise ControlError(400, "the body is not JSON, or too much of it") from problem
     if not isinstance(body, dict):
         raise ControlError(400, "the body is an object")
     return body

@@ -4,6 +4,7 @@ import re
 from datetime import datetime
 from typing import Any
 
+from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET
@@ -94,7 +95,10 @@ def _token(request: HttpRequest) -> dict[str, Any]:
         raise TokenError("invalid_request", "the token endpoint takes POST", 405)
     if request.content_type != "application/x-www-form-urlencoded":
         raise TokenError("invalid_request", "the body is application/x-www-form-urlencoded")
-    form = request.POST
+    try:
+        form = request.POST
+    except (SuspiciousOperation, BadRequest) as problem:
+        raise TokenError("invalid_request", "the form cannot be read: too large, or not UTF-8") from problem
     if any(len(values) > 1 for _, values in form.lists()):
         raise TokenError("invalid_request", "a parameter is given twice")
     now = clock.now()

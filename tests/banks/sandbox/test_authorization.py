@@ -82,6 +82,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a consent of another shape": ({"claims": {"id_token": {"openbanking_intent_id": "x"}}}, "invalid_request"),
     "claims a list": ({"claims": []}, "invalid_request"),
     "nonce a number": ({"nonce": 7}, "invalid_request"),
+    "a state too long": ({"state": "x" * 2001}, "invalid_request"),
 }
 
 
@@ -144,6 +145,7 @@ UNTRUSTED: dict[str, Callable[[BankClient, str], str]] = {
     ),
     "no redirect": lambda c, r: c.authorization_url(c.request_object("x", Pkce(), redirect_uri=None)),
     "redirect a list": lambda c, r: c.authorization_url(c.request_object("x", Pkce(), redirect_uri=[c.redirect_uri])),
+    "half a character": lambda c, r: c.authorization_url(c.request_object("x", Pkce(), state="\ud800")),
     "client_id twice": lambda c, r: f"{c.authorization_url(r)}&client_id=sluice",
     "request twice": lambda c, r: f"{c.authorization_url(r)}&request={r}",
     "nothing at all": lambda c, r: f"{c.issuer}/oauth/authorize",

@@ -188,7 +188,20 @@ def test_bodies_that_are_no_consent_are_400(client: BankClient, body: Any, code:
     assert (answer.status_code, answer.json()["Errors"][0]["ErrorCode"]) == (400, code)
 
 
-@pytest.mark.parametrize("raw", [b"", b"null", b"{", b"\xff\xfe", b"[" * 60_000, b'{"Data":'])
+NO_JSON = [
+    b"",
+    b"null",
+    b"NaN",
+    b"{",
+    b"\xff\xfe",
+    b"[" * 60_000,
+    b'{"Data":',
+    b'{"Data":{},"Data":{}}',
+    b'{"Data":{"Permissions":["\\ud800"]},"Risk":{}}',
+]
+
+
+@pytest.mark.parametrize("raw", NO_JSON)
 def test_bodies_that_are_no_json_are_400(client: BankClient, raw: bytes) -> None:
     headers = {"Content-Type": "application/json"}
 

@@ -139,6 +139,8 @@ def test_faults_of_anybody_reach_a_clients_own_calls(client: BankClient, faults:
         {"delay_ms": 1, "user": 7},
         {"delay_ms": 1, "path_contains": "x" * 201},
         {"explode": 1},
+        {"delay_ms": 1, "user": "\ud800"},
+        {"delay_ms": 1, "user": "x" * 100_000},
         [],
         "x",
     ],

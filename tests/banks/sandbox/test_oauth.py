@@ -5,6 +5,8 @@ import json
 import time
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from operator import or_
 from typing import Any
 
 import pytest
@@ -134,6 +136,8 @@ REFUSED_ASSERTIONS: dict[str, Callable[[BankClient], str]] = {
     "alg HS256 with the public key": by_public_key_as_secret,
     "doubled aud": with_doubled_member,
     "tampered": tampered,
+    "half a character in sub": lambda c: c.assertion(sub="\ud800", iss="\ud800"),
+    "half a character in jti": lambda c: c.assertion(jti="\ud800"),
     "empty": lambda c: "",
     "two parts": lambda c: "a.b",
     "five parts": lambda c: "aa.bb.cc.dd.ee",
@@ -190,6 +194,23 @@ def test_the_token_endpoint_takes_forms_by_post_only(client: BankClient) -> None
 
     assert error_of(client.http.get(url, timeout=5)) == (405, "invalid_request")
     assert error_of(client.http.post(url, json={}, timeout=5)) == (400, "invalid_request")
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"a=" + b"x" * 100_000, "application/x-www-form-urlencoded"),
+        (b"&".join(b"a%d=1" % number for number in range(200)), "application/x-www-form-urlencoded"),
+        (b"a=1", "application/x-www-form-urlencoded; charset=utf-16"),
+        (b"\xff\xfe=\xff", "application/x-www-form-urlencoded"),
+        (b"", "application/x-www-form-urlencoded"),
+        (b"--x", "multipart/form-data; boundary=x"),
+    ],
+)
+def test_forms_that_cannot_be_read_are_refused_in_form(client: BankClient, body: bytes, kind: str) -> None:
+    answer = client.http.post(f"{client.issuer}/oauth/token", data=body, headers={"Content-Type": kind}, timeout=5)
+
+    assert error_of(answer)[0] in (400, 401)
 
 
 # -- codes ----------------------------------------------------------------------------------------------------------
@@ -286,6 +307,30 @@ def test_another_client_cannot_use_nor_burn_a_refresh_token(client: BankClient, 
 
     assert error_of(stranger.refresh(client.tokens["refresh_token"])) == (400, "invalid_grant")
     assert client.refresh(client.tokens["refresh_token"]).status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["code", "refresh token"])
+def test_of_many_uses_at_once_exactly_one_succeeds(client: BankClient, kind: str) -> None:
+    pkce = Pkce()
+    code = code_of(client, pkce)
+    client.tokens = client.exchange(code, pkce).json() if kind == "refresh token" else {}
+    forms = [
+        {"grant_type": "authorization_code", "code": code, "redirect_uri": client.redirect_uri}
+        | {"code_verifier": pkce.verifier}
+        if kind == "code"
+        else {"grant_type": "refresh_token", "refresh_token": client.tokens["refresh_token"]}
+        for _ in range(6)
+    ]
+    proofs = [{"client_assertion_type": ASSERTION_TYPE, "client_assertion": client.assertion()} for _ in forms]
+
+    with ThreadPoolExecutor(6) as pool:
+        url = f"{client.issuer}/oauth/token"
+        answers = list(pool.map(lambda form: requests.post(url, data=form, timeout=20), map(or_, forms, proofs)))
+
+    assert sorted(answer.status_code for answer in answers) == [200] + [400] * 5
+    # The others were replays, so what the one got is revoked.
+    (won,) = (answer.json() for answer in answers if answer.ok)
+    assert client.api("GET", "/accounts", token=won["access_token"]).status_code == 401
 
 
 # -- at rest --------------------------------------------------------------------------------------------------------
