@@ -141,14 +141,14 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_REDIRECT_STDOUTS = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 5 if EMBEDDED else 60
-CELERY_WORKER_ENABLE_SOFT_SHUTDOWN_ON_IDLE = True
+# An idle embedded worker has nothing to wait for: Ctrl-C should be quick.
+CELERY_WORKER_ENABLE_SOFT_SHUTDOWN_ON_IDLE = not EMBEDDED
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULE = {
     "banks.tick": {"task": "banks.tick", "schedule": TICK_SECONDS, "options": {"expires": max(TICK_SECONDS, 1.0)}},
     "consents.sweep": {"task": "consents.sweep", "schedule": 60.0, "options": {"expires": 60.0}},
     "oauth.sweep": {"task": "oauth.sweep", "schedule": 3600.0, "options": {"expires": 3600.0}},
 }
-CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIRECTORY / "beat-schedule")
 if ENVIRONMENT.redis_url:
     CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
         "visibility_timeout": 600,
@@ -235,6 +235,7 @@ CONTENT_SECURITY_POLICY = {
 
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIRECTORY / "static"
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 STATICFILES_DIRS = [BASE_DIR / "gateway" / "static"]
 WHITENOISE_USE_FINDERS = EMBEDDED
 
