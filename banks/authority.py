@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from banks.models import Connection
@@ -12,7 +13,7 @@ from consents.facts import consent_accounts, consent_facts, policies_in_force
 from consents.models import Consent, ConsentAccount
 from consents.policy import AccountFacts, Permit, Slice, decide
 from consents.scopes import Purpose
-from consents.states import ConnectionStatus, ConsentAccountStatus, PlatformStatus
+from consents.states import ConnectionStatus, ConsentAccountStatus, ConsentStatus, PlatformStatus
 
 
 def permit_for(consent: Consent, *, purpose: Purpose | None, attended: bool, now: datetime) -> Permit:
@@ -28,6 +29,31 @@ def permit_for(consent: Consent, *, purpose: Purpose | None, attended: bool, now
     if isinstance(answer, Denial):
         raise Denied(answer)
     return answer
+
+
+def foreseen(consent: Consent, institution_id: UUID, *, now: datetime) -> Denial | None:
+    """What decide() would say if the user now allowed this request at this bank: asked before anyone is sent there.
+
+    None: some purpose would open something. `consent` is loaded with user and platform.
+    """
+    facts = replace(
+        consent_facts(consent),
+        status=ConsentStatus.AUTHORISED,
+        authorised_at=now,
+        expires_at=now + timedelta(days=consent.duration_days or 0),
+    )
+    policy = policies_in_force([institution_id], consent.platform_id, now=now).get(institution_id)
+    account = AccountFacts(
+        account_id=consent.id,  # stands for whatever they would choose
+        status=ConsentAccountStatus.ACTIVE,
+        connection_status=ConnectionStatus.ACTIVE,
+        connection_expires_at=None,
+    )
+    part = Slice(institution_id=institution_id, policy=policy, accounts=(account,))
+    platform = PlatformStatus(consent.platform.status)
+    answers = [decide(facts, [part], platform, Purpose(name), True, now) for name in consent.purposes]
+    denials = [answer for answer in answers if isinstance(answer, Denial)]
+    return denials[0] if len(denials) == len(answers) else None
 
 
 def slices_of(consent: Consent, *, now: datetime) -> list[Slice]:

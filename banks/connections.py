@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from banks import leases, sessions, store, vault
+from banks.authority import foreseen
 from banks.connector import Link, StartedAuthorisation
 from banks.errors import BankError, InstitutionNotFound, LinkFailed, LinkStateInvalid
 from banks.models import Account, Connection, Institution, LinkAttempt, SyncTrigger
@@ -19,7 +20,7 @@ from banks.types import AccountData, Resource
 from banks.vault import Vault
 from consents import events, lifecycle
 from consents.audit import Actor
-from consents.errors import ConsentNotFound, TransitionRefused
+from consents.errors import ConsentNotFound, Denied, TransitionRefused
 from consents.lifecycle import AccountChoice, Disclosure
 from consents.models import Consent, ConsentAccount
 from consents.scopes import Scope, fetched_for
@@ -41,12 +42,15 @@ def start_link(*, user_id: UUID, consent_id: UUID, slug: str, session_key: str, 
     """Lodge a consent at the bank and return where to send the browser.
 
     Asks the bank for what this consent needs and what the user's live consents there still need, and for nothing else.
-    Raises ConsentNotFound, TransitionRefused (answered, or too late), InstitutionNotFound, BankError.
+    Raises ConsentNotFound, TransitionRefused (answered, or too late), InstitutionNotFound, Denied (the bank does
+    not accept this platform or any of its purposes), BankError.
     """
     consent = _awaiting(consent_id, user_id, now)
     institution = Institution.objects.filter(slug=slug).first()
     if institution is None:
         raise InstitutionNotFound(slug)
+    if denial := foreseen(consent, institution.id, now=now):
+        raise Denied(denial)
     needing = [consent, *_live_consents(user_id, institution.id)]
     resources = frozenset(Resource(name) for name in fetched_for(Scope(s) for c in needing for s in c.scopes))
     history = [c.history_from for c in needing if c.history_from is not None]
@@ -100,7 +104,7 @@ def finish_link(
 
 
 def _awaiting(consent_id: UUID, user_id: UUID, now: datetime) -> Consent:
-    consent = Consent.objects.filter(id=consent_id, user_id=user_id).first()
+    consent = Consent.objects.select_related("user", "platform").filter(id=consent_id, user_id=user_id).first()
     if consent is None:
         raise ConsentNotFound(consent_id)
     if consent.status != ConsentStatus.AWAITING_AUTHORISATION or consent.is_expired(now):

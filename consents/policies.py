@@ -45,7 +45,8 @@ def sign(
     Two people signing at once: the version is unique, so the later one gets an IntegrityError and reads again.
     """
     with transaction.atomic():
-        versions = BankPolicy.objects.filter(institution_id=institution_id, platform_id=platform_id)
+        signed = BankPolicy.objects.filter(institution_id=institution_id)
+        versions = signed.filter(platform=None) if platform_id is None else signed.filter(platform_id=platform_id)
         latest = versions.aggregate(top=Max("version"))["top"] or 0
         policy = BankPolicy.objects.create(
             institution_id=institution_id,
