@@ -132,8 +132,7 @@ def _rows(
         (account, entry)
         for account in chosen
         for entry in ledger_of(account, today).entries
-        if (credits if entry.draft.amount_minor >= 0 else debits)
-        and _within(entry.draft.day, earliest, latest)
+        if (credits if entry.draft.amount_minor >= 0 else debits) and _within(entry.draft.day, earliest, latest)
     ]
     if len(chosen) > 1:
         rows.sort(key=lambda row: row[1].draft.day, reverse=True)

@@ -196,12 +196,3 @@ def test_without_a_token_setting_there_is_no_control_api() -> None:
         assert process is not None and process.poll() is None
     assert process.poll() is not None
     assert not bare.directory.exists()
-
-
-def test_registering_again_updates_the_client(bank: SandboxBank, stranger: BankClient) -> None:
-    uris = [bank.redirect_uri, "https://one.example/cb"]
-
-    bank.register("stranger", "Another name", stranger.key, *uris)
-
-    clients = {client["client_id"]: client for client in bank.control("GET", "/control/state")["clients"]}
-    assert clients["stranger"] == {"client_id": "stranger", "name": "Another name", "redirect_uris": uris}

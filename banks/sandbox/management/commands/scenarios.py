@@ -1,4 +1,4 @@
-"""`scenarios [--json]`: the customers one can sign in as, and what each is for."""
+"""`scenarios [--json]`: who banks here, with which password, and what each is for."""
 
 import json
 from argparse import ArgumentParser
@@ -10,18 +10,18 @@ from banks.sandbox.people import PASSWORD, SCENARIOS
 
 
 class Command(BaseCommand):
-    help = "Lists the scenario users of this bank."
+    help = "Lists the customers of the bank: user name, password, scenario."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--json", action="store_true")
+        parser.add_argument("--json", action="store_true", help="one line for programs: username, password, scenario")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        rows = [
-            {"username": scenario.name, "password": PASSWORD, "scenario": scenario.description}
-            for scenario in SCENARIOS.values()
+        people = [
+            {"username": person.name, "password": PASSWORD, "scenario": person.description}
+            for person in SCENARIOS.values()
         ]
         if options["json"]:
-            self.stdout.write(json.dumps(rows))
+            self.stdout.write(json.dumps(people))
             return
-        for row in rows:
-            self.stdout.write(f"{row['username']:<16} {row['password']:<10} {row['scenario']}")
+        for person in people:
+            self.stdout.write(f"{person['username']:<10} {person['password']:<10} {person['scenario']}")

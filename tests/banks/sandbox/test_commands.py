@@ -1,0 +1,51 @@
+"""What the bank's staff does at the command line."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.bank_client import BankClient
+from tests.support.sandbox_bank import SandboxBank, new_key
+
+
+def test_scenarios_as_json_are_the_people_who_can_log_in(bank: SandboxBank) -> None:
+    people = json.loads(bank.manage("scenarios", "--json"))
+
+    assert [person["username"] for person in people] == list(bank.control("GET", "/control/state")["people"])
+    assert all(set(person) == {"username", "password", "scenario"} for person in people)
+    assert {person["password"] for person in people} == {"sandbox"}
+
+
+def test_registering_again_updates_the_client(bank: SandboxBank, stranger: BankClient) -> None:
+    uris = [bank.redirect_uri, "https://one.example/cb"]
+
+    bank.register("stranger", "Another name", stranger.key, *uris)
+
+    clients = {client["client_id"]: client for client in bank.control("GET", "/control/state")["clients"]}
+    assert clients["stranger"] == {"client_id": "stranger", "name": "Another name", "redirect_uris": uris}
+
+
+@pytest.mark.parametrize(
+    ("keys", "uri", "complaint"),
+    [
+        ("private", "https://a.example/cb", "private key"),
+        ("public", "http://a.example/cb", "redirect URI"),
+        ("nothing", "https://a.example/cb", "not a JWK Set"),
+    ],
+)
+def test_unsafe_registrations_are_refused_in_words(
+    bank: SandboxBank, tmp_path: Path, keys: str, uri: str, complaint: str
+) -> None:
+    key = new_key("EC")
+    text = {"private": key.export(), "public": key.export_public()}.get(keys)
+    file = tmp_path / "keys.json"
+    file.write_text(json.dumps({"keys": [json.loads(text)]} if text else {}), encoding="utf-8")
+    arguments = ("--client-id", "unsafe", "--name", "Unsafe", "--jwks", str(file), "--redirect-uri", uri)
+
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        bank.manage("register_client", *arguments)
+
+    assert complaint in refused.value.stderr
+    assert "Traceback" not in refused.value.stderr
