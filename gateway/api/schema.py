@@ -49,7 +49,15 @@ CONSENT_ID = OpenApiParameter(
 HEADERS = [PURPOSE, REQUEST_ID]
 
 #: What every address under /v1 may answer.
-_ALWAYS = ("invalid_token", "consent_revoked", "purpose_unknown", "invalid_request", "not_acceptable", "internal_error")
+_ALWAYS = (
+    "invalid_token",
+    "consent_revoked",
+    "purpose_unknown",
+    "invalid_request",
+    "not_acceptable",
+    "internal_error",
+    "service_unavailable",
+)
 #: What only those that hand out customer data answer besides.
 DATA = (
     "consent_paused",
@@ -58,7 +66,6 @@ DATA = (
     "purpose_required",
     "connection_not_serving",
     "scope_not_granted",
-    "service_unavailable",
 )
 
 

@@ -21,7 +21,9 @@ def page(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
     path = "/usr/bin/chromium"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path if os.path.exists(path) else None, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(
+            executable_path=path if os.path.exists(path) else None, args=["--no-sandbox"]
+        )
         yield browser.new_page()
         browser.close()
 
@@ -42,3 +44,16 @@ def test_swagger_runs_offline_under_the_strict_policy(page: Any, live_server: An
     assert "unsafe" not in answer.headers["content-security-policy"]
     assert complaints == []
     assert [url for url in requested if not url.startswith((live_server.url, "data:"))] == []
+
+
+@pytest.mark.parametrize("path", ["/problems/", "/problems/consent_paused", "/nothing"])
+def test_pages_are_accessible_and_fit_a_small_screen(page: Any, live_server: Any, path: str) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    page.set_viewport_size({"width": 320, "height": 640})
+    page.goto(f"{live_server.url}{path}")
+
+    found = Axe().run(page).response["violations"]
+
+    assert [(item["id"], [node["html"] for node in item["nodes"]]) for item in found] == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320

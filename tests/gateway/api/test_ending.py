@@ -3,7 +3,7 @@
 import pytest
 
 from banks.models import Account
-from consents.models import AccessToken, AuditEntry, Consent, Event, RefreshToken
+from consents.models import AccessToken, AuditEntry, Consent, Event, Platform, RefreshToken
 from consents.states import ConsentStatus
 from gateway.identity.models import User
 from tests.gateway.api import world
@@ -25,7 +25,11 @@ def test_it_ends_at_once_and_its_tokens_with_it(api: Api, chat: Member) -> None:
 
     consent = Consent.objects.get(id=api.tokens.consent.id)
     assert (answer.status_code, answer.content) == (204, b"")
-    assert (consent.status, consent.status_reason, consent.status_initiator) == ("REVOKED", "platform_request", "PLATFORM")
+    assert (consent.status, consent.status_reason, consent.status_initiator) == (
+        "REVOKED",
+        "platform_request",
+        "PLATFORM",
+    )
     assert not AccessToken.objects.exists() and not RefreshToken.objects.exists()
     assert api.get("/v1/accounts").json()["code"] == "invalid_token"
     assert cast.refresh(chat, api.tokens.refresh_token).status_code == 400
@@ -54,6 +58,12 @@ def test_a_second_call_finds_a_dead_token(api: Api, chat: Member) -> None:
 def test_a_consent_that_waits_can_be_ended(api: Api, chat: Member, status: ConsentStatus) -> None:
     assert api.tokens is not None
     Consent.objects.filter(id=api.tokens.consent.id).update(status=status)
+
+    assert api.delete(own(api, chat)).status_code == 204
+
+
+def test_a_suspended_platform_may_still_let_go(api: Api, chat: Member) -> None:
+    Platform.objects.filter(id=chat.platform.id).update(status="SUSPENDED")
 
     assert api.delete(own(api, chat)).status_code == 204
 

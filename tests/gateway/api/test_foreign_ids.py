@@ -94,8 +94,20 @@ def test_two_platforms_ids_join_nothing(let_in: LetIn, budget: Member, chat: Mem
 def test_no_internal_id_is_in_any_answer(api: Api, account: Account, account_id: str) -> None:
     assert api.tokens is not None
     (row,) = world.Transaction.objects.for_sync().filter(account_id=account.id)
-    secrets = (account.id, account.connection_id, account.institution_id, account.user_id, row.id, api.tokens.consent.id)
-    paths = ("/v1/institutions", "/v1/accounts", "/v1/consent", *(f"/v1/accounts/{account_id}{end}" for end in SUFFIXES))
+    secrets = (
+        account.id,
+        account.connection_id,
+        account.institution_id,
+        account.user_id,
+        row.id,
+        api.tokens.consent.id,
+    )
+    paths = (
+        "/v1/institutions",
+        "/v1/accounts",
+        "/v1/consent",
+        *(f"/v1/accounts/{account_id}{end}" for end in SUFFIXES),
+    )
 
     answers = b"".join(api.get(path).content for path in paths).decode()
 

@@ -36,7 +36,7 @@ def test_every_operation_wants_the_token_and_names_its_refusals(document: Any) -
 
     for operation in operations:
         assert operation["security"] == [{"consentToken": []}]
-        assert {"400", "401", "403", "406", "500"} <= set(operation["responses"]) | {"403"}
+        assert {"400", "401", "406", "500", "503"} <= set(operation["responses"])
         assert {"Purpose", "X-Request-Id"} <= {parameter["name"] for parameter in operation["parameters"]}
 
 

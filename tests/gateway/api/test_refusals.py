@@ -138,7 +138,18 @@ def test_a_platform_that_is_not_active_reads_nothing(
 
 @pytest.mark.parametrize(
     "authorization",
-    ["", "Bearer", "Bearer ", "Bearer x", "Basic eDp5", "bearer\tx", "Bearer x y", "Token x", "Bearer " + "a" * 9000, "Bearer ü"],
+    [
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer x",
+        "Basic eDp5",
+        "bearer\tx",
+        "Bearer x y",
+        "Token x",
+        "Bearer " + "a" * 9000,
+        "Bearer ü",
+    ],
 )
 @pytest.mark.parametrize("path", ["/v1/accounts", "/v1/institutions", "/v1/consent"])
 def test_without_a_good_token(db: None, authorization: str, path: str) -> None:

@@ -92,7 +92,9 @@ def test_transactions(let_in: LetIn, chat: Member, account: Account, account_id:
     (row,) = world.Transaction.objects.for_sync().filter(account_id=account.id)
     day = (datetime.now(UTC).date() - timedelta(days=1)).isoformat()
 
-    answer = let_in(EVERYTHING, location_precision=LocationPrecision.STORE).get(f"/v1/accounts/{account_id}/transactions")
+    answer = let_in(EVERYTHING, location_precision=LocationPrecision.STORE).get(
+        f"/v1/accounts/{account_id}/transactions"
+    )
 
     body = answer.json()
     assert body["transactions"] == [
@@ -130,11 +132,32 @@ def test_transactions(let_in: LetIn, chat: Member, account: Account, account_id:
 def test_unknown_is_null_and_never_left_out(let_in: LetIn, account: Account, account_id: str) -> None:
     world.Transaction.objects.for_sync().filter(account_id=account.id).update(
         **dict.fromkeys(
-            ["booked_on", "value_on", "transacted_at", "merchant_name", "category", "mcc", "channel", "place_country", "place_region", "place_city", "place_postal_code", "place_address", "instructed_amount_minor", "instructed_currency", "exchange_rate", "counterparty_name", "balance_after_minor", "description"]
+            [
+                "booked_on",
+                "value_on",
+                "transacted_at",
+                "merchant_name",
+                "category",
+                "mcc",
+                "channel",
+                "place_country",
+                "place_region",
+                "place_city",
+                "place_postal_code",
+                "place_address",
+                "instructed_amount_minor",
+                "instructed_currency",
+                "exchange_rate",
+                "counterparty_name",
+                "balance_after_minor",
+                "description",
+            ]
         )
     )
 
-    answer = let_in(EVERYTHING, location_precision=LocationPrecision.STORE).get(f"/v1/accounts/{account_id}/transactions")
+    answer = let_in(EVERYTHING, location_precision=LocationPrecision.STORE).get(
+        f"/v1/accounts/{account_id}/transactions"
+    )
 
     (row,) = answer.json()["transactions"]
     assert row["merchant"] == {"name": None, "category": None, "mcc": None, "channel": None}

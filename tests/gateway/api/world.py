@@ -30,7 +30,9 @@ class Api:
     tokens: Tokens | None
     purpose: str | None = None
 
-    def get(self, path: str, query: Mapping[str, object] | Sequence[tuple[str, object]] | str = "", **headers: str) -> Any:
+    def get(
+        self, path: str, query: Mapping[str, object] | Sequence[tuple[str, object]] | str = "", **headers: str
+    ) -> Any:
         return self.call("GET", path, query, **headers)
 
     def delete(self, path: str, **headers: str) -> Any:
