@@ -23,6 +23,21 @@ from consents.policy import Permit, PermitSlice
 from consents.scopes import Record, SensitiveGroup
 from consents.states import ConsentStatus
 
+#: All that may be taken from here: no table, no query (tests/architecture/test_seam.py holds importers to it).
+__all__ = [
+    "PAGE_LIMIT_MAX",
+    "Answer",
+    "Coverage",
+    "Position",
+    "Row",
+    "TransactionFilter",
+    "TransactionPage",
+    "account",
+    "accounts",
+    "balances",
+    "transactions",
+]
+
 Row = Mapping[str, object]
 
 PAGE_LIMIT_MAX = 500
@@ -127,7 +142,7 @@ def transactions(
     )
 
 
-# -- who may see which rows --------------------------------------------------------------------------------------------
+# -- who may see which rows -------------------------------------------------------------------------------------------
 
 
 def _still_valid(permit: Permit, now: datetime) -> None:
@@ -189,13 +204,11 @@ def _matching(rows: QuerySet[models.Transaction], wanted: TransactionFilter) -> 
     if wanted.after is not None:
         # Two conditions instead of a tuple comparison, which SQLite answers by scanning the account.
         after = wanted.after
-        rows = rows.filter(listed_on__lte=after.listed_on).filter(
-            Q(listed_on__lt=after.listed_on) | Q(id__lt=after.id)
-        )
+        rows = rows.filter(listed_on__lte=after.listed_on).filter(Q(listed_on__lt=after.listed_on) | Q(id__lt=after.id))
     return rows
 
 
-# -- columns -----------------------------------------------------------------------------------------------------------
+# -- columns ----------------------------------------------------------------------------------------------------------
 
 
 def _account_rows(permit: Permit, part: PermitSlice, account_ids: frozenset[UUID]) -> list[Row]:
@@ -226,12 +239,14 @@ def _account_state(permit: Permit, account_id: UUID) -> _AccountState:
 
 
 def _coverage(state: _AccountState, part: PermitSlice) -> Coverage:
-    first_on = state.coverage_first_on
-    if first_on is not None and part.history_from is not None:
-        first_on = max(first_on, part.history_from)
+    """Clipped to the permit's window: what lies before it is not told, not even as a gap."""
+    edge = part.history_from or date.min
+    first_on, last_on = state.coverage_first_on, state.coverage_last_on
+    if first_on is None or (last_on is not None and last_on < edge):
+        return Coverage(first_on=None, last_on=None)
     gaps = [(date.fromisoformat(start), date.fromisoformat(end)) for start, end in state.coverage_gaps]
-    shown = [gap for gap in gaps if part.history_from is None or gap[1] >= part.history_from]
-    return Coverage(first_on=first_on, last_on=state.coverage_last_on, gaps=tuple(shown))
+    shown = tuple((max(start, edge), end) for start, end in gaps if end >= edge)
+    return Coverage(first_on=max(first_on, edge), last_on=last_on, gaps=shown)
 
 
 def _position(row: Row) -> Position:
@@ -245,7 +260,7 @@ def _oldest(rows: Sequence[Row]) -> datetime | None:
     return min((instant for instant in instants if isinstance(instant, datetime)), default=None)
 
 
-# -- the log of every read ---------------------------------------------------------------------------------------------
+# -- the log of every read --------------------------------------------------------------------------------------------
 
 
 def _commit_usage(

@@ -78,7 +78,7 @@ def test_a_batch_is_bounded_and_the_rest_waits(monkeypatch: pytest.MonkeyPatch) 
     assert audit.verify() == 6
 
 
-# -- tampering ------------------------------------------------------------------------------------------------------------
+# -- tampering --------------------------------------------------------------------------------------------------------
 
 Tampering = Callable[[list[AuditEntry], random.Random], int]
 

@@ -1,4 +1,4 @@
-"""Every change of a consent: allowed or refused from each status, audited and published with the change or not at all."""
+"""Every change of a consent: allowed or refused from each status, audited and published with it or not at all."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -44,8 +44,7 @@ def lodged(alice: User, chat: Platform) -> Consent:
 
 def _choices(count: int = 1) -> list[lifecycle.AccountChoice]:
     return [
-        lifecycle.AccountChoice(account_id=uuid4(), connection_id=uuid4(), institution_id=uuid4())
-        for _ in range(count)
+        lifecycle.AccountChoice(account_id=uuid4(), connection_id=uuid4(), institution_id=uuid4()) for _ in range(count)
     ]
 
 
@@ -95,7 +94,7 @@ def _written() -> tuple[list[str], list[str]]:
     )
 
 
-# -- the tables ----------------------------------------------------------------------------------------------------------
+# -- the tables -------------------------------------------------------------------------------------------------------
 
 CONSENT_TABLE = {
     "AWAITING_AUTHORISATION": "AUTHORISED REJECTED EXPIRED",
@@ -186,7 +185,7 @@ def test_each_change_is_published_under_its_own_name(
     assert _written()[1] == [event]
 
 
-# -- asking --------------------------------------------------------------------------------------------------------------
+# -- asking -----------------------------------------------------------------------------------------------------------
 
 
 def test_a_request_is_lodged_as_asked_and_says_when_it_dies(lodged: Consent, chat: Platform) -> None:
@@ -208,7 +207,7 @@ def test_a_platform_that_is_not_active_may_ask_nothing(alice: User, status: Plat
     assert not Consent.objects.exists()
 
 
-# -- granting ------------------------------------------------------------------------------------------------------------
+# -- granting ---------------------------------------------------------------------------------------------------------
 
 
 def test_the_user_grants_less_than_was_asked(lodged: Consent) -> None:
@@ -271,7 +270,7 @@ def test_an_old_consent_page_sent_again_lifts_no_pause_and_no_suspension(lodged:
     assert ConsentAccount.objects.count() == 1
 
 
-# -- whose consent -------------------------------------------------------------------------------------------------------
+# -- whose consent ----------------------------------------------------------------------------------------------------
 
 
 def test_another_users_consent_does_not_exist(lodged: Consent) -> None:
@@ -300,7 +299,7 @@ def test_a_consent_that_was_never_made_does_not_exist(alice: User) -> None:
         lifecycle.revoke(consent_id=uuid4(), user_id=alice.id, reason="x", actor=BY_USER, now=NOW)
 
 
-# -- ending --------------------------------------------------------------------------------------------------------------
+# -- ending -----------------------------------------------------------------------------------------------------------
 
 
 def _tokens_left() -> int:

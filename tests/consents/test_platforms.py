@@ -28,7 +28,7 @@ def _register(**changes: object) -> platforms.Registration:
     return platforms.register(**values)  # type: ignore[arg-type]
 
 
-# -- redirect URIs -------------------------------------------------------------------------------------------------------
+# -- redirect URIs ----------------------------------------------------------------------------------------------------
 
 ALWAYS = [
     "https://chat.example/callback",
@@ -90,7 +90,7 @@ def test_any_other_address_is_refused_and_nothing_registered(uri: str, is_sandbo
     assert not Platform.objects.exists()
 
 
-# -- secret and attestation ----------------------------------------------------------------------------------------------
+# -- secret and attestation -------------------------------------------------------------------------------------------
 
 
 def test_a_secret_is_told_once_and_kept_as_sha_256_alone() -> None:
@@ -139,7 +139,7 @@ def test_a_new_platform_waits_and_is_refused_by_the_toolkit_until_it_is_activate
     ]
 
 
-# -- status --------------------------------------------------------------------------------------------------------------
+# -- status -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("before", list(PlatformStatus))

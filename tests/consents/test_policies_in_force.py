@@ -1,4 +1,4 @@
-"""Which of a bank's policies holds: newest in force, a platform's own before the general one, a general stop above all."""
+"""Which policy of a bank holds: newest in force, a platform's own before the general one, a general stop above all."""
 
 from datetime import timedelta
 from uuid import uuid4

@@ -15,13 +15,17 @@ from tests.consents.scenes import ACORN, BIRCH, CARD, CURRENT, NOW, SAVINGS, Cas
 Scenario = Callable[[Case], Case]
 
 
+def _name(value: object) -> str:
+    return getattr(value, "__name__", "")
+
+
 def _denial(case: Case) -> Denial:
     answer = case.decided()
     assert isinstance(answer, Denial), "a permit where there must be none"
     return answer
 
 
-# -- scenarios: one fact spoilt each ------------------------------------------------------------------------------------
+# -- scenarios: one fact spoilt each ----------------------------------------------------------------------------------
 
 
 def consent_awaits_an_answer(case: Case) -> Case:
@@ -157,7 +161,7 @@ def test_with_every_fact_in_order_there_is_a_permit() -> None:
     assert isinstance(one_bank().decided(), Permit)
 
 
-@pytest.mark.parametrize(("spoilt", "code", "owner", "action"), DENIED, ids=lambda value: getattr(value, "__name__", ""))
+@pytest.mark.parametrize(("spoilt", "code", "owner", "action"), DENIED, ids=_name)
 def test_each_refusal_names_its_code_its_owner_and_what_they_would_do(
     spoilt: Scenario, code: str, owner: str, action: str
 ) -> None:
@@ -172,7 +176,7 @@ def test_every_denial_code_is_reached_by_a_row_of_the_table() -> None:
     assert {code for _, code, _, _ in DENIED} == set(DenialCode) == set(DENIALS)
 
 
-# -- one open status each ------------------------------------------------------------------------------------------------
+# -- one open status each ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("status", [s for s in ConsentStatus if s != "AUTHORISED"])
@@ -215,16 +219,16 @@ def test_a_connection_that_ended_or_never_began_serves_nothing(status: str) -> N
 
 
 def test_an_ended_consent_kills_its_tokens_and_a_waiting_one_does_not() -> None:
-    assert ENDED == {
+    assert {
         "consent_not_authorised",
         "consent_revoked",
         "consent_expired",
         "consent_consumed",
         "user_inactive",
-    }
+    } == ENDED
 
 
-# -- which no is told first ----------------------------------------------------------------------------------------------
+# -- which no is told first -------------------------------------------------------------------------------------------
 
 #: Earlier beats later: the end of the consent before its pauses, the consent before the bank, the bank before the link.
 PRECEDENCE: list[tuple[Scenario, str]] = [
@@ -245,12 +249,8 @@ PRECEDENCE: list[tuple[Scenario, str]] = [
 
 @pytest.mark.parametrize(
     ("first", "code", "second"),
-    [
-        (first, code, second)
-        for index, (first, code) in enumerate(PRECEDENCE)
-        for second, _ in PRECEDENCE[index + 1 :]
-    ],
-    ids=lambda value: getattr(value, "__name__", ""),
+    [(first, code, second) for index, (first, code) in enumerate(PRECEDENCE) for second, _ in PRECEDENCE[index + 1 :]],
+    ids=_name,
 )
 def test_of_two_reasons_the_one_nearer_to_the_user_is_told(first: Scenario, code: str, second: Scenario) -> None:
     assert _denial(second(first(one_bank()))).code == code
@@ -268,7 +268,7 @@ def test_a_paused_consent_whose_clock_ran_out_is_expired_and_not_paused() -> Non
     assert _denial(case).code == "consent_expired"
 
 
-# -- purposes ------------------------------------------------------------------------------------------------------------
+# -- purposes ---------------------------------------------------------------------------------------------------------
 
 
 def test_the_only_granted_purpose_need_not_be_named() -> None:
@@ -293,7 +293,7 @@ def test_the_purpose_of_the_request_caps_its_scopes() -> None:
     assert part.released == {Scope.ACCOUNTS, Scope.BALANCES}
 
 
-# -- several banks -------------------------------------------------------------------------------------------------------
+# -- several banks ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -353,7 +353,7 @@ def test_an_account_whose_link_fails_leaves_its_neighbour_served() -> None:
     assert acorn.account_ids == {SAVINGS}
 
 
-# -- what the permit holds -----------------------------------------------------------------------------------------------
+# -- what the permit holds --------------------------------------------------------------------------------------------
 
 
 def test_a_permit_says_for_whom_by_whom_and_what_for() -> None:
@@ -390,9 +390,7 @@ def test_derived_scopes_are_never_among_the_released() -> None:
 
 
 def test_insights_alone_release_no_record_at_all() -> None:
-    case = one_bank().with_consent(
-        scopes=frozenset({Scope.INSIGHTS}), purposes=frozenset({Purpose.SPENDING_INSIGHTS})
-    )
+    case = one_bank().with_consent(scopes=frozenset({Scope.INSIGHTS}), purposes=frozenset({Purpose.SPENDING_INSIGHTS}))
 
     (part,) = case.permitted().slices
 
@@ -469,7 +467,7 @@ def test_both_sides_hidden_groups_are_hidden() -> None:
     assert part.hidden_groups == {SensitiveGroup.HEALTH, SensitiveGroup.GAMBLING}
 
 
-# -- clocks --------------------------------------------------------------------------------------------------------------
+# -- clocks -----------------------------------------------------------------------------------------------------------
 
 
 def test_a_consent_opens_until_its_last_instant_and_not_in_it() -> None:

@@ -20,7 +20,7 @@ CLOSENESS = {None: 0, "country": 1, "city": 2, "store": 3}
 
 thorough = settings(max_examples=400, deadline=None, database=None)
 
-# -- facts ---------------------------------------------------------------------------------------------------------------
+# -- facts ------------------------------------------------------------------------------------------------------------
 # Weighted towards yes, or nearly every case would end at its first refusal and prove nothing.
 
 
@@ -35,9 +35,7 @@ purpose_sets = st.one_of(
 precisions = st.sampled_from([None, *LocationPrecision])
 groups = st.frozensets(st.sampled_from(list(SensitiveGroup)), max_size=3)
 days = st.one_of(st.none(), st.integers(0, 400))
-instants = st.one_of(
-    st.just(NOW + timedelta(days=30)), st.integers(-3, 90).map(lambda n: NOW + timedelta(days=n))
-)
+instants = st.one_of(st.just(NOW + timedelta(days=30)), st.integers(-3, 90).map(lambda n: NOW + timedelta(days=n)))
 
 consents = st.builds(
     ConsentFacts,
@@ -97,7 +95,7 @@ def cases(draw: st.DrawFn) -> Case:
     )
 
 
-# -- never more than any side said ---------------------------------------------------------------------------------------
+# -- never more than any side said ------------------------------------------------------------------------------------
 
 
 @thorough
@@ -194,7 +192,7 @@ def test_there_is_a_permit_whenever_nothing_says_no(case: Case) -> None:
     assert opened.released == set(PURPOSES["account_overview"].split())
 
 
-# -- narrowing never widens ----------------------------------------------------------------------------------------------
+# -- narrowing never widens -------------------------------------------------------------------------------------------
 
 
 @st.composite

@@ -10,7 +10,7 @@ from consents.scopes import LocationPrecision, Purpose, Record, Scope, opened_fi
 
 Rule = Callable[[set[str], str | None], bool]
 
-# -- which field opens when: the expectation, field by field -------------------------------------------------------------
+# -- which field opens when: the expectation, field by field ----------------------------------------------------------
 
 
 def _any_of(*names: str) -> Rule:
@@ -25,9 +25,7 @@ def _row_with(*names: str, closer_than: tuple[str, ...] = ("country", "city", "s
 
 EXPECTED: dict[Record, dict[str, Rule]] = {
     Record.ACCOUNT: {
-        **dict.fromkeys(
-            ("id", "institution_id"), _any_of("accounts", "account_numbers", "balances", "transactions")
-        ),
+        **dict.fromkeys(("id", "institution_id"), _any_of("accounts", "account_numbers", "balances", "transactions")),
         **dict.fromkeys(
             ("name", "account_type", "category", "status", "currency", "masked_number"), _any_of("accounts")
         ),
@@ -55,9 +53,7 @@ EXPECTED: dict[Record, dict[str, Rule]] = {
         "place_city": _row_with("locations", closer_than=("city", "store")),
         "place_postal_code": _row_with("locations", closer_than=("store",)),
         "place_address": _row_with("locations", closer_than=("store",)),
-        **dict.fromkeys(
-            ("instructed_amount_minor", "instructed_currency", "exchange_rate"), _row_with("locations")
-        ),
+        **dict.fromkeys(("instructed_amount_minor", "instructed_currency", "exchange_rate"), _row_with("locations")),
         "counterparty_name": _row_with("counterparties"),
         "balance_after_minor": _row_with("balances"),
         "description": _row_with("merchants", "locations", "counterparties", closer_than=("store",)),
@@ -73,9 +69,7 @@ def test_every_combination_of_scopes_opens_exactly_the_expected_fields(
     for size in range(len(Scope) + 1):
         for granted in combinations(Scope, size):
             words = {str(scope.value) for scope in granted}
-            expected = {
-                name for name, opens in EXPECTED[record].items() if opens(words, precision and precision.value)
-            }
+            expected = {name for name, opens in EXPECTED[record].items() if opens(words, precision and precision.value)}
 
             assert set(opened_fields(record, granted, precision)) == expected, (words, precision)
 
@@ -96,7 +90,7 @@ def test_the_banks_own_line_opens_only_with_all_that_it_tells() -> None:
         assert "description" not in opened_fields(Record.TRANSACTION, left, LocationPrecision.STORE), missing
 
 
-# -- every column has been decided on -------------------------------------------------------------------------------------
+# -- every column has been decided on ---------------------------------------------------------------------------------
 
 #: Columns that no scope opens: ours, or the bank's own ids. A new column belongs here or into FIELD_RULES.
 NEVER_RELEASED: dict[str, set[str]] = {
@@ -126,7 +120,7 @@ def test_every_column_is_either_opened_by_a_rule_or_listed_as_never_released(rec
     assert columns == ruled | NEVER_RELEASED[name]
 
 
-# -- purposes ------------------------------------------------------------------------------------------------------------
+# -- purposes ---------------------------------------------------------------------------------------------------------
 
 PURPOSES: dict[str, str] = {
     "balance_check": "accounts balances answers",
@@ -157,7 +151,7 @@ def test_several_purposes_together_may_ask_for_the_union() -> None:
     assert scopes.purpose_scopes([]) == set()
 
 
-# -- implied, dependent, fetched -----------------------------------------------------------------------------------------
+# -- implied, dependent, fetched --------------------------------------------------------------------------------------
 
 
 def test_merchants_bring_the_transactions_they_describe_and_nothing_else_brings_anything() -> None:
@@ -176,7 +170,7 @@ def test_a_detail_without_its_ground_falls_away(detail: str) -> None:
 @pytest.mark.parametrize(
     ("scope", "resources"),
     [
-        ("accounts", "accounts"),
+        ("accounts", "accounts masked_numbers"),
         ("account_numbers", "accounts account_numbers"),
         ("balances", "accounts balances"),
         ("transactions", "accounts transactions"),

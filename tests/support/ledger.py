@@ -208,9 +208,7 @@ def asked(scopes: Collection[Scope] = EVERYTHING_RELEASED, **changes: Any) -> Re
 
 
 def choice(of: models.Account) -> lifecycle.AccountChoice:
-    return lifecycle.AccountChoice(
-        account_id=of.id, connection_id=of.connection_id, institution_id=of.institution_id
-    )
+    return lifecycle.AccountChoice(account_id=of.id, connection_id=of.connection_id, institution_id=of.institution_id)
 
 
 def consent(
