@@ -87,7 +87,7 @@ def accounts_of(user: User, bank: Institution, names: Sequence[str] = ("current"
             balances_as_of=FETCHED_AT,
             transactions_as_of=FETCHED_AT,
             coverage_first_on=date(2020, 1, 1),
-            coverage_last_on=FETCHED_AT.date(),
+            coverage_last_on=datetime.now(UTC).date(),
         )
         rows.append(row)
     return rows
