@@ -143,7 +143,7 @@ def _grant(request: HttpRequest, client: Client, now: datetime) -> tokens.Tokens
                 now=now,
             )
         case "refresh_token":
-            # A fault is thrown before the token is spent: what a lost answer does is for another effect to show.
+            # A fault set for this path strikes after the token is spent: a lost answer, as in life.
             issued = tokens.rotate(client=client, refresh_token=form.get("refresh_token", ""), now=now)
         case _:
             if form.get("scope", "accounts") != "accounts":
