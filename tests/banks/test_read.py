@@ -78,43 +78,15 @@ def _selects(queries: Any, table: str) -> list[str]:
 
 # -- columns: every scope, and all that must be absent ----------------------------------------------------------------
 
-ACCOUNT_FIELDS = [
-    "id",
-    "institution_id",
-    "name",
-    "account_type",
-    "category",
-    "status",
-    "currency",
-    "masked_number",
-    "identifications",
-]
-TRANSACTION_FIELDS = [
-    "id",
-    "listed_on",
-    "status",
-    "booked_on",
-    "value_on",
-    "transacted_at",
-    "amount_minor",
-    "currency",
-    "kind",
-    "merchant_name",
-    "category",
-    "mcc",
-    "channel",
-    "place_country",
-    "place_region",
-    "place_city",
-    "place_postal_code",
-    "place_address",
-    "instructed_amount_minor",
-    "instructed_currency",
-    "exchange_rate",
-    "counterparty_name",
-    "balance_after_minor",
-    "description",
-]
+_PLACE = "place_country place_region place_city place_postal_code place_address"
+_FOREIGN = "instructed_amount_minor instructed_currency exchange_rate"
+_SHOP = "merchant_name category mcc channel"
+
+ACCOUNT_FIELDS = "id institution_id name account_type category status currency masked_number identifications"
+TRANSACTION_FIELDS = (
+    "id listed_on status booked_on value_on transacted_at amount_minor currency kind "
+    f"{_SHOP} {_PLACE} {_FOREIGN} counterparty_name balance_after_minor description"
+)
 
 #: Scopes -> fields of an account that must NOT come, or None: the record is closed. All others must.
 ACCOUNT_ABSENT: list[tuple[str, str | None]] = [
@@ -124,10 +96,6 @@ ACCOUNT_ABSENT: list[tuple[str, str | None]] = [
     ("transactions", "name account_type category status currency masked_number identifications"),
     ("accounts account_numbers", ""),
 ]
-
-_PLACE = "place_country place_region place_city place_postal_code place_address"
-_FOREIGN = "instructed_amount_minor instructed_currency exchange_rate"
-_SHOP = "merchant_name category mcc channel"
 
 #: Scopes, precision -> fields of a transaction that must NOT come. All others must.
 TRANSACTION_ABSENT: list[tuple[str, str | None, str]] = [
@@ -170,7 +138,7 @@ def test_an_account_holds_what_was_granted_and_no_more(world: World, granted: st
     with _captured() as queries:
         (row,) = read.accounts(permit, now=NOW, request_id="req").rows
 
-    expected = set(ACCOUNT_FIELDS) - set(absent.split())
+    expected = set(ACCOUNT_FIELDS.split()) - set(absent.split())
     assert set(row) == expected | {"as_of"}
     (columns,) = _selects(queries, "banks_account")
     for name in absent.split():
@@ -189,7 +157,7 @@ def test_a_transaction_holds_what_was_granted_and_no_more(
     with _captured() as queries:
         (row,) = world.read(permit).rows
 
-    expected = set(TRANSACTION_FIELDS) - set(absent.split())
+    expected = set(TRANSACTION_FIELDS.split()) - set(absent.split())
     assert set(row) == expected
     assert all(row[name] is not None for name in expected)
     (columns,) = _selects(queries, "banks_transaction")
