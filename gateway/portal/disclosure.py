@@ -66,7 +66,11 @@ def _named(name: str, legal_name: str) -> str:
 
 
 def _shared(terms: Terms) -> list[str]:
-    return [f"{scope.label}: {'; '.join(scope.lines)}." for scope in terms.scopes]
+    return [f"{scope.label} ({'; '.join(_lowered(line) for line in scope.lines)})" for scope in terms.scopes]
+
+
+def _lowered(line: str) -> str:
+    return line[:1].lower() + line[1:]
 
 
 def _history(terms: Terms) -> tuple[Entry, ...]:

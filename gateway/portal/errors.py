@@ -3,10 +3,10 @@
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from gateway.portal.pages import no_store
+from gateway.portal.pages import private
 
 
-@no_store
+@private
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """A form that did not come from our own page, or came too late. Django's reason stays out of the answer."""
     return render(request, "portal/problem.html", {"cause": "form_expired"}, status=403)

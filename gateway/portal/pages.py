@@ -14,11 +14,9 @@ from gateway.identity.models import User
 from gateway.oauth.redirects import SeeOther
 from gateway.request_ids import request_id_of
 
-__all__ = ["PersonRequest", "PersonView", "SeeOther", "View", "actor_of", "lets_forms_reach", "no_store", "page"]
+__all__ = ["PersonRequest", "PersonView", "SeeOther", "View", "actor_of", "lets_forms_reach", "page", "private"]
 
 Parameters = ParamSpec("Parameters")
-
-no_store = cache_control(no_store=True)
 
 
 class PersonRequest(HttpRequest):
@@ -31,14 +29,27 @@ PersonView = Callable[Concatenate[PersonRequest, Parameters], HttpResponse]
 View = Callable[Concatenate[HttpRequest, Parameters], HttpResponse]
 
 
+def private(view: View[Parameters]) -> View[Parameters]:
+    """Kept by no cache, and its address told to no other site."""
+
+    @wraps(view)
+    def shown(request: HttpRequest, *args: Parameters.args, **kwargs: Parameters.kwargs) -> HttpResponse:
+        response = view(request, *args, **kwargs)
+        # Not `no-referrer`: under that, browsers send our own forms with `Origin: null`, which the CSRF check refuses.
+        response["Referrer-Policy"] = "same-origin"
+        return response
+
+    return cast("View[Parameters]", cache_control(no_store=True)(shown))
+
+
 def page(view: PersonView[Parameters]) -> View[Parameters]:
-    """A page for signed-in people; anybody else signs in first. Never cached: it tells what someone shares."""
+    """A private page for signed-in people; anybody else signs in first."""
 
     @wraps(view)
     def shown(request: HttpRequest, *args: Parameters.args, **kwargs: Parameters.kwargs) -> HttpResponse:
         return view(cast(PersonRequest, request), *args, **kwargs)
 
-    return cast("View[Parameters]", no_store(login_required(shown)))
+    return private(cast("View[Parameters]", login_required(shown)))
 
 
 def actor_of(request: PersonRequest) -> Actor:

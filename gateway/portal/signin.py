@@ -3,11 +3,11 @@
 from allauth.account import views
 from django.urls import path
 
-from gateway.portal.pages import no_store
+from gateway.portal.pages import private
 
 urlpatterns = [
-    path("sign-in/", no_store(views.login), name="account_login"),
-    path("sign-up/", no_store(views.signup), name="account_signup"),
-    path("sign-out/", no_store(views.logout), name="account_logout"),
-    path("sign-in/inactive/", no_store(views.account_inactive), name="account_inactive"),
+    path("sign-in/", private(views.login), name="account_login"),
+    path("sign-up/", private(views.signup), name="account_signup"),
+    path("sign-out/", private(views.logout), name="account_logout"),
+    path("sign-in/inactive/", private(views.account_inactive), name="account_inactive"),
 ]

@@ -23,7 +23,7 @@ from consents.models import Consent
 from gateway.portal import words
 from gateway.portal.connect import steps
 from gateway.portal.connect.steps import step
-from gateway.portal.pages import PersonRequest, SeeOther, lets_forms_reach, no_store
+from gateway.portal.pages import PersonRequest, SeeOther, lets_forms_reach, private
 from gateway.request_ids import request_id_of
 
 #: Up to here a list is read faster than it is searched.
@@ -73,7 +73,7 @@ def announce(request: PersonRequest, consent: Consent, now: datetime, slug: str)
 
 
 @require_safe
-@no_store
+@private
 def callback(request: HttpRequest, slug: str) -> HttpResponse:
     """The bank's answer. Whoever is not signed in here did not start this; signing in now would not make it theirs."""
     if not request.user.is_authenticated:

@@ -37,6 +37,7 @@ class Control:
 class Form:
     action: str
     method: str
+    id: str = ""
     controls: list[Control] = field(default_factory=list)
 
     @property
@@ -93,13 +94,15 @@ class Page(HTMLParser):
         if tag in ("header", "main", "footer", "nav"):
             self.landmarks.append(tag)
         if tag == "form":
-            self.forms.append(Form(given.get("action", ""), given.get("method", "get").lower()))
+            self.forms.append(Form(given.get("action", ""), given.get("method", "get").lower(), given.get("id", "")))
         elif tag == "a":
             self.links.append(Control(tag, given))
             self._button = self.links[-1]
         elif tag in ("input", "button"):
             control = Control(tag, given)
-            if "form" in self._open:
+            if "form" in given:
+                next(form for form in self.forms if form.id == given["form"]).controls.append(control)
+            elif "form" in self._open:
                 self.forms[-1].controls.append(control)
             self._button = control if tag == "button" else None
 

@@ -50,7 +50,7 @@ def test_pages_are_kept_by_nobody_and_framed_by_nobody(browser: Client, addresse
         assert "default-src 'none'" in policy, name
         assert "form-action 'self'" in policy, name
         assert answer["X-Frame-Options"] == "DENY", name
-        assert answer["Referrer-Policy"] == "no-referrer", name
+        assert answer["Referrer-Policy"] == "same-origin", name
 
 
 def test_forms_lead_out_only_from_the_pages_that_redirect(browser: Client, addresses: dict[str, str]) -> None:

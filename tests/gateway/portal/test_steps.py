@@ -101,6 +101,16 @@ class TestBank:
 
         assert Page(browser.get(f"/connect/{asked.id}/bank/")).says("GB · Down for planned work")
 
+    @pytest.mark.parametrize(
+        ("step", "onward"), [("bank/", "/bank/"), ("bank/northbank/", "/northbank/"), ("accounts/", "/accounts/")]
+    )
+    def test_going_on_and_saying_no_weigh_the_same_on_each_step(
+        self, browser: Client, asked: Consent, shown: list[UUID], step: str, onward: str
+    ) -> None:
+        page = Page(browser.get(f"/connect/{asked.id}/{step}"))
+
+        assert page.form(onward).button.look == page.form("/refuse/").button.look
+
     def test_long_list_can_be_searched(self, browser: Client, asked: Consent) -> None:
         for number in range(bank_step.SEARCH_FROM):
             cast.institution(f"bank-{number}")
@@ -264,8 +274,8 @@ class TestConfirm:
             "May chat see this?",
             "Northbank",
             "Everyday, Current account, ending in 1234, GBP",
-            "Account name and type:",
-            "Account balance:",
+            "Account name and type (name of the account;",
+            "Account balance (how much is in the account;",
             "Sluice. We read it at your bank",
             f"{until.day} {until:%B %Y}, 90 days from today",
             "How to stop",

@@ -1,0 +1,109 @@
+"""The stage of a journey: Sluice over HTTP, a bank, a platform's redirect URI, and a browser."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from banks import institutions
+from banks.institutions import InstitutionData
+from consents import clock, platforms
+from consents.scopes import Purpose
+from consents.states import PlatformStatus
+from gateway.identity.models import User
+from tests.journeys.platform_site import PlatformSite
+from tests.support import cast
+from tests.support.cast import Member
+from tests.support.sandbox_bank import SandboxBank
+
+SLUG = "first-sandbox-bank"
+_ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """Everything a journey needs to know."""
+
+    sluice: str  #: origin
+    bank: SandboxBank
+    chat: Member
+    site: PlatformSite
+    alice: User
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """The system's browser: Playwright's own would have to be downloaded.
+
+    Started and stopped with each module: while it runs, its synchronous interface keeps an event loop in this very
+    thread, which Django takes for a mistake unless told otherwise, and other tests must keep that alarm.
+    """
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("no chromium: the build server must have one")
+        pytest.skip("no chromium, chromium-browser or google-chrome on the path")
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        browser = playwright.chromium.launch(executable_path=path, args=list(_ARGUMENTS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def stage(live_server: Any, settings: Any) -> Iterator[Stage]:
+    settings.ISSUER = live_server.url
+    with PlatformSite() as site, SandboxBank(redirect_uri=f"{live_server.url}/banks/{SLUG}/callback") as bank:
+        _add_bank(bank)
+        yield Stage(sluice=live_server.url, bank=bank, chat=_chat(site), site=site, alice=cast.alice())
+
+
+def _add_bank(bank: SandboxBank) -> None:
+    row = institutions.add(
+        InstitutionData(
+            slug=SLUG,
+            name="First Sandbox Bank",
+            connector="uk_obie",
+            version="4.0",
+            issuer=bank.issuer,
+            authorization_url=f"{bank.issuer}/oauth/authorize",
+            token_url=f"{bank.issuer}/oauth/token",
+            resource_url=bank.aisp,
+            client_id=bank.client_id,
+            signing_key=bank.client_key.export_private(),
+            country="GB",
+            timezone="Europe/London",
+            is_sandbox=True,
+        ),
+        now=clock.now(),
+    )
+    cast.permissive_policy(row)
+
+
+def _chat(site: PlatformSite) -> Member:
+    """A sandbox platform: only such a one may have an http redirect URI, and only on loopback."""
+    now = clock.now()
+    made = platforms.register(
+        name="Example Chat",
+        legal_name="Example Chat Ltd",
+        redirect_uris=[site.redirect_uri],
+        purposes=[Purpose.SPENDING_INSIGHTS, Purpose.ACCOUNT_OVERVIEW],
+        attested=True,
+        is_sandbox=True,
+        actor=cast.BY_OPERATOR,
+        now=now,
+    )
+    platforms.change_status(made.platform, PlatformStatus.ACTIVE, reason="test", actor=cast.BY_OPERATOR, now=now)
+    return Member(made.platform, made.client_secret, site.redirect_uri)

@@ -1,0 +1,163 @@
+"""A platform asks, Alice decides: without JavaScript, from the platform's link to the platform's answer."""
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from playwright.sync_api import Browser, Page
+
+from banks.models import Connection
+from consents.models import Consent, ConsentAccount
+from consents.states import ConsentStatus
+from tests.journeys import walk
+from tests.journeys.conftest import Stage
+from tests.support import cast
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    """Alice's browser, JavaScript off, on a phone."""
+    context = chromium.new_context(java_script_enabled=False, viewport={"width": 390, "height": 800})
+    context.set_default_timeout(8000)
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def origins(page: Page) -> set[str]:
+    """Of every request the browser makes."""
+    seen: set[str] = set()
+    page.on("request", lambda request: seen.add("://".join(urlsplit(request.url)[:2])))
+    return seen
+
+
+def heading(page: Page) -> str:
+    return page.locator("h1").inner_text()
+
+
+def read_accounts(stage: Stage, token: str) -> requests.Response:
+    return requests.get(f"{stage.sluice}/v1/accounts", headers={"Authorization": f"Bearer {token}"}, timeout=20)
+
+
+def exchange(stage: Stage, code: str) -> str:
+    answer = requests.post(
+        f"{stage.sluice}/oauth/token",
+        data={
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": stage.chat.redirect_uri,
+            "code_verifier": walk.VERIFIER,
+        },
+        headers={"Authorization": cast.basic(stage.chat)},
+        timeout=20,
+    )
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["access_token"])
+
+
+def test_alice_allows_looks_and_stops(stage: Stage, page: Page, origins: set[str]) -> None:
+    page.goto(walk.platform_link(stage))
+    assert heading(page) == "Sign in"
+    walk.sign_in(page)
+    assert heading(page) == "Example Chat asks to see some of your bank data"
+    assert not page.get_by_text("How much is in the account").is_visible()
+    page.get_by_text("Account balance").click()
+    assert page.get_by_text("How much is in the account").is_visible()
+    walk.press(page, "Continue")
+    walk.choose_bank(page)
+    assert urlsplit(stage.bank.issuer).netloc in page.locator("main").inner_text()
+    walk.press(page, "Continue to First Sandbox Bank")
+    assert page.url.startswith(stage.bank.issuer)
+    walk.log_in_at_bank(page)
+    walk.allow_at_bank(page)
+    assert heading(page) == "Which accounts may Example Chat see?"
+    assert not any(box.is_checked() for box in page.get_by_role("checkbox").all())
+    walk.tick_first_account(page)
+    assert heading(page) == "May Example Chat see this?"
+    assert not ConsentAccount.objects.exists()
+    walk.press(page, "Allow")
+    assert heading(page) == "Example Chat may now see what you chose"
+    walk.press(page, "Return to Example Chat")
+
+    assert page.url.startswith(stage.site.redirect_uri)
+    ((answer),) = stage.site.answers
+    assert (answer["state"], answer["iss"]) == ("state-of-the-platform", stage.sluice)
+    token = exchange(stage, answer["code"])
+    assert read_accounts(stage, token).status_code == 200
+
+    page.goto(stage.sluice)
+    assert page.get_by_text("Reads in the last 7 days").is_visible()
+    page.get_by_role("link", name="View Example Chat").click()
+    assert page.get_by_text("Account details").is_visible()
+    page.get_by_role("link", name="Stop sharing").click()
+    walk.press(page, "Stop sharing")
+
+    assert page.get_by_text("You stopped it").is_visible()
+    assert read_accounts(stage, token).status_code == 401
+    assert Consent.objects.get().status == ConsentStatus.REVOKED
+    assert origins == {stage.sluice, stage.bank.issuer, stage.site.origin}
+
+
+def test_alice_says_no_at_the_last_step(stage: Stage, page: Page) -> None:
+    page.goto(f"{stage.sluice}/sign-in/")
+    walk.sign_in(page)
+    walk.to_the_accounts(page, stage)
+    walk.tick_first_account(page)
+
+    walk.press(page, "Do not allow")
+    told = heading(page)
+    walk.press(page, "Return to Example Chat")
+
+    assert told == "Nothing was shared"
+    ((answer),) = stage.site.answers
+    assert answer["error"] == "access_denied"
+    assert "code" not in answer
+    assert not ConsentAccount.objects.exists()
+
+
+def test_alice_says_no_at_the_bank_and_tries_again(stage: Stage, page: Page) -> None:
+    page.goto(f"{stage.sluice}/sign-in/")
+    walk.sign_in(page)
+    page.goto(walk.platform_link(stage))
+    walk.press(page, "Continue")
+    walk.choose_bank(page)
+    walk.press(page, "Continue to First Sandbox Bank")
+    walk.log_in_at_bank(page)
+    walk.press(page, "Refuse")
+    told = heading(page)
+    walk.press(page, "Try again")
+    walk.choose_bank(page)
+    walk.press(page, "Continue to First Sandbox Bank")
+    walk.log_in_at_bank(page)
+    walk.allow_at_bank(page)
+
+    assert told == "You did not go on at the bank"
+    assert heading(page) == "Which accounts may Example Chat see?"
+
+
+def test_way_to_the_bank_sent_to_somebody_else_links_nothing(stage: Stage, page: Page, chromium: Browser) -> None:
+    """The attack: start a link, have somebody log in at the bank in another browser."""
+    to_the_bank: list[str] = []
+    page.on("request", lambda request: to_the_bank.append(request.url))
+    page.goto(f"{stage.sluice}/sign-in/")
+    walk.sign_in(page)
+    page.goto(walk.platform_link(stage))
+    walk.press(page, "Continue")
+    walk.choose_bank(page)
+    walk.press(page, "Continue to First Sandbox Bank")
+    sent = next(url for url in to_the_bank if url.startswith(stage.bank.issuer))
+    elsewhere = chromium.new_context(java_script_enabled=False)
+    other = elsewhere.new_page()
+
+    other.goto(f"{stage.sluice}/sign-in/")
+    walk.sign_in(other)
+    other.goto(sent)
+    walk.log_in_at_bank(other)
+    walk.allow_at_bank(other)
+
+    assert heading(other) == "Nothing was linked"
+    assert not Connection.objects.exists()
+    elsewhere.close()
