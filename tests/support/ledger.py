@@ -190,6 +190,7 @@ def policy(institution_id: UUID, of: Platform | None = None, **changes: Any) -> 
             "scopes": sorted(Scope),
             "purposes": sorted(Purpose),
             "location_precision": LocationPrecision.STORE,
+            "requires_fapi2": False,
             "created_at": NOW,
             **changes,
         }
