@@ -9,18 +9,16 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from banks import institutions
-from banks.institutions import InstitutionData
 from consents import clock, platforms
 from consents.scopes import Purpose
 from consents.states import PlatformStatus
 from gateway.identity.models import User
+from tests.journeys.bank import SLUG, add_bank
 from tests.journeys.platform_site import PlatformSite
 from tests.support import cast
 from tests.support.cast import Member
 from tests.support.sandbox_bank import SandboxBank
 
-SLUG = "first-sandbox-bank"
 _ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -66,30 +64,8 @@ def chromium() -> Iterator[Browser]:
 def stage(live_server: Any, settings: Any) -> Iterator[Stage]:
     settings.ISSUER = live_server.url
     with PlatformSite() as site, SandboxBank(redirect_uri=f"{live_server.url}/banks/{SLUG}/callback") as bank:
-        _add_bank(bank)
+        add_bank(bank)
         yield Stage(sluice=live_server.url, bank=bank, chat=_chat(site), site=site, alice=cast.alice())
-
-
-def _add_bank(bank: SandboxBank) -> None:
-    row = institutions.add(
-        InstitutionData(
-            slug=SLUG,
-            name="First Sandbox Bank",
-            connector="uk_obie",
-            version="4.0",
-            issuer=bank.issuer,
-            authorization_url=f"{bank.issuer}/oauth/authorize",
-            token_url=f"{bank.issuer}/oauth/token",
-            resource_url=bank.aisp,
-            client_id=bank.client_id,
-            signing_key=bank.client_key.export_private(),
-            country="GB",
-            timezone="Europe/London",
-            is_sandbox=True,
-        ),
-        now=clock.now(),
-    )
-    cast.permissive_policy(row)
 
 
 def _chat(site: PlatformSite) -> Member:

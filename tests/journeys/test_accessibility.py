@@ -11,7 +11,8 @@ from playwright.sync_api import Browser, Page
 
 from consents.models import Consent
 from tests.journeys import walk
-from tests.journeys.conftest import SLUG, Stage
+from tests.journeys.bank import SLUG
+from tests.journeys.conftest import Stage
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

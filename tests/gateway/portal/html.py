@@ -37,7 +37,6 @@ class Control:
 class Form:
     action: str
     method: str
-    id: str = ""
     controls: list[Control] = field(default_factory=list)
 
     @property
@@ -73,9 +72,11 @@ class Page(HTMLParser):
         self.links: list[Control] = []
         self.landmarks: list[str] = []
         self.attributes: list[tuple[str, str]] = []  #: every attribute of every element
+        self._elsewhere: list[Form] = []
         self._open: list[str] = []
         self._button: Control | None = None
         self.feed(response.content.decode())
+        self.forms += self._elsewhere
         self.words = " ".join(self.words.split())
 
     def form(self, ending: str) -> Form:
@@ -86,6 +87,12 @@ class Page(HTMLParser):
     def says(self, words: str) -> bool:
         return words in self.words
 
+    @staticmethod
+    def _other_end(form: Form, button: Control) -> Form:
+        """A second button that sends its form somewhere else is a form of its own, with the same hidden fields."""
+        hidden = [one for one in form.controls if one.attributes.get("type") == "hidden"]
+        return Form(button.attributes["formaction"], form.method, [*hidden, button])
+
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
         self.attributes += [(tag, name) for name in given]
@@ -94,14 +101,14 @@ class Page(HTMLParser):
         if tag in ("header", "main", "footer", "nav"):
             self.landmarks.append(tag)
         if tag == "form":
-            self.forms.append(Form(given.get("action", ""), given.get("method", "get").lower(), given.get("id", "")))
+            self.forms.append(Form(given.get("action", ""), given.get("method", "get").lower()))
         elif tag == "a":
             self.links.append(Control(tag, given))
             self._button = self.links[-1]
         elif tag in ("input", "button"):
             control = Control(tag, given)
-            if "form" in given:
-                next(form for form in self.forms if form.id == given["form"]).controls.append(control)
+            if "formaction" in given:
+                self._elsewhere.append(self._other_end(self.forms[-1], control))
             elif "form" in self._open:
                 self.forms[-1].controls.append(control)
             self._button = control if tag == "button" else None

@@ -1,0 +1,96 @@
+"""The whole flow over HTTP, the bank in its own process: on both databases, where the browser has only one."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.test import Client
+
+from banks.models import Account, Connection
+from consents.models import Consent, ConsentAccount
+from consents.states import ConsentStatus
+from tests.gateway.portal.conftest import VERIFIER, status_of
+from tests.gateway.portal.html import Page
+from tests.journeys.bank import SLUG, add_bank
+from tests.support import cast
+from tests.support.bank_client import Browser, forms
+from tests.support.cast import Member
+from tests.support.sandbox_bank import SandboxBank
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[SandboxBank]:
+    with SandboxBank(redirect_uri=f"{settings.ISSUER}/banks/{SLUG}/callback") as bank:
+        yield bank
+
+
+@pytest.fixture
+def bank(db: None, running: SandboxBank) -> SandboxBank:
+    add_bank(running)
+    return running
+
+
+def at_the_bank(bank: SandboxBank, address: str, decision: str) -> str:
+    """Log in there and decide over every account; the way back, as a path of ours."""
+    person = Browser(bank.issuer)
+    consent = person.submit(person.get(address), {"username": "happy", "password": "sandbox"})
+    accounts = [value for name, value, _ in forms(consent)[0].choices if name == "accounts"]
+    back = person.submit(consent, {"accounts": accounts, "decision": decision})
+    return str(back.headers["Location"]).removeprefix(settings.ISSUER)
+
+
+def press(browser: Client, page: Any, ending: str, fields: dict[str, Any] | None = None) -> Any:
+    """Send the form whose action ends so, from a page that is open."""
+    form = Page(page).form(ending)
+    return browser.post(form.action, form.hidden | (fields or {}), follow=False)
+
+
+def test_from_the_question_to_the_code(browser: Client, asked: Consent, bank: SandboxBank, chat: Member) -> None:
+    choice = browser.get(f"/connect/{asked.id}/bank/")
+    announced = browser.get(press(browser, choice, "/bank/", {"institution": SLUG})["Location"])
+    to_the_bank = press(browser, announced, f"/{SLUG}/")["Location"]
+    back = browser.get(at_the_bank(bank, to_the_bank, "allow"))
+    boxes = browser.get(back["Location"])
+    ticked = Page(boxes).form("/accounts/").named("account")[0].value
+    summary = browser.get(press(browser, boxes, "/accounts/", {"account": [ticked]})["Location"])
+    receipt = browser.get(press(browser, summary, "/confirm/")["Location"])
+    answer = press(browser, receipt, "/return/")
+
+    assert status_of(asked) == ConsentStatus.AUTHORISED
+    assert [str(one) for one in ConsentAccount.objects.values_list("account_id", flat=True)] == [ticked]
+    assert Account.objects.for_sync().count() > 1
+    assert cast.exchange(chat, cast.code_of(answer["Location"]), VERIFIER).status_code == 200
+
+
+def test_way_back_is_good_once(browser: Client, asked: Consent, bank: SandboxBank) -> None:
+    announced = browser.get(f"/connect/{asked.id}/bank/{SLUG}/")
+    back = at_the_bank(bank, press(browser, announced, f"/{SLUG}/")["Location"], "allow")
+
+    first, second = (browser.get(back) for _ in range(2))
+
+    assert (first.status_code, second.status_code) == (303, 400)
+    assert Connection.objects.count() == 1
+
+
+def test_no_at_the_bank_links_nothing(browser: Client, asked: Consent, bank: SandboxBank) -> None:
+    announced = browser.get(f"/connect/{asked.id}/bank/{SLUG}/")
+    back = at_the_bank(bank, press(browser, announced, f"/{SLUG}/")["Location"], "refuse")
+
+    answer = browser.get(back)
+
+    assert Page(answer).says("You did not go on at the bank")
+    assert not Connection.objects.exists()
+    assert browser.get(f"/connect/{asked.id}/accounts/")["Location"] == f"/connect/{asked.id}/bank/"
+
+
+def test_signing_in_anew_meanwhile_links_nothing(browser: Client, asked: Consent, bank: SandboxBank) -> None:
+    announced = browser.get(f"/connect/{asked.id}/bank/{SLUG}/")
+    back = at_the_bank(bank, press(browser, announced, f"/{SLUG}/")["Location"], "allow")
+    browser.post("/sign-out/")
+    browser.post("/sign-in/", {"login": "alice", "password": cast.PASSWORD})
+
+    answer = browser.get(back)
+
+    assert Page(answer).says("Nothing was linked")
+    assert not Connection.objects.exists()
