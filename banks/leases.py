@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
 from banks.errors import StaleLease
-from banks.models import LIVE_JOBS, SyncJob, SyncJobStatus, SyncTrigger
+from banks.models import LIVE_JOBS, Connection, SyncJob, SyncJobStatus, SyncTrigger
 
 ATTEMPTS_MAX = 5
 DISPATCH_BATCH = 50
@@ -41,16 +41,41 @@ def enqueue(connection_id: UUID, *, trigger: SyncTrigger, now: datetime) -> UUID
     A job that runs already was planned before this request: it is followed at once by a round of its own, because
     `leases.finish` looks at `requested_again`.
     """
-    live = SyncJob.objects.filter(connection_id=connection_id, status__in=LIVE_JOBS).first()
-    if live is None:
-        return SyncJob.objects.create(
-            connection_id=connection_id, trigger=trigger, next_attempt_at=now, created_at=now
-        ).id
+    while True:
+        live = SyncJob.objects.filter(connection_id=connection_id, status__in=LIVE_JOBS).first()
+        if live is None:
+            return SyncJob.objects.create(
+                connection_id=connection_id, trigger=trigger, next_attempt_at=now, created_at=now
+            ).id
+        if _joined(live, trigger, now):
+            return live.id
+        # It was claimed between the look and the write: what is now to be done is another thing.
+
+
+def _joined(live: SyncJob, trigger: SyncTrigger, now: datetime) -> bool:
+    # The presence of the user is not taken back by a schedule that joins.
+    present = SyncTrigger.USER_PRESENT in (trigger, live.trigger)
+    columns: dict[str, object] = {"trigger": SyncTrigger.USER_PRESENT if present else trigger}
     if live.status == SyncJobStatus.LEASED:
-        SyncJob.objects.filter(id=live.id).update(requested_again=True)
+        columns["requested_again"] = True
     else:
-        SyncJob.objects.filter(id=live.id).update(next_attempt_at=now, attempts=0, trigger=trigger)
-    return live.id
+        columns.update(next_attempt_at=now, attempts=0)
+    return bool(SyncJob.objects.filter(id=live.id, status=live.status).update(**columns))
+
+
+def restart(connection_id: UUID, *, now: datetime) -> None:
+    """Take a running job from its holder and make it due: what it began with is no longer good.
+
+    The caller holds the connection's lock.
+    """
+    SyncJob.objects.filter(connection_id=connection_id, status=SyncJobStatus.LEASED).update(
+        status=SyncJobStatus.QUEUED,
+        epoch=F("epoch") + 1,
+        attempts=0,
+        lease_until=None,
+        dispatched_at=None,
+        next_attempt_at=now,
+    )
 
 
 def dispatchable(*, now: datetime) -> list[UUID]:
@@ -66,7 +91,12 @@ def dispatchable(*, now: datetime) -> list[UUID]:
 
 
 def claim(job_id: UUID, *, now: datetime) -> Claim | None:
-    """Take the job, or None: someone else has it, or it is over."""
+    """Take the job, or None: someone else has it, or it is over.
+
+    A job whose holders died ATTEMPTS_MAX times over is not given to another: it may be what killed them.
+    """
+    if _given_up(job_id, now):
+        return None
     lease = timedelta(seconds=settings.JOB_LEASE_SECONDS)
     with transaction.atomic():
         taken = (
@@ -78,12 +108,17 @@ def claim(job_id: UUID, *, now: datetime) -> Claim | None:
                 attempts=F("attempts") + 1,
                 lease_until=now + lease,
                 started_at=now,
+                # Its message did its work: should the holder die, the next tick after the lease sends another.
+                dispatched_at=None,
                 requested_again=False,
             )
         )
         if not taken:
             return None
-        job = SyncJob.objects.get(id=job_id)
+        return _claim_of(SyncJob.objects.get(id=job_id))
+
+
+def _claim_of(job: SyncJob) -> Claim:
     return Claim(
         job_id=job.id,
         connection_id=job.connection_id,
@@ -92,6 +127,20 @@ def claim(job_id: UUID, *, now: datetime) -> Claim | None:
         attempts=job.attempts,
         seconds=settings.JOB_LEASE_SECONDS * 0.75,
     )
+
+
+def _given_up(job_id: UUID, now: datetime) -> bool:
+    """Whether so many holders died over it that this was the end."""
+    lost = SyncJob.objects.filter(
+        id=job_id, status=SyncJobStatus.LEASED, lease_until__lt=now, attempts__gte=ATTEMPTS_MAX
+    ).first()
+    if lost is None:
+        return False
+    try:
+        finish(_claim_of(lost), SyncJobStatus.FAILED, counts={}, error=JobError(code="worker_lost"), now=now)
+    except StaleLease:
+        return False  # someone else has just taken it, or ended it
+    return True
 
 
 def fence(held: Claim, *, stage: str) -> None:
@@ -105,13 +154,16 @@ def finish(
 ) -> None:
     """End it; a request that came meanwhile gets a job of its own. Raises StaleLease."""
     with transaction.atomic():
+        # A request holds this lock while it looks for a job to join: it must not join one that is ending.
+        Connection.objects.select_for_update(no_key=True).get(id=held.connection_id)
         ended = _held(held).update(
             status=status, stage="", counts=counts, finished_at=now, lease_until=None, **_columns(error)
         )
         if not ended:
             raise StaleLease(held.job_id)
-        if SyncJob.objects.filter(id=held.job_id, requested_again=True).exists():
-            enqueue(held.connection_id, trigger=held.trigger, now=now)
+        asked = SyncJob.objects.filter(id=held.job_id, requested_again=True).values_list("trigger", flat=True).first()
+        if asked is not None:
+            enqueue(held.connection_id, trigger=SyncTrigger(asked), now=now)
 
 
 def retry(held: Claim, *, error: "JobError", counts: dict[str, int], now: datetime) -> None:

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from uuid import UUID, uuid4
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from banks import leases
 from banks.leases import Claim
@@ -170,9 +170,22 @@ def _balance(account_id: UUID, data: BalanceData) -> Balance:
 # -- transactions ------------------------------------------------------------------------------------------------------
 
 
-def stored_entries(account_id: UUID, *, since: date) -> list[Stored]:
-    """What is kept from `since` on, removed rows too: a row the bank lists again comes back under its old id."""
-    found = Transaction.objects.for_sync().filter(account_id=account_id, listed_on__gte=since)
+def stored_entries(account_id: UUID, fetched: Sequence[Entry], *, since: date) -> list[Stored]:
+    """What reconcile compares with: the rows from `since` on, and older ones under a bank id that was now listed.
+
+    Removed rows too: one the bank lists again comes back under its old id.
+    """
+    rows = Transaction.objects.for_sync().filter(account_id=account_id)
+    older = rows.filter(listed_on__lt=since)
+    found = _as_stored(rows.filter(listed_on__gte=since))
+    if older.exists():
+        keys = sorted({entry.identity_key for entry in fetched if entry.has_bank_id})
+        for start in range(0, len(keys), CHUNK):
+            found += _as_stored(older.filter(identity_key__in=keys[start : start + CHUNK]))
+    return found
+
+
+def _as_stored(rows: QuerySet[Transaction]) -> list[Stored]:
     names = ("id", "identity_key", "occurrence", "content_hash", "status", "listed_on")
     return [
         Stored(
@@ -183,7 +196,7 @@ def stored_entries(account_id: UUID, *, since: date) -> list[Stored]:
             status=TransactionStatus(status),
             listed_on=listed_on,
         )
-        for row_id, identity_key, occurrence, content_hash, status, listed_on in found.values_list(*names)
+        for row_id, identity_key, occurrence, content_hash, status, listed_on in rows.values_list(*names)
     ]
 
 

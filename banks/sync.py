@@ -196,21 +196,27 @@ def _sync_balances(work: _Run, connector: Connector, account_id: UUID, account_p
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Fetched:
+    """`keep_first`: the window began inside what is covered, so that the first covered day stays."""
+
+    since: date
     entries: list[Entry]
     rejected: list[RejectedRow]
     first_on: date
     last_on: date
+    keep_first: bool
 
 
 def _sync_transactions(work: _Run, connector: Connector, account_id: UUID, account_plan: AccountPlan) -> None:
     assert account_plan.since is not None
-    since, inside = _window(account_id, account_plan.since)
-    fetched = _fetch(work, connector, account_id, since)
+    fetched = _fetched_window(work, connector, account_id, account_plan.since)
     # A rejected row may be one that is stored: nothing is called absent on an incomplete list. One day of margin,
     # because the bank's filter runs on instants and ours on its calendar.
     removable_from = None if fetched.rejected else fetched.first_on + timedelta(days=1)
     changes = reconcile(
-        store.stored_entries(account_id, since=since), fetched.entries, removable_from=removable_from
+        store.stored_entries(account_id, fetched.entries, since=fetched.since),
+        fetched.entries,
+        removable_from=removable_from,
+        since=fetched.since,
     )
     for write in store.writes(account_id, changes, now=work.clock()):
         with store.fenced(work.held, stage="TRANSACTIONS", attended=work.attended, now=work.clock) as (
@@ -219,48 +225,82 @@ def _sync_transactions(work: _Run, connector: Connector, account_id: UUID, accou
         ):
             store.require(needs, account_id, Resource.TRANSACTIONS)
             write(connection)
-    _complete(work, account_id, fetched, inside=inside)
+    _complete(work, account_id, fetched)
     work.result.added += len(changes.added)
     work.result.modified += len(changes.modified)
     work.result.removed += len(changes.removed)
     work.result.unchanged += changes.unchanged
 
 
-def _window(account_id: UUID, since: date) -> tuple[date, bool]:
-    """Where to begin, and whether that lies inside what is covered already (then an overlap is enough)."""
+def _fetched_window(work: _Run, connector: Connector, account_id: UUID, wanted: date) -> _Fetched:
+    """From `wanted` on; or, where that is covered already, only the days in which a bank still corrects."""
     covered = (
         Account.objects.for_sync().filter(id=account_id).values_list("coverage_first_on", "coverage_last_on").get()
     )
     first_on, last_on = covered
-    if first_on is None or last_on is None or since < first_on:
-        return since, False
-    return max(since, last_on - OVERLAP), True
+    # After a pause longer than the overlap there would be a hole between what is covered and what is fetched.
+    if first_on is not None and last_on is not None and wanted <= last_on:
+        overlap = _fetch(
+            work,
+            connector,
+            account_id,
+            max(wanted, last_on - OVERLAP),
+            covered_from=first_on,
+            needs_older=wanted < first_on,
+        )
+        if overlap is not None:
+            return overlap
+    fetched = _fetch(work, connector, account_id, wanted)
+    assert fetched is not None
+    return fetched
 
 
-def _fetch(work: _Run, connector: Connector, account_id: UUID, since: date) -> _Fetched:
+def _fetch(
+    work: _Run,
+    connector: Connector,
+    account_id: UUID,
+    since: date,
+    *,
+    covered_from: date | None = None,
+    needs_older: bool = False,
+) -> _Fetched | None:
+    """Every page from `since` on. None, after the first page: older days are needed, and the bank may have them.
+
+    A bank that begins no earlier than `covered_from` has nothing older: it need not be asked for it again and again.
+    """
     entries: list[Entry] = []
     rejected: list[RejectedRow] = []
     first_on, last_on = since, _local_today(work)
     for page in connector.transactions(work.bank_ids[account_id], since=since, until=None):
+        begins_on = page.coverage.first_on
+        if needs_older and covered_from is not None and (begins_on is None or begins_on < covered_from):
+            return None
         for row in page.rows:
             taken = row if isinstance(row, RejectedRow) else entry(row)
             if isinstance(taken, RejectedRow):
                 rejected.append(taken)
             elif taken.listed_on >= since:
                 entries.append(taken)
-        if page.coverage.first_on is not None:
-            first_on = max(since, page.coverage.first_on)
-    return _Fetched(entries=entries, rejected=rejected, first_on=first_on, last_on=last_on)
+        if begins_on is not None:
+            first_on = max(since, begins_on)
+    return _Fetched(
+        since=since,
+        entries=entries,
+        rejected=rejected,
+        first_on=first_on,
+        last_on=last_on,
+        keep_first=covered_from is not None,
+    )
 
 
-def _complete(work: _Run, account_id: UUID, fetched: _Fetched, *, inside: bool) -> None:
+def _complete(work: _Run, account_id: UUID, fetched: _Fetched) -> None:
     with store.fenced(work.held, stage="TRANSACTIONS", attended=work.attended, now=work.clock) as (connection, needs):
         store.require(needs, account_id, Resource.TRANSACTIONS)
         store.quarantine(
             connection, account_id, fetched.rejected, connector=connection.institution.connector, now=work.clock()
         )
         store.mark_complete(
-            account_id, first_on=fetched.first_on, last_on=fetched.last_on, now=work.clock(), keep_first=inside
+            account_id, first_on=fetched.first_on, last_on=fetched.last_on, now=work.clock(), keep_first=fetched.keep_first
         )
     work.result.quarantined += len(fetched.rejected)
 

@@ -1,0 +1,450 @@
+"""Claims on work: one holder at a time, whatever messages are lost, doubled or late; no request is ever lost."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import connection as database
+from django.db import connections, transaction
+
+from banks import leases
+from banks.errors import StaleLease
+from banks.leases import ATTEMPTS_MAX, Claim, JobError
+from banks.models import Connection, SyncJob, SyncJobStatus, SyncTrigger
+from tests import environment
+from tests.support import cast
+from tests.support.cast import NOW
+
+pytestmark = pytest.mark.django_db
+
+SECOND = timedelta(seconds=1)
+LEASE = timedelta(seconds=60)
+DOWN = JobError(code="institution_down", upstream_status=503)
+
+
+@pytest.fixture(autouse=True)
+def _lease(settings: Any) -> None:
+    settings.JOB_LEASE_SECONDS = 60
+
+
+def linked() -> Connection:
+    return cast.connection(cast.person(f"person-{uuid4().hex[:8]}"), cast.institution(f"bank-{uuid4().hex[:8]}"))
+
+
+def due(link: Connection | None = None, *, now: datetime = NOW) -> SyncJob:
+    job_id = leases.enqueue((link or linked()).id, trigger=SyncTrigger.USER_PRESENT, now=now)
+    return SyncJob.objects.get(id=job_id)
+
+
+def claimed(job: SyncJob, *, now: datetime = NOW) -> Claim:
+    held = leases.claim(job.id, now=now)
+    assert held is not None
+    return held
+
+
+def committed(held: Claim, *, now: datetime = NOW) -> None:
+    leases.finish(held, SyncJobStatus.COMMITTED, counts={}, error=None, now=now)
+
+
+def reread(job: SyncJob) -> SyncJob:
+    return SyncJob.objects.get(id=job.id)
+
+
+# -- one holder --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_eight_workers_that_claim_at_once_one_gets_the_job() -> None:
+    job = due()
+
+    results = _at_once(*[lambda: leases.claim(job.id, now=NOW)] * 8)
+
+    winners = [result for result in results if isinstance(result, Claim)]
+    assert len(winners) == 1
+    assert (winners[0].epoch, winners[0].attempts) == (1, 1)
+    assert (reread(job).epoch, reread(job).attempts) == (1, 1)
+
+
+def test_a_held_job_is_nobody_elses() -> None:
+    job = due()
+    claimed(job)
+
+    assert leases.claim(job.id, now=NOW + LEASE) is None
+
+
+def test_a_job_is_not_claimed_before_its_time() -> None:
+    job = due()
+
+    assert leases.claim(job.id, now=NOW - SECOND) is None
+
+
+@pytest.mark.parametrize("ending", [SyncJobStatus.COMMITTED, SyncJobStatus.FAILED, SyncJobStatus.CANCELLED])
+def test_a_job_that_is_over_is_never_claimed(ending: SyncJobStatus) -> None:
+    job = due()
+    leases.finish(claimed(job), ending, counts={}, error=None, now=NOW)
+
+    assert leases.claim(job.id, now=NOW + timedelta(days=1)) is None
+
+
+def test_a_message_for_a_job_that_never_was_does_nothing() -> None:
+    assert leases.claim(uuid4(), now=NOW) is None
+
+
+def test_the_work_of_a_job_ends_well_before_its_lease() -> None:
+    held = claimed(due())
+
+    assert 0 < held.seconds <= LEASE.total_seconds() * 0.8
+
+
+# -- a holder that died or came late -----------------------------------------------------------------------------------
+
+
+def test_an_expired_lease_is_claimed_under_a_higher_epoch() -> None:
+    job = due()
+    first = claimed(job)
+
+    second = claimed(job, now=NOW + LEASE + SECOND)
+
+    assert (first.epoch, second.epoch, second.attempts) == (1, 2, 2)
+
+
+def test_whoever_lost_the_lease_can_write_nothing() -> None:
+    job = due()
+    late = claimed(job)
+    claimed(job, now=NOW + LEASE + SECOND)
+    before = SyncJob.objects.values().get(id=job.id)
+
+    attempts: list[Callable[[], None]] = [
+        lambda: leases.fence(late, stage="BALANCES"),
+        lambda: committed(late),
+        lambda: leases.retry(late, error=DOWN, counts={}, now=NOW),
+    ]
+    for write in attempts:
+        with pytest.raises(StaleLease):
+            write()
+
+    assert SyncJob.objects.values().get(id=job.id) == before
+
+
+def test_the_holder_may_write_even_after_the_time_of_its_lease_while_nobody_else_has_it() -> None:
+    held = claimed(due())
+
+    leases.fence(held, stage="TRANSACTIONS")
+
+    assert SyncJob.objects.get(id=held.job_id).stage == "TRANSACTIONS"
+
+
+def test_a_job_that_ended_can_not_be_ended_again() -> None:
+    held = claimed(due())
+    committed(held)
+
+    with pytest.raises(StaleLease):
+        leases.finish(held, SyncJobStatus.FAILED, counts={}, error=DOWN, now=NOW)
+
+    assert SyncJob.objects.get(id=held.job_id).status == SyncJobStatus.COMMITTED
+
+
+def test_a_job_whose_holder_died_is_dispatched_at_the_next_tick() -> None:
+    """Not only when its message would have counted as lost: a short lease is there for a short recovery."""
+    job = due()
+    leases.dispatchable(now=NOW)
+    claimed(job)
+
+    assert leases.dispatchable(now=NOW + LEASE - SECOND) == []
+    SyncJob.objects.filter(id=job.id).update(lease_until=NOW + 2 * SECOND)
+    assert leases.dispatchable(now=NOW + 3 * SECOND) == [job.id]
+
+
+def test_a_job_that_kills_its_workers_is_given_up() -> None:
+    job, now = due(), NOW
+    for _ in range(ATTEMPTS_MAX):
+        claimed(job, now=now)
+        now += LEASE + SECOND
+
+    assert leases.claim(job.id, now=now) is None
+
+    over = reread(job)
+    assert (over.status, over.error_code, over.attempts) == ("FAILED", "worker_lost", ATTEMPTS_MAX)
+    assert leases.dispatchable(now=now + LEASE) == []
+
+
+# -- asking again ------------------------------------------------------------------------------------------------------
+
+
+def test_a_second_request_joins_the_job_that_waits() -> None:
+    link = linked()
+    job = due(link)
+
+    assert due(link).id == job.id
+    assert SyncJob.objects.count() == 1
+
+
+def test_a_request_ends_the_waiting_of_a_job_that_failed() -> None:
+    link = linked()
+    job = due(link)
+    leases.retry(claimed(job), error=DOWN, counts={}, now=NOW)
+
+    due(link, now=NOW + SECOND)
+
+    waiting = reread(job)
+    assert (waiting.next_attempt_at, waiting.attempts) == (NOW + SECOND, 0)
+    assert leases.dispatchable(now=NOW + SECOND) == [job.id]
+
+
+def test_requests_during_a_run_lead_to_one_further_job() -> None:
+    link = linked()
+    held = claimed(due(link))
+    assert due(link).id == held.job_id
+    assert due(link).id == held.job_id
+
+    committed(held, now=NOW + SECOND)
+
+    assert sorted(SyncJob.objects.values_list("status", "requested_again")) == [("COMMITTED", True), ("QUEUED", False)]
+    follow_up = SyncJob.objects.get(status="QUEUED")
+    assert (follow_up.connection_id, follow_up.next_attempt_at) == (link.id, NOW + SECOND)
+
+
+def test_a_run_that_nobody_interrupted_leads_to_no_further_job() -> None:
+    held = claimed(due())
+
+    committed(held)
+
+    assert SyncJob.objects.count() == 1
+
+
+def test_a_new_holder_plans_anew_so_that_an_older_request_needs_no_further_round() -> None:
+    link = linked()
+    job = due(link)
+    claimed(job)
+    due(link)
+
+    held = claimed(job, now=NOW + LEASE + SECOND)
+    committed(held, now=NOW + LEASE + 2 * SECOND)
+
+    assert SyncJob.objects.count() == 1
+
+
+def test_the_further_round_is_as_present_as_the_request_that_asked_for_it() -> None:
+    link = linked()
+    job_id = leases.enqueue(link.id, trigger=SyncTrigger.SCHEDULE, now=NOW)
+    held = claimed(SyncJob.objects.get(id=job_id))
+    due(link)
+
+    committed(held)
+
+    assert SyncJob.objects.get(status="QUEUED").trigger == SyncTrigger.USER_PRESENT
+
+
+def test_a_schedule_does_not_take_the_user_out_of_a_job_that_waits() -> None:
+    link = linked()
+    job = due(link)
+
+    leases.enqueue(link.id, trigger=SyncTrigger.SCHEDULE, now=NOW)
+
+    assert reread(job).trigger == SyncTrigger.USER_PRESENT
+
+
+def test_a_finished_job_is_followed_by_a_new_one() -> None:
+    link = linked()
+    job = due(link)
+    committed(claimed(job))
+
+    assert due(link).id != job.id
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_jobs_for_one_connection_the_database_takes_one() -> None:
+    job = due()
+
+    with pytest.raises(Exception, match=r"(?i)unique"), transaction.atomic():
+        SyncJob.objects.create(
+            connection_id=job.connection_id, trigger=SyncTrigger.SCHEDULE, next_attempt_at=NOW, created_at=NOW
+        )
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(environment.database() == environment.SQLITE, reason="SQLite has one writer at a time")
+def test_a_request_is_not_lost_on_a_job_that_is_claimed_in_that_moment() -> None:
+    """The claim's plan cannot know of a consent that is not committed yet: a further round must follow."""
+    link = linked()
+    job = due(link)
+    held: list[Claim] = []
+
+    with transaction.atomic(), _just_before_the_update_of_jobs(lambda: held.append(claimed(job))):
+        Connection.objects.select_for_update(no_key=True).get(id=link.id)
+        leases.enqueue(link.id, trigger=SyncTrigger.USER_PRESENT, now=NOW)
+    committed(held[0])
+
+    assert SyncJob.objects.filter(connection=link, status="QUEUED").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(environment.database() == environment.SQLITE, reason="SQLite has one writer at a time")
+@pytest.mark.parametrize("ending", ["finish", "fail"])
+def test_a_request_is_not_lost_on_a_job_that_ends_in_that_moment(ending: str) -> None:
+    link = linked()
+    held = claimed(due(link))
+    ended = threading.Event()
+
+    def end() -> None:
+        if ending == "finish":
+            leases.finish(held, SyncJobStatus.CANCELLED, counts={}, error=None, now=NOW)
+        else:
+            leases.retry(Claim(**{**_values(held), "attempts": ATTEMPTS_MAX}), error=DOWN, counts={}, now=NOW)
+        ended.set()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            Connection.objects.select_for_update(no_key=True).get(id=link.id)
+            with _just_before_the_update_of_jobs(lambda: (pool.submit(_closing, end), ended.wait(0.5))):
+                leases.enqueue(link.id, trigger=SyncTrigger.USER_PRESENT, now=NOW)
+        assert ended.wait(5)
+
+    assert SyncJob.objects.filter(connection=link, status="QUEUED").count() == 1
+
+
+# -- trying again ------------------------------------------------------------------------------------------------------
+
+
+def test_waiting_doubles_with_each_attempt() -> None:
+    job, now, waits = due(), NOW, []
+    for _ in range(ATTEMPTS_MAX - 1):
+        leases.retry(claimed(job, now=now), error=DOWN, counts={}, now=now)
+        waits.append((reread(job).next_attempt_at - now).total_seconds())
+        now = reread(job).next_attempt_at
+
+    assert waits == [20, 40, 80, 160]
+
+
+def test_the_bank_says_how_long_to_wait() -> None:
+    job = due()
+
+    leases.retry(claimed(job), error=JobError(code="upstream_rate_limited", retry_after=600), counts={}, now=NOW)
+
+    waiting = reread(job)
+    assert (waiting.status, waiting.next_attempt_at) == ("RETRY_WAIT", NOW + timedelta(seconds=600))
+    assert leases.claim(job.id, now=NOW + timedelta(seconds=599)) is None
+
+
+def test_a_job_that_waits_remembers_what_went_wrong_and_holds_nothing() -> None:
+    job, account_id = due(), uuid4()
+
+    error = JobError(code="bank_format_changed", account_id=account_id, upstream_status=200)
+    leases.retry(claimed(job), error=error, counts={"added": 3}, now=NOW)
+
+    waiting = reread(job)
+    assert (waiting.error_code, waiting.error_account_id, waiting.upstream_status) == (
+        "bank_format_changed",
+        account_id,
+        200,
+    )
+    assert (waiting.lease_until, waiting.counts) == (None, {"added": 3})
+
+
+def test_success_forgets_the_error() -> None:
+    job = due()
+    leases.retry(claimed(job), error=DOWN, counts={}, now=NOW)
+
+    committed(claimed(job, now=NOW + timedelta(minutes=1)))
+
+    assert (reread(job).error_code, reread(job).upstream_status, reread(job).stage) == ("", None, "")
+
+
+def test_after_the_last_attempt_it_has_failed() -> None:
+    job, now = due(), NOW
+    for _ in range(ATTEMPTS_MAX):
+        leases.retry(claimed(job, now=now), error=DOWN, counts={}, now=now)
+        now += timedelta(hours=1)
+
+    over = reread(job)
+    assert (over.status, over.error_code, over.attempts) == ("FAILED", "institution_down", ATTEMPTS_MAX)
+    assert over.finished_at == now - timedelta(hours=1)
+
+
+# -- waking the workers ------------------------------------------------------------------------------------------------
+
+
+def test_what_is_due_is_dispatched_once() -> None:
+    job = due()
+
+    assert leases.dispatchable(now=NOW) == [job.id]
+    assert leases.dispatchable(now=NOW + SECOND) == []
+
+
+def test_what_is_not_due_yet_is_not_dispatched() -> None:
+    due(now=NOW + SECOND)
+
+    assert leases.dispatchable(now=NOW) == []
+
+
+def test_a_lost_message_is_sent_again() -> None:
+    job = due()
+    leases.dispatchable(now=NOW)
+
+    assert leases.dispatchable(now=NOW + leases.REDISPATCH_AFTER) == []
+    assert leases.dispatchable(now=NOW + leases.REDISPATCH_AFTER + SECOND) == [job.id]
+
+
+def test_the_oldest_go_first_and_no_tick_takes_them_all() -> None:
+    jobs = [due(now=NOW - number * SECOND) for number in range(leases.DISPATCH_BATCH + 1)]
+
+    first = leases.dispatchable(now=NOW)
+
+    assert first == [job.id for job in reversed(jobs)][: leases.DISPATCH_BATCH]
+    assert leases.dispatchable(now=NOW) == [jobs[0].id]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_beats_that_tick_at_once_dispatch_each_job_once() -> None:
+    jobs = {due().id for _ in range(20)}
+
+    results = _at_once(*[lambda: leases.dispatchable(now=NOW)] * 2)
+
+    dispatched = [job_id for result in results for job_id in result]
+    assert sorted(dispatched) == sorted(jobs)
+
+
+# -- hands -------------------------------------------------------------------------------------------------------------
+
+
+def _at_once(*hands: Callable[[], Any]) -> list[Any]:
+    gate = threading.Barrier(len(hands))
+
+    def pull(hand: Callable[[], Any]) -> Any:
+        connections["default"].ensure_connection()
+        gate.wait()
+        return _closing(hand)
+
+    with ThreadPoolExecutor(len(hands)) as pool:
+        return list(pool.map(pull, hands))
+
+
+def _closing(hand: Callable[[], Any]) -> Any:
+    try:
+        return hand()
+    finally:
+        connections.close_all()
+
+
+@contextmanager
+def _just_before_the_update_of_jobs(hand: Callable[[], Any]) -> Iterator[None]:
+    """Between this thread's look at the job and its write, once, on another thread and connection."""
+    waiting = [hand]
+
+    def watch(execute: Any, sql: str, *arguments: Any) -> Any:
+        if sql.startswith('UPDATE "banks_syncjob"') and waiting:
+            with ThreadPoolExecutor(1) as pool:
+                pool.submit(_closing, waiting.pop()).result()
+        return execute(sql, *arguments)
+
+    with database.execute_wrapper(watch):
+        yield
+
+
+def _values(held: Claim) -> dict[str, Any]:
+    return {name: getattr(held, name) for name in Claim.__dataclass_fields__}
