@@ -16,6 +16,7 @@ class DenialCode(StrEnum):
     PURPOSE_REQUIRED = "purpose_required"
     PURPOSE_NOT_GRANTED = "purpose_not_granted"
     ATTENDED_REQUIRED = "attended_required"
+    PROFILE_REQUIRED = "profile_required"
     POLICY_ABSENT = "policy_absent"
     POLICY_SUSPENDED = "policy_suspended"
     POLICY_BLOCKED = "policy_blocked"
@@ -42,6 +43,7 @@ class Action(StrEnum):
     RENEW_CONNECTION = "ask_the_user_to_renew_the_bank_connection"
     NAME_PURPOSE = "name_a_granted_purpose"
     SHOW_USER_PRESENT = "call_while_the_user_is_present"
+    USE_FAPI2 = "use_the_fapi2_profile"
     CONTACT_BANK = "contact_the_bank"
     CONTACT_OPERATOR = "contact_the_operator"
 
@@ -69,6 +71,7 @@ DENIALS: dict[DenialCode, Denial] = {
         Denial(_C.PURPOSE_REQUIRED, _O.PLATFORM, _A.NAME_PURPOSE),
         Denial(_C.PURPOSE_NOT_GRANTED, _O.PLATFORM, _A.NAME_PURPOSE),
         Denial(_C.ATTENDED_REQUIRED, _O.PLATFORM, _A.SHOW_USER_PRESENT),
+        Denial(_C.PROFILE_REQUIRED, _O.PLATFORM, _A.USE_FAPI2),
         Denial(_C.POLICY_ABSENT, _O.BANK, _A.CONTACT_BANK),
         Denial(_C.POLICY_SUSPENDED, _O.BANK, _A.CONTACT_BANK),
         Denial(_C.POLICY_BLOCKED, _O.BANK, _A.CONTACT_BANK),

@@ -7,18 +7,20 @@ from uuid import UUID
 from django.db.models import Q
 
 from consents.models import BankPolicy, Consent, ConsentAccount
+from consents.models.platform import PlatformProfile
 from consents.policy import ConsentFacts, PolicyFacts
 from consents.scopes import LocationPrecision, Purpose, Scope, SensitiveGroup
 from consents.states import ConsentStatus, PolicyStatus
 
 
 def consent_facts(consent: Consent) -> ConsentFacts:
-    """Facts of a consent loaded with its user. An unknown word in the row raises ValueError: never a wider right."""
+    """Facts of a consent loaded with user and platform. An unknown word raises ValueError: never a wider right."""
     return ConsentFacts(
         id=consent.id,
         user_id=consent.user_id,
         user_active=consent.user.is_active,
         platform_id=consent.platform_id,
+        platform_uses_fapi2=consent.platform.profile == PlatformProfile.FAPI2,
         status=ConsentStatus(consent.status),
         scopes=frozenset(Scope(s) for s in consent.scopes),
         purposes=frozenset(Purpose(p) for p in consent.purposes),
@@ -67,6 +69,7 @@ def _policy_facts(row: BankPolicy, general: BankPolicy | None) -> PolicyFacts:
         on_platform_only=row.on_platform_only,
         hidden_groups=frozenset(SensitiveGroup(g) for g in row.hidden_groups),
         requires_attended=row.requires_attended,
+        requires_fapi2=row.requires_fapi2,
     )
 
 

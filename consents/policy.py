@@ -46,6 +46,7 @@ class ConsentFacts:
     user_id: UUID
     user_active: bool
     platform_id: UUID
+    platform_uses_fapi2: bool
     status: ConsentStatus
     scopes: frozenset[Scope]
     purposes: frozenset[Purpose]
@@ -70,6 +71,7 @@ class PolicyFacts:
     on_platform_only: bool
     hidden_groups: frozenset[SensitiveGroup]
     requires_attended: bool
+    requires_fapi2: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,6 +245,8 @@ def _slice(
         return DENIALS[DenialCode.POLICY_ABSENT]
     if denial := _policy_refuses(policy, purpose, attended=attended):
         return denial
+    if policy.requires_fapi2 and not consent.platform_uses_fapi2:
+        return DENIALS[DenialCode.PROFILE_REQUIRED]
     until = _until(consent, policy)
     if until <= now:
         return DENIALS[DenialCode.CONSENT_EXPIRED]

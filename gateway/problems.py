@@ -144,6 +144,11 @@ _DENIAL_TEXTS: dict[DenialCode, tuple[str, str, str]] = {
         "The bank accepts this only while the user is present.",
         "Please open the app and try again.",
     ),
+    DenialCode.PROFILE_REQUIRED: (
+        "The bank demands the FAPI 2.0 profile.",
+        "The bank's policy serves platforms of the security profile fapi2 only.",
+        _BANK_SAYS_NO,
+    ),
     DenialCode.POLICY_ABSENT: (
         "The bank has not agreed to this platform.",
         "No policy of the bank is in force for this platform.",

@@ -26,6 +26,7 @@ def consent(**changes: Any) -> ConsentFacts:
             "user_id": ALICE,
             "user_active": True,
             "platform_id": CHAT,
+            "platform_uses_fapi2": False,
             "status": ConsentStatus.AUTHORISED,
             "scopes": frozenset({Scope.ACCOUNTS, Scope.TRANSACTIONS, Scope.LOCATIONS}),
             "purposes": frozenset({Purpose.ACCOUNT_OVERVIEW}),
@@ -52,6 +53,7 @@ def bank_policy(**changes: Any) -> PolicyFacts:
             "on_platform_only": False,
             "hidden_groups": frozenset(),
             "requires_attended": False,
+            "requires_fapi2": False,
             **changes,
         }
     )

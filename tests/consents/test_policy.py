@@ -96,6 +96,10 @@ def bank_wants_the_user_present(case: Case) -> Case:
     return case.with_policy(requires_attended=True)
 
 
+def bank_demands_fapi2(case: Case) -> Case:
+    return case.with_policy(requires_fapi2=True)
+
+
 def bank_accepts_a_day_and_it_is_over(case: Case) -> Case:
     return case.with_policy(duration_days_max=1)  # authorised exactly a day ago
 
@@ -146,6 +150,7 @@ DENIED: list[tuple[Scenario, str, str, str]] = [
     (bank_blocks, "policy_blocked", "BANK", "contact_the_bank"),
     (bank_accepts_another_purpose_only, "policy_excludes", "BANK", "contact_the_bank"),
     (bank_wants_the_user_present, "attended_required", "PLATFORM", "call_while_the_user_is_present"),
+    (bank_demands_fapi2, "profile_required", "PLATFORM", "use_the_fapi2_profile"),
     (bank_accepts_a_day_and_it_is_over, "consent_expired", "USER", "ask_the_user_for_a_new_consent"),
     (no_account_is_chosen, "no_accounts", "USER", "ask_the_user_for_a_new_consent"),
     (bank_suspended_the_only_account, "accounts_suspended", "BANK", "contact_the_bank"),

@@ -43,6 +43,7 @@ consents = st.builds(
     user_id=st.just(ALICE),
     user_active=st.sampled_from([True, True, True, False]),
     platform_id=st.just(CHAT),
+    platform_uses_fapi2=st.booleans(),
     status=_mostly(ConsentStatus.AUTHORISED, ConsentStatus),
     scopes=scope_sets,
     purposes=purpose_sets,
@@ -64,6 +65,7 @@ policies = st.builds(
     on_platform_only=st.booleans(),
     hidden_groups=groups,
     requires_attended=st.sampled_from([False, False, True]),
+    requires_fapi2=st.sampled_from([False, False, True]),
 )
 
 
@@ -124,6 +126,7 @@ def _never_exceeds(part: PermitSlice, permit: Permit, consent: ConsentFacts, pol
     assert policy.status == "ALLOW"
     assert permit.purpose in policy.purposes
     assert permit.attended or not policy.requires_attended
+    assert consent.platform_uses_fapi2 or not policy.requires_fapi2
     granted = part.released | part.derivable
     assert permit.purpose is not None
     assert granted <= consent.scopes & policy.scopes & set(PURPOSES[permit.purpose].split())
@@ -178,6 +181,7 @@ def test_there_is_a_permit_whenever_nothing_says_no(case: Case) -> None:
         scopes=frozenset(Scope),
         purposes=frozenset(Purpose),
         requires_attended=False,
+        requires_fapi2=False,
         duration_days_max=None,
     )
     willing = willing.with_account(

@@ -71,6 +71,7 @@ WAITING: dict[str, tuple[Change, str, str]] = {
     "bank does not take the purpose": (policy(purposes=["budgeting"]), "policy_excludes", "BANK"),
     "bank takes no scope": (policy(scopes=["answers"]), "policy_excludes", "BANK"),
     "bank wants the user present": (policy(requires_attended=True), "attended_required", "PLATFORM"),
+    "bank demands fapi2": (policy(requires_fapi2=True), "profile_required", "PLATFORM"),
     "accounts suspended": (
         lambda _: ConsentAccount.objects.update(status=ConsentAccountStatus.SUSPENDED),
         "accounts_suspended",
