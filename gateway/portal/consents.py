@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from consents import clock, lifecycle
 from consents.errors import ConsentNotFound, TransitionRefused
 from consents.models import Consent, ConsentAccount
-from gateway.portal import accounts, usage, words
+from gateway.portal import accounts, usage
 from gateway.portal.pages import PersonRequest, SeeOther, actor_of, page
 from gateway.portal.summaries import summaries
 from gateway.request_ids import request_id_of
@@ -56,8 +56,6 @@ def consent_detail(request: PersonRequest, consent_id: UUID) -> HttpResponse:
             "accounts": accounts.texts(labelled, [row.account_id for row in rows]),
             "reads": usage.lines(reads, labelled),
             "total": total,
-            "prevented": words.PREVENTED,
-            "promises": words.PROMISES,
         },
     )
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from banks import directory
 from banks.directory import InstitutionCard
 from consents.models import Consent, ConsentAccount
-from consents.scopes import DERIVED_SCOPES, LocationPrecision, Purpose, Scope, SensitiveGroup
+from consents.scopes import LocationPrecision, Purpose, Scope, SensitiveGroup
 from consents.states import LIVE_CONSENTS, ConsentAccountStatus, ConsentStatus, Initiator
 from gateway.portal import usage, words
 from gateway.portal.usage import Usage
@@ -29,7 +29,6 @@ class Terms:
     limits: list[str]
     history_days: int | None  #: None: nothing in it looks back
     history_from: date | None
-    derived: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +80,6 @@ def terms_of(consent: Consent) -> Terms:
         limits=words.limits(consent.on_platform_only, [SensitiveGroup(group) for group in consent.hidden_groups], name),
         history_days=_history_days(consent) if scopes & _LOOKING_BACK else None,
         history_from=consent.history_from if scopes & _LOOKING_BACK else None,
-        derived=bool(scopes & DERIVED_SCOPES),
     )
 
 

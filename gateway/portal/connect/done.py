@@ -13,7 +13,7 @@ from consents.states import LIVE_CONSENTS, ConsentStatus
 from gateway.oauth import answers
 from gateway.oauth.errors import AnswerError
 from gateway.oauth.models import AuthorizationRequest
-from gateway.portal import accounts, words
+from gateway.portal import accounts
 from gateway.portal.connect import steps
 from gateway.portal.pages import PersonRequest, SeeOther, lets_forms_reach, page
 from gateway.portal.summaries import status_at, summaries
@@ -38,7 +38,6 @@ def done(request: PersonRequest, consent_id: UUID) -> HttpResponse:
         {
             "consent": summary,
             "accounts": accounts.texts(labelled, [row.account_id for row in rows]),
-            "prevented": words.PREVENTED,
             "can_return": bool(origin),
         },
     )

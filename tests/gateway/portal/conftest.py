@@ -20,7 +20,7 @@ BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 def signed_in(user: User) -> Client:
-    """A browser that enforces CSRF tokens as a real one would have to send them is `Client(enforce_csrf_checks)`."""
+    """A browser of `user`; like every test client it needs no CSRF token."""
     client = Client()
     client.force_login(user, backend=BACKEND)
     return client
