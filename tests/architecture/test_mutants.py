@@ -1,0 +1,84 @@
+"""The tests of the seam, run against a seam with one check taken out: each time, some of them must fail.
+
+A mutant is one assignment, made by a plugin in a process of its own after Django is up; no file is changed.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.source import ROOT
+
+_PLUGIN = """
+import pytest
+
+@pytest.fixture(scope="session", autouse=True)
+def mutant(django_db_modify_db_settings):
+    {body}
+"""
+
+#: What is taken out -> how.
+MUTANTS: dict[str, str] = {
+    "the consent is not looked at again": "import banks.read as r; r._consent_holds = lambda *a: True",
+    "the permit's clock is not looked at": "import banks.read as r; r._still_valid = lambda *a: None",
+    "no usage row is written": "import banks.read as r; r._commit_usage = lambda *a, **k: None",
+    "on-platform lets everything through": (
+        "import banks.read as r; from django.db.models import Q; r._on_platform = lambda *a: Q()"
+    ),
+    "the account's owner is not checked": (
+        "import banks.models as m; m.Account.within = staticmethod(lambda user, ids: {'id__in': ids})"
+    ),
+    "every field of a record is open": (
+        "import consents.policy as p, consents.scopes as s; p.opened_fields = "
+        "lambda record, scopes, precision: tuple(rule.name for rule in s.FIELD_RULES[record])"
+    ),
+    "coverage is not clipped": (
+        "import banks.read as r; r._coverage = lambda state, part: r.Coverage("
+        "first_on=state.coverage_first_on, last_on=state.coverage_last_on)"
+    ),
+}
+
+
+def _run(tmp_path: Path, body: str) -> subprocess.CompletedProcess[str]:
+    (tmp_path / "mutant.py").write_text(_PLUGIN.format(body=body))
+    environment = {
+        **os.environ,
+        "SLUICE_TEST_DATABASE": "sqlite",
+        "PYTHONPATH": os.pathsep.join([str(ROOT), str(tmp_path)]),
+    }
+    return subprocess.run(
+        [
+            sys.executable,
+            *("-m", "pytest", "-p", "tests.environment", "-p", "mutant", "-p", "no:cacheprovider", "-q", "-x"),
+            str(ROOT / "tests/banks/test_read.py"),
+        ],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+@pytest.mark.full
+def test_without_a_mutant_the_tests_of_the_seam_pass(tmp_path: Path) -> None:
+    result = _run(tmp_path, "pass")
+
+    assert result.returncode == 0, result.stdout
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name == "the consent is not looked at again" else [pytest.mark.full])
+        for name in MUTANTS
+    ],
+)
+def test_a_seam_without_one_of_its_checks_is_noticed(tmp_path: Path, name: str) -> None:
+    result = _run(tmp_path, MUTANTS[name])
+
+    assert result.returncode == 1, f"{name}: no test failed\n{result.stdout}{result.stderr}"
+    assert "1 failed" in result.stdout
