@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from examples.tour.difference import difference
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -18,7 +18,7 @@ from banks.errors import (
     LinkStateInvalid,
 )
 from consents import clock
-from consents.errors import TransitionRefused
+from consents.errors import Denied, TransitionRefused
 from consents.models import Consent
 from gateway.portal import words
 from gateway.portal.connect import steps
@@ -65,6 +65,8 @@ def announce(request: PersonRequest, consent: Consent, now: datetime, slug: str)
         raise Http404 from error
     except TransitionRefused:
         return steps.to("done", consent.id)  # answered a moment ago, in another window
+    except Denied:
+        return _not_linked(request, consent, "not_accepted", status=403)
     except BankError as error:
         return _failed(request, consent, error)
     # A host without a scheme: http matches http and https, https only https (CSP 3 section 6.7.2.8).
@@ -118,12 +120,12 @@ def _nothing_linked(request: HttpRequest) -> HttpResponse:
 
 def _failed(request: HttpRequest, consent: Consent, cause: BankError) -> HttpResponse:
     """What happened in our words, never the bank's: its error text is nobody's but ours to read."""
-    return render(
-        request,
-        "portal/connect/failed.html",
-        {"consent": consent, "cause": _cause(cause), "reference": request_id_of(request)},
-        status=200 if isinstance(cause, BankRefused) else 502,
-    )
+    return _not_linked(request, consent, _cause(cause), status=200 if isinstance(cause, BankRefused) else 502)
+
+
+def _not_linked(request: HttpRequest, consent: Consent, cause: str, *, status: int) -> HttpResponse:
+    context = {"consent": consent, "cause": cause, "reference": request_id_of(request)}
+    return render(request, "portal/connect/failed.html", context, status=status)
 
 
 def _cause(error: BankError) -> str:

@@ -7,9 +7,10 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
-from banks.models import Account, Connection
-from consents.models import Consent, ConsentAccount
-from consents.states import ConsentStatus
+from banks import directory
+from banks.models import Account, Connection, LinkAttempt
+from consents.models import BankPolicy, Consent, ConsentAccount
+from consents.states import ConsentStatus, PolicyStatus
 from tests.gateway.portal.conftest import VERIFIER, status_of
 from tests.gateway.portal.html import Page
 from tests.journeys.bank import SLUG, add_bank
@@ -94,3 +95,32 @@ def test_signing_in_anew_meanwhile_links_nothing(browser: Client, asked: Consent
 
     assert Page(answer).says("Nothing was linked")
     assert not Connection.objects.exists()
+
+
+def without_a_policy(institution_id: Any) -> None:
+    BankPolicy.objects.filter(institution_id=institution_id).delete()
+
+
+def suspended_by_the_bank(institution_id: Any) -> None:
+    BankPolicy.objects.filter(institution_id=institution_id).update(status=PolicyStatus.SUSPEND)
+
+
+def for_the_stronger_profile_only(institution_id: Any) -> None:
+    BankPolicy.objects.filter(institution_id=institution_id).update(requires_fapi2=True)
+
+
+@pytest.mark.parametrize("policy", [without_a_policy, suspended_by_the_bank, for_the_stronger_profile_only])
+def test_nobody_is_sent_to_a_bank_that_does_not_accept_the_platform(
+    browser: Client, asked: Consent, bank: SandboxBank, policy: Any
+) -> None:
+    policy(directory.institution(SLUG).id)
+    bank.control("DELETE", "/control/requests")
+    announced = browser.get(f"/connect/{asked.id}/bank/{SLUG}/")
+
+    answer = press(browser, announced, f"/{SLUG}/")
+
+    assert answer.status_code == 403
+    assert Page(answer).says("does not accept")
+    assert status_of(asked) == ConsentStatus.AWAITING_AUTHORISATION
+    assert not LinkAttempt.objects.exists()
+    assert bank.control("GET", "/control/requests")["requests"] == []
