@@ -89,6 +89,7 @@ def finish_link(
     """
     attempt = _claimed_attempt(parameters.get("state", ""), user_id, slug, session_key, now)
     institution = attempt.institution
+    link: Link | None = None
     try:
         with sessions.connector_for(institution, now=now) as connector:
             link = connector.finish_authorisation(started=_opened_secrets(attempt), parameters=parameters)
@@ -96,6 +97,8 @@ def finish_link(
             fetched = connector.accounts()
     except BankError as error:
         log.warning("link failed", extra={"institution": slug, "consent_id": attempt.consent_id, "code": error.code})
+        if link is not None:
+            _revoke_upstream(institution, link.bank_consent_id, now)
         raise LinkFailed(attempt.consent_id, error) from error
     superseded = _keep(attempt, link, fetched, now)
     if superseded:
@@ -165,6 +168,8 @@ def _keep(attempt: LinkAttempt, link: Link, fetched: list[AccountData], now: dat
         connection.sealed_credentials = sessions.sealed(owner, link.credentials)
         connection.refresh_started_at = None
         connection.save()
+        # A running job holds the credentials of the old link, which are about to end.
+        leases.restart(connection.id, now=now)
         numbers = Resource.ACCOUNT_NUMBERS in attempt.resources
         ids = store.upsert_accounts(connection, fetched, with_numbers=lambda _: numbers, now=now)
         LinkAttempt.objects.filter(id=attempt.id).update(
@@ -199,12 +204,12 @@ def _known_connection(attempt: LinkAttempt, fetched: list[AccountData]) -> Conne
 
 
 def _revoke_upstream(institution: Institution, bank_consent_id: str, now: datetime) -> None:
-    """The old consent at the bank has no use any more. Its end must not undo the new link."""
+    """A consent at the bank that nobody will use. Whether it could be ended there changes nothing here."""
     try:
         with sessions.connector_for(institution, now=now) as connector:
             connector.revoke(bank_consent_id=bank_consent_id)
     except BankError as error:
-        log.warning("superseded consent not revoked", extra={"institution": institution.slug, "code": error.code})
+        log.warning("consent at the bank not revoked", extra={"institution": institution.slug, "code": error.code})
 
 
 # -- sharing -----------------------------------------------------------------------------------------------------------

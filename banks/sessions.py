@@ -12,7 +12,7 @@ from django.conf import settings
 
 from banks import registry, vault
 from banks.connector import Connector, ConnectorContext, Credentials, InstitutionProfile
-from banks.errors import ReauthorisationRequired, StaleLease
+from banks.errors import BankConsentEnded, BankError, ReauthorisationRequired, StaleLease
 from banks.http import BankClient, HttpLimits
 from banks.models import Connection, Institution
 from banks.vault import Vault
@@ -122,7 +122,11 @@ def fresh_session(connection: Connection, *, now: datetime, deadline_monotonic: 
     credentials = opened(connection)
     if credentials.access_expires_at - now > ACCESS_MARGIN:
         return Session(connection_id=connection.id, credentials=credentials)
-    Connection.objects.filter(id=connection.id).update(refresh_started_at=now)
+    announced = Connection.objects.filter(id=connection.id, bank_consent_id=connection.bank_consent_id).update(
+        refresh_started_at=now
+    )
+    if not announced:
+        raise StaleLease(connection.id)
     with connector_for(
         connection.institution,
         now=now,
@@ -130,7 +134,10 @@ def fresh_session(connection: Connection, *, now: datetime, deadline_monotonic: 
         bank_consent_id=connection.bank_consent_id,
         deadline_monotonic=deadline_monotonic,
     ) as connector:
-        renewed = connector.refresh()
+        try:
+            renewed = connector.refresh()
+        except ReauthorisationRequired as refusal:
+            raise _why_refused(connector, refusal) from None
     owner = Vault.of(connection.id, connection.wrapped_key)
     kept = Connection.objects.filter(id=connection.id, refresh_started_at=now).update(
         sealed_credentials=sealed(owner, renewed), refresh_started_at=None
@@ -138,6 +145,17 @@ def fresh_session(connection: Connection, *, now: datetime, deadline_monotonic: 
     if not kept:
         raise StaleLease(connection.id)
     return Session(connection_id=connection.id, credentials=renewed)
+
+
+def _why_refused(connector: Connector, refusal: ReauthorisationRequired) -> BankError:
+    """`invalid_grant` means a dead token and an ended consent alike; what the bank says of the accounts tells which."""
+    try:
+        connector.accounts()
+    except BankConsentEnded as ended:
+        return ended
+    except BankError:
+        return refusal
+    return refusal
 
 
 def _origin(url: str) -> str:

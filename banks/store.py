@@ -41,13 +41,24 @@ def fenced(
     with transaction.atomic():
         unlocked = Connection.objects.select_related("institution").get(id=held.connection_id)
         needs = plan(unlocked, attended=attended, now=now(), lock=True)
+        with fenced_alone(held, stage=stage) as connection:
+            yield connection, needs
+
+
+@contextmanager
+def fenced_alone(held: Claim, *, stage: str) -> Iterator[Connection]:
+    """As `fenced`, to write of the connection itself and of no customer's data: no consent is asked.
+
+    Raises StaleLease.
+    """
+    with transaction.atomic():
         connection = (
             Connection.objects.select_for_update(no_key=True, of=("self",))
             .select_related("institution")
             .get(id=held.connection_id)
         )
         leases.fence(held, stage=stage)
-        yield connection, needs
+        yield connection
 
 
 # -- accounts ----------------------------------------------------------------------------------------------------------

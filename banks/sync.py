@@ -188,6 +188,7 @@ def _sync_accounts(work: _Run, connector: Connector) -> None:
 
 
 def _sync_balances(work: _Run, connector: Connector, account_id: UUID, account_plan: AccountPlan) -> None:
+    _still_needed(work, account_id, Resource.BALANCES)
     fetched = connector.balances(work.bank_ids[account_id])
     with store.fenced(work.held, stage="BALANCES", attended=work.attended, now=work.clock) as (_, needs):
         store.require(needs, account_id, Resource.BALANCES)
@@ -208,6 +209,7 @@ class _Fetched:
 
 def _sync_transactions(work: _Run, connector: Connector, account_id: UUID, account_plan: AccountPlan) -> None:
     assert account_plan.since is not None
+    _still_needed(work, account_id, Resource.TRANSACTIONS)
     fetched = _fetched_window(work, connector, account_id, account_plan.since)
     # A rejected row may be one that is stored: nothing is called absent on an incomplete list. One day of margin,
     # because the bank's filter runs on instants and ours on its calendar.
@@ -283,6 +285,7 @@ def _fetch(
                 entries.append(taken)
         if begins_on is not None:
             first_on = max(since, begins_on)
+        _still_needed(work, account_id, Resource.TRANSACTIONS)
     return _Fetched(
         since=since,
         entries=entries,
@@ -300,9 +303,19 @@ def _complete(work: _Run, account_id: UUID, fetched: _Fetched) -> None:
             connection, account_id, fetched.rejected, connector=connection.institution.connector, now=work.clock()
         )
         store.mark_complete(
-            account_id, first_on=fetched.first_on, last_on=fetched.last_on, now=work.clock(), keep_first=fetched.keep_first
+            account_id,
+            first_on=fetched.first_on,
+            last_on=fetched.last_on,
+            now=work.clock(),
+            keep_first=fetched.keep_first,
         )
     work.result.quarantined += len(fetched.rejected)
+
+
+def _still_needed(work: _Run, account_id: UUID, resource: Resource) -> None:
+    """Before every call: the bank hears nothing that no live consent asks for. Raises NoLongerNeeded."""
+    connection = Connection.objects.select_related("institution").get(id=work.connection.id)
+    store.require(plan(connection, attended=work.attended, now=work.clock()), account_id, resource)
 
 
 def _local_today(work: _Run) -> date:
@@ -351,33 +364,34 @@ def _bank_failed(held: Claim, error: BankError, now: datetime) -> None:
     log.warning(
         "bank failed", extra={"job_id": held.job_id, "connection_id": held.connection_id, "code": failure.code}
     )
-    _mark(held.connection_id, error, now)
     try:
-        if isinstance(error.retry, After):
-            leases.retry(held, error=failure, counts={}, now=now)
-        else:
-            leases.finish(held, SyncJobStatus.FAILED, counts={}, error=failure, now=now)
+        # Fenced like every write: what failed under an old link, or after someone else succeeded, says nothing now.
+        with store.fenced_alone(held, stage="FAILING") as connection:
+            _mark(connection, error, now)
+            if isinstance(error.retry, After):
+                leases.retry(held, error=failure, counts={}, now=now)
+            else:
+                leases.finish(held, SyncJobStatus.FAILED, counts={}, error=failure, now=now)
     except StaleLease:
         log.info("lease lost", extra={"job_id": held.job_id, "connection_id": held.connection_id})
 
 
-def _mark(connection_id: UUID, error: BankError, now: datetime) -> None:
-    Connection.objects.filter(id=connection_id).update(last_failed_at=now)
+def _mark(connection: Connection, error: BankError, now: datetime) -> None:
+    Connection.objects.filter(id=connection.id).update(last_failed_at=now)
     status = next((status for kind, status in _STATUS_AFTER if isinstance(error, kind)), None)
-    if status is None:
+    if status is None or connection.status in (*_HELD, status):
         return
-    changed = (
-        Connection.objects.filter(id=connection_id)
-        .exclude(status__in=(*_HELD, ConnectionStatus.REAUTH_REQUIRED, status))
-        .update(status=status, status_reason=error.code)
+    if connection.status == ConnectionStatus.REAUTH_REQUIRED and status != ConnectionStatus.REVOKED:
+        return
+    Connection.objects.filter(id=connection.id).update(status=status, status_reason=error.code)
+    kind = (
+        events.EventType.CONNECTION_NEEDS_RENEWAL
+        if isinstance(error.retry, AskCustomer)
+        else events.EventType.CONNECTION_DEGRADED
     )
-    if changed:
-        kind = (
-            events.EventType.CONNECTION_NEEDS_RENEWAL
-            if isinstance(error.retry, AskCustomer)
-            else events.EventType.CONNECTION_DEGRADED
-        )
-        events.publish(kind, now=now, connection_id=connection_id, details={"code": error.code})
+    events.publish(
+        kind, now=now, user_id=connection.user_id, connection_id=connection.id, details={"code": error.code}
+    )
 
 
 def _job_error(error: BankError, account_id: UUID | None) -> JobError:
