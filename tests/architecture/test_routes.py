@@ -1,0 +1,528 @@
+"""The route matrix: every address of the service, each method, and the answer to each kind of caller.
+
+A route without a row fails, a row without a route fails, and a method that no row names is answered 405. Ids in an
+address are real rows of Alice's; whoever is not Alice, or not her platform, must not learn even that they exist.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.test import Client
+from django.urls import get_resolver
+from django.urls.resolvers import URLPattern, URLResolver
+
+from banks.models import Account, Connection, LinkAttempt
+from consents import clock, platforms
+from consents.models import AccessToken, Consent
+from consents.scopes import Purpose, Scope
+from consents.states import PlatformStatus
+from gateway import pairwise
+from gateway.identity.models import User
+from tests.support import cast, ledger
+from tests.support.cast import Member, Tokens
+
+pytestmark = pytest.mark.django_db
+
+#: Stands in every row of Alice's; in no answer to anybody else.
+MARK = "ALICE-ONLY"
+SCOPES = tuple(ledger.EVERYTHING_RELEASED)
+BROWSER = "django.contrib.auth.backends.ModelBackend"
+
+
+# -- the world --------------------------------------------------------------------------------------------------------
+
+
+class World:
+    """Alice's account at Northbank, shared with Chat; Bob's, shared with Chat too; Alice's savings, shared with Budget.
+
+    Everything is made when first asked for: each test needs one corner of it.
+    """
+
+    def __init__(self) -> None:
+        self.alice, self.bob = cast.alice(), cast.bob()
+        self.chat = cast.chat()
+        self.northbank = cast.institution()
+        cast.permissive_policy(self.northbank)
+        self.link = cast.connection(self.alice, self.northbank)
+        self.account = self._account(self.link, MARK)
+        self.consent = cast.authorised_consent(
+            self.alice, self.chat.platform, (Scope.ACCOUNTS, Scope.BALANCES), accounts=[cast.choice(self.account)]
+        )
+
+    @staticmethod
+    def _account(link: Connection, name: str) -> Account:
+        account = ledger.account(link, name=name)
+        ledger.balance(account)
+        ledger.transaction(account, listed_on=clock.now().date(), merchant_name=name, description=name)
+        return account
+
+    @cached_property
+    def budget(self) -> Member:
+        return cast.budget()
+
+    @cached_property
+    def savings(self) -> Account:
+        return self._account(self.link, "Savings")
+
+    @cached_property
+    def bobs(self) -> Account:
+        return self._account(cast.connection(self.bob, self.northbank), "Bob's own")
+
+    @cached_property
+    def waiting(self) -> Consent:
+        """Lodged by the real endpoint, waiting for Alice's answer; her bank has shown her the account."""
+        found = cast.ask(self.alice, self.chat, _VERIFIER, scopes=["accounts"], purposes=["account_overview"])
+        now = clock.now()
+        self._attempt("shown", consent_id=found, used_at=now, connection_id=self.link.id, shown=[self.account.id])
+        return Consent.objects.get(id=found)
+
+    def _attempt(self, state: str, *, consent_id: UUID, shown: list[UUID], **changes: Any) -> LinkAttempt:
+        now = clock.now()
+        return LinkAttempt.objects.create(
+            state_digest=hashlib.sha256(state.encode()).hexdigest(),
+            session_digest="",
+            user=self.alice,
+            institution=self.northbank,
+            consent_id=consent_id,
+            bank_consent_id="at-the-bank",
+            sealed_secrets=b"",
+            created_at=now,
+            expires_at=now + timedelta(minutes=10),
+            account_ids=[str(one) for one in shown],
+            **changes,
+        )
+
+    def tokens(self, user: User, member: Member, account: Account) -> Tokens:
+        return cast.tokens(user, member, SCOPES, accounts=[cast.choice(account)], location_precision="store")
+
+    @cached_property
+    def alices(self) -> Tokens:
+        """Chat's tokens for Alice."""
+        return self.tokens(self.alice, self.chat, self.account)
+
+
+_VERIFIER = "a-verifier-of-at-least-forty-three-characters-0123456789"
+
+
+@dataclass
+class Caller:
+    """Somebody with a browser, a token, both or neither; `member` is the platform it speaks for."""
+
+    world: World
+    member: Member
+    client: Client = field(default_factory=lambda: Client(raise_request_exception=False))
+    tokens: Tokens | None = None
+    authorization: str | None = None
+
+    def send(self, method: str, path: str, data: Any = None, **words: Any) -> Any:
+        headers = {"Authorization": self.authorization} if self.authorization else {}
+        return self.client.generic(method, path, data or "", headers=headers, **words)
+
+
+def _with(world: World, tokens: Tokens, member: Member | None = None) -> Caller:
+    return Caller(world, member or world.chat, tokens=tokens, authorization=tokens.authorization)
+
+
+def _browser(world: World, user: User) -> Caller:
+    caller = Caller(world, world.chat)
+    caller.client.force_login(user, backend=BROWSER)
+    return caller
+
+
+# -- callers ----------------------------------------------------------------------------------------------------------
+
+
+def owner_platform(world: World) -> Caller:
+    """Chat, with a token over Alice's consent."""
+    return _with(world, world.alices)
+
+
+def other_user(world: World) -> Caller:
+    """Chat, with a token over Bob's consent."""
+    return _with(world, world.tokens(world.bob, world.chat, world.bobs))
+
+
+def other_platform(world: World) -> Caller:
+    """Budget, with a token over another account of Alice's."""
+    return _with(world, world.tokens(world.alice, world.budget, world.savings), world.budget)
+
+
+def expired_token(world: World) -> Caller:
+    AccessToken.objects.filter(consent=world.alices.consent).update(expires=clock.now() - timedelta(seconds=1))
+    return _with(world, world.alices)
+
+
+def expired_consent(world: World) -> Caller:
+    Consent.objects.filter(id=world.alices.consent.id).update(expires_at=clock.now() - timedelta(seconds=1))
+    return _with(world, world.alices)
+
+
+def revoked_consent(world: World) -> Caller:
+    cast.revoke(world.alices.consent)
+    return _with(world, world.alices)
+
+
+def revoked_but_tokens_left(world: World) -> Caller:
+    """As if a token had been missed: it must open nothing all the same."""
+    Consent.objects.filter(id=world.alices.consent.id).update(status="REVOKED")
+    return _with(world, world.alices)
+
+
+def paused_consent(world: World) -> Caller:
+    Consent.objects.filter(id=world.alices.consent.id).update(status="PAUSED")
+    return _with(world, world.alices)
+
+
+def suspended_consent(world: World) -> Caller:
+    Consent.objects.filter(id=world.alices.consent.id).update(status="SUSPENDED")
+    return _with(world, world.alices)
+
+
+def suspended_platform(world: World) -> Caller:
+    caller = _with(world, world.alices)
+    platforms.change_status(
+        world.chat.platform, PlatformStatus.SUSPENDED, reason="test", actor=cast.BY_OPERATOR, now=clock.now()
+    )
+    return caller
+
+
+def closed_profile(world: World) -> Caller:
+    caller = _with(world, world.alices)
+    User.objects.filter(id=world.alice.id).update(is_active=False)
+    return caller
+
+
+def invented_token(world: World) -> Caller:
+    return Caller(world, world.chat, authorization="Bearer 0123456789abcdef0123456789abcdef")
+
+
+def anonymous(world: World) -> Caller:
+    return Caller(world, world.chat)
+
+
+def owner_browser(world: World) -> Caller:
+    return _browser(world, world.alice)
+
+
+def other_browser(world: World) -> Caller:
+    return _browser(world, world.bob)
+
+
+API_CALLERS: list[Callable[[World], Caller]] = [
+    owner_platform,
+    other_user,
+    other_platform,
+    expired_token,
+    expired_consent,
+    revoked_consent,
+    revoked_but_tokens_left,
+    paused_consent,
+    suspended_consent,
+    suspended_platform,
+    closed_profile,
+    invented_token,
+    anonymous,
+    owner_browser,  # a session is no token
+]
+PAGE_CALLERS: list[Callable[[World], Caller]] = [
+    owner_browser,
+    other_browser,
+    anonymous,
+    owner_platform,  # a token is no session
+]
+#: May see what is Alice's.
+OWNERS = {owner_platform, owner_browser}
+
+# -- rows -------------------------------------------------------------------------------------------------------------
+
+Expected = dict[Callable[[World], Caller], int]
+
+
+@dataclass(frozen=True)
+class Row:
+    """`data` and `query` are what a proper caller would send."""
+
+    route: str
+    method: str
+    expected: Expected
+    data: Callable[[Caller], str] = lambda caller: ""
+    query: Callable[[Caller], str] = lambda caller: ""
+    content_type: str = "application/x-www-form-urlencoded"
+
+    def __str__(self) -> str:
+        return f"{self.method} /{self.route}"
+
+
+def _api(route: str, method: str = "GET", *, owner: int = 200, foreign: int = 200, **changes: int) -> Row:
+    """A /v1 address that opens data: nothing but a live consent, an active platform and an own id will do."""
+    expected: Expected = dict.fromkeys(API_CALLERS, 401)
+    expected |= {paused_consent: 403, suspended_consent: 403, suspended_platform: 403}
+    expected |= {owner_platform: owner, other_user: foreign, other_platform: foreign}
+    by_name = {caller.__name__: caller for caller in API_CALLERS}
+    return Row(route, method, expected | {by_name[name]: status for name, status in changes.items()})
+
+
+def _page(
+    route: str, method: str = "GET", *, owner: int = 200, other: int = 404, visitor: int = 302, **words: Any
+) -> Row:
+    """A page of the person who is signed in: others' are not there, visitors sign in first."""
+    expected: Expected = {owner_browser: owner, other_browser: other, anonymous: visitor, owner_platform: visitor}
+    return Row(route, method, expected, **words)
+
+
+def _public(route: str, status: int = 200, **words: Any) -> Row:
+    return Row(route, "GET", dict.fromkeys({*API_CALLERS, *PAGE_CALLERS}, status), **words)
+
+
+def _form(**fields: str) -> Callable[[Caller], str]:
+    from urllib.parse import urlencode
+
+    return lambda caller: urlencode(fields)
+
+
+def _authorization_request(caller: Caller) -> str:
+    from urllib.parse import urlencode
+
+    return urlencode(
+        cast.authorization_query(caller.world.chat, _VERIFIER, scopes=["accounts"], purposes=["account_overview"])
+    )
+
+
+ROWS: list[Row] = [
+    # -- the platform API --
+    _api("v1/accounts"),
+    _api("v1/accounts/<str:account_id>", foreign=404),
+    _api("v1/accounts/<str:account_id>/balances", foreign=404),
+    _api("v1/accounts/<str:account_id>/transactions", foreign=404),
+    # Not customer data: a consent that only waits may be looked at, and the directory read.
+    _api("v1/institutions", paused_consent=200, suspended_consent=200),
+    _api("v1/consent", paused_consent=200, suspended_consent=200),
+    # Ending is always open to whoever holds it.
+    _api(
+        "v1/consents/<str:consent_id>",
+        "DELETE",
+        owner=204,
+        foreign=404,
+        paused_consent=204,
+        suspended_consent=204,
+        suspended_platform=204,
+    ),
+    # -- what explains it --
+    _public("openapi.json"),
+    _public("docs/"),
+    _public("problems/"),
+    _public("problems/<str:code>"),
+    _public("livez"),
+    _public("readyz"),
+    _public(".well-known/oauth-authorization-server"),
+    _public(".well-known/oauth-protected-resource/v1"),
+    _public(".well-known/oauth-protected-resource"),
+    # -- the authorization server: tests/gateway/oauth has the tables of codes and tokens --
+    Row(
+        "oauth/authorize",
+        "GET",
+        {owner_browser: 303, other_browser: 303, anonymous: 303, owner_platform: 303},
+        query=_authorization_request,
+    ),
+    Row("oauth/token", "POST", dict.fromkeys(API_CALLERS, 401), data=_form(grant_type="refresh_token")),
+    Row("oauth/revoke", "POST", dict.fromkeys(API_CALLERS, 401), data=_form(token="x")),
+    # -- signing in --
+    _page("sign-in/", owner=302, other=302, visitor=200),
+    _page("sign-in/", "POST", owner=302, other=302, visitor=200, data=_form(login="alice", password="wrong")),
+    _page("sign-in/", "PUT", owner=302, other=302, visitor=200),  # Django's form views take it for a POST
+    _page("sign-up/", owner=302, other=302, visitor=200),
+    _page("sign-up/", "POST", owner=302, other=302, visitor=200, data=_form(username="")),
+    _page("sign-up/", "PUT", owner=302, other=302, visitor=200),
+    _page("sign-out/", other=200),
+    _page("sign-out/", "POST", owner=302, other=302),
+    _page("sign-in/inactive/", other=200, visitor=200),
+    # -- what one shares --
+    _page("", other=200),
+    _page("consents/<uuid:consent_id>/"),
+    _page("consents/<uuid:consent_id>/stop/"),
+    _page("consents/<uuid:consent_id>/stop/", "POST", owner=303),
+    # -- answering a request --
+    _page("connect/<uuid:consent_id>/"),
+    _page("connect/<uuid:consent_id>/bank/"),
+    _page("connect/<uuid:consent_id>/bank/", "POST", owner=303, data=_form(institution="northbank")),
+    _page("connect/<uuid:consent_id>/bank/<slug:slug>/"),
+    _page("connect/<uuid:consent_id>/bank/<slug:slug>/", "POST", owner=502),  # nothing answers at Northbank's address
+    _page("connect/<uuid:consent_id>/accounts/"),
+    _page("connect/<uuid:consent_id>/accounts/", "POST", owner=422),  # nothing ticked
+    _page("connect/<uuid:consent_id>/confirm/", owner=303),  # nothing ticked yet: back to the accounts
+    _page("connect/<uuid:consent_id>/confirm/", "POST", owner=303),
+    _page("connect/<uuid:consent_id>/refuse/", owner=303),
+    _page("connect/<uuid:consent_id>/refuse/", "POST", owner=303),
+    _page("connect/<uuid:consent_id>/done/", owner=303),
+    _page("connect/<uuid:consent_id>/return/", owner=303),
+    _page("connect/<uuid:consent_id>/return/", "POST", owner=303),
+    # Says that nothing was linked, to everybody alike: nobody here has a state of their own.
+    _page("banks/<slug:slug>/callback", owner=400, other=400, visitor=400),
+]  # fmt: skip
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+# -- the resolver -----------------------------------------------------------------------------------------------------
+
+
+def _routes(patterns: list[Any] | None = None, prefix: str = "") -> Iterator[str]:
+    for pattern in get_resolver().url_patterns if patterns is None else patterns:
+        at = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from _routes(pattern.url_patterns, at)
+        else:
+            assert isinstance(pattern, URLPattern)
+            yield at
+
+
+def test_every_route_has_a_row_and_every_row_a_route() -> None:
+    assert set(_routes()) == {row.route for row in ROWS}
+
+
+def test_no_route_stands_twice() -> None:
+    routes = list(_routes())
+
+    assert len(routes) == len(set(routes))
+    assert len({(row.route, row.method) for row in ROWS}) == len(ROWS)
+
+
+def test_nothing_of_the_toolkit_or_of_an_admin_is_mounted() -> None:
+    """Its views let any user register a client, and skip consent by a parameter of the address."""
+    from django.urls.resolvers import RoutePattern
+
+    def views(patterns: list[Any]) -> Iterator[str]:
+        for pattern in patterns:
+            if isinstance(pattern, URLResolver):
+                yield from views(pattern.url_patterns)
+            else:
+                assert isinstance(pattern.pattern, RoutePattern), "a pattern the matrix cannot read"
+                yield pattern.callback.__module__
+
+    mounted = set(views(get_resolver().url_patterns))
+
+    assert not [name for name in mounted if name.startswith(("oauth2_provider", "django.contrib.admin"))]
+
+
+# -- the matrix -------------------------------------------------------------------------------------------------------
+
+
+def _path(row: Row, caller: Caller) -> str:
+    """The address, with Alice's ids as this caller's platform would see them."""
+    world = caller.world
+    if row.route.startswith("v1/"):
+        platform = caller.member.platform.id
+        consent = world.alices.consent if "consents/" in row.route else None
+        values = {
+            "<str:account_id>": pairwise.encode("acc", platform, world.account.id),
+            "<str:consent_id>": consent and pairwise.encode("con", platform, consent.id),
+        }
+    else:
+        consent = world.waiting if row.route.startswith("connect/") else world.consent
+        values = {
+            "<uuid:consent_id>": str(consent.id),
+            "<slug:slug>": "northbank",
+            "<str:code>": "consent_revoked",
+        }
+    path = row.route
+    for name, value in values.items():
+        path = path.replace(name, str(value))
+    assert "<" not in path
+    return f"/{path}"
+
+
+def _ask(row: Row, caller: Caller, method: str | None = None) -> Any:
+    path = _path(row, caller)
+    query = row.query(caller)
+    return caller.send(method or row.method, path, row.data(caller), content_type=row.content_type, QUERY_STRING=query)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.mark.parametrize(
+    ("row", "who"),
+    [
+        pytest.param(row, who, id=f"{row} {who.__name__}")
+        for row in ROWS
+        for who in (API_CALLERS if set(API_CALLERS) <= set(row.expected) else row.expected)
+    ],
+)
+def test_each_caller_gets_the_answer_of_the_row(world: World, row: Row, who: Callable[[World], Caller]) -> None:
+    caller = who(world)
+
+    answer = _ask(row, caller)
+
+    assert answer.status_code == row.expected[who], answer.content[:500]
+    if who not in OWNERS:
+        assert MARK not in answer.content.decode()
+    if answer.status_code == 401 and row.route.startswith("v1/"):
+        assert answer["WWW-Authenticate"].startswith("Bearer")
+    if who is anonymous and answer.status_code == 302:
+        assert answer["Location"].startswith("/sign-in/"), answer["Location"]
+
+
+@pytest.mark.parametrize("route", sorted(row.route for row in ROWS if row.route.startswith("v1/accounts")))
+def test_the_owners_platform_does_see_what_others_must_not(world: World, route: str) -> None:
+    """Or the mark would be missing from their answers for the wrong reason."""
+    row = next(row for row in ROWS if row.route == route)
+
+    answer = _ask(row, owner_platform(world))
+
+    assert answer.status_code == 200
+    if not route.endswith("/balances"):
+        assert MARK in answer.content.decode()
+
+
+@pytest.mark.parametrize("who", [other_user, other_platform])
+def test_a_foreign_id_and_one_that_never_existed_are_answered_alike(
+    world: World, who: Callable[[World], Caller]
+) -> None:
+    caller = who(world)
+    for row in (row for row in ROWS if row.expected.get(other_user) == 404):
+        foreign = _ask(row, caller)
+        path = _path(row, caller).rsplit("_", 1)[0] + "_" + "0" * 32 + row.route.partition(">")[2]
+        absent = caller.send(row.method, path)
+
+        told = [
+            {name: value for name, value in answer.json().items() if name not in ("instance", "request_id")}
+            for answer in (foreign, absent)
+        ]
+        assert told[0] == told[1]
+
+
+def _who_gets_past_the_door(world: World, row: Row) -> Caller:
+    if row.route.startswith("v1/"):
+        return owner_platform(world)
+    # Whoever is signed in is sent on from the sign-in pages, whatever the method.
+    return anonymous(world) if row.expected[anonymous] == 200 else owner_browser(world)
+
+
+@pytest.mark.parametrize("route", sorted({row.route for row in ROWS}))
+def test_a_method_without_a_row_is_not_allowed_even_for_the_owner(world: World, route: str) -> None:
+    rows = {row.method: row for row in ROWS if row.route == route}
+    some = next(iter(rows.values()))
+    for method in METHODS:
+        if method in rows:
+            continue
+        caller = _who_gets_past_the_door(world, some)
+
+        answer = _ask(some, caller, method)
+
+        assert answer.status_code == 405, (method, answer.status_code)
+        assert method not in answer["Allow"]
+
+
+def test_purposes_of_the_cast_cover_the_widest_consent() -> None:
+    """The matrix reads with everything released; a purpose that shrank would make its rows prove less."""
+    from consents.scopes import PURPOSE_SCOPES
+
+    assert PURPOSE_SCOPES[Purpose.ACCOUNT_OVERVIEW] >= set(SCOPES)
