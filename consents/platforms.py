@@ -17,7 +17,7 @@ from consents.models.tokens import digest
 from consents.scopes import Purpose
 from consents.states import PLATFORM_TRANSITIONS, PlatformStatus
 
-_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,7 @@ def register(
             attested_at=now,
             is_sandbox=is_sandbox,
         )
-        audit.record(
-            "platform.registered", actor=actor, now=now, platform_id=platform.id, to_status=platform.status
-        )
+        audit.record("platform.registered", actor=actor, now=now, platform_id=platform.id, to_status=platform.status)
     return Registration(platform, secret)
 
 
@@ -93,10 +91,13 @@ def change_status(platform: Platform, target: PlatformStatus, *, reason: str, ac
 
 def _check_redirect_uri(uri: str, *, is_sandbox: bool) -> None:
     """RFC 9700 section 2.1, RFC 8252 section 7.3: https, exact; http on loopback for sandbox platforms."""
-    parts = urlsplit(uri)
-    host = parts.netloc.rpartition(":")[0] or parts.netloc
+    try:
+        parts = urlsplit(uri)
+        host, _ = parts.hostname, parts.port  # both raise ValueError where a browser would guess
+    except ValueError:
+        raise RequestNotAllowed("redirect_uris", "must be an absolute https address") from None
     plain = parts.scheme == "http" and is_sandbox and host in _LOOPBACK
-    if not (parts.scheme == "https" or plain) or not parts.netloc or parts.fragment or "@" in parts.netloc:
+    if not (parts.scheme == "https" or plain) or not host or "#" in uri or "@" in parts.netloc:
         raise RequestNotAllowed("redirect_uris", "must be an absolute https address without a fragment")
-    if any(character.isspace() or character == "*" for character in uri):
-        raise RequestNotAllowed("redirect_uris", "wildcards and blanks are not matched")
+    if not uri.isprintable() or any(character.isspace() or character in "*\\" for character in uri):
+        raise RequestNotAllowed("redirect_uris", "wildcards, blanks and backslashes are not matched")

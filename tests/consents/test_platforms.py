@@ -40,6 +40,7 @@ SANDBOX_ONLY = [
     "http://localhost:9000/callback",
     "http://[::1]:9000/callback",
     "http://127.0.0.1/callback",
+    "http://[::1]/callback",
 ]
 NEVER = [
     "http://chat.example/callback",
@@ -55,6 +56,14 @@ NEVER = [
     "https://chat.example/call back",
     "https://chat.example/callback\n",
     "https:///callback",
+    "https://:443/callback",
+    "https://chat.example/callback#",
+    "https://chat.example\\.evil.example/callback",
+    "https://[chat.example/callback",
+    "https://chat.example:port/callback",
+    "https://chat.example:99999/callback",
+    "https://chat.example/call\x00back",
+    "http://localhost:80:evil.example/callback",
     "//chat.example/callback",
     "/callback",
     "",

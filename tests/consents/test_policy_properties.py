@@ -18,7 +18,7 @@ SERVING = {"ACTIVE", "DEGRADED", "RATE_LIMITED", "EXPIRING", "REAUTH_REQUIRED"}
 DERIVED = {"insights", "alerts", "answers"}
 CLOSENESS = {None: 0, "country": 1, "city": 2, "store": 3}
 
-thorough = settings(max_examples=400, deadline=None, database=None)
+thorough = settings(max_examples=250, deadline=None, database=None)
 
 # -- facts ------------------------------------------------------------------------------------------------------------
 # Weighted towards yes, or nearly every case would end at its first refusal and prove nothing.
