@@ -216,7 +216,10 @@ def _revoke_upstream(institution: Institution, bank_consent_id: str, now: dateti
 
 
 def offered_accounts(*, consent_id: UUID, user_id: UUID) -> list[AccountChoice]:
-    """What the bank showed in this very flow: an older link is never shared without a login at the bank."""
+    """What the bank showed in this very flow: an older link is never shared without a login at the bank.
+
+    Nothing, once a later link for another consent left the bank's own consent too narrow for this one.
+    """
     attempt = (
         LinkAttempt.objects.filter(consent_id=consent_id, user_id=user_id)
         .exclude(connection_id=None)
@@ -224,6 +227,8 @@ def offered_accounts(*, consent_id: UUID, user_id: UUID) -> list[AccountChoice]:
         .first()
     )
     if attempt is None or attempt.connection_id is None:
+        return []
+    if _superseded(attempt) and not _still_covered(attempt):
         return []
     return [
         AccountChoice(
@@ -233,6 +238,21 @@ def offered_accounts(*, consent_id: UUID, user_id: UUID) -> list[AccountChoice]:
         )
         for account_id in attempt.account_ids
     ]
+
+
+def _superseded(attempt: LinkAttempt) -> bool:
+    later = LinkAttempt.objects.filter(connection_id=attempt.connection_id, created_at__gt=attempt.created_at)
+    return later.exists()
+
+
+def _still_covered(attempt: LinkAttempt) -> bool:
+    """Whether the bank's own consent, as it now is, covers what was asked for in this flow, and as far back."""
+    connection = Connection.objects.get(id=attempt.connection_id)
+    if not set(attempt.resources) <= set(connection.resources):
+        return False
+    if Resource.TRANSACTIONS not in attempt.resources or connection.history_from is None:
+        return True
+    return attempt.history_from is not None and connection.history_from <= attempt.history_from
 
 
 def grant(
