@@ -79,9 +79,7 @@ def start_link(*, user_id: UUID, consent_id: UUID, slug: str, session_key: str, 
     return started.redirect_to
 
 
-def finish_link(
-    *, user_id: UUID, slug: str, session_key: str, parameters: dict[str, str], now: datetime
-) -> UUID:
+def finish_link(*, user_id: UUID, slug: str, session_key: str, parameters: dict[str, str], now: datetime) -> UUID:
     """The browser is back. Returns the consent to go on with.
 
     The state is good once, for ten minutes, in the session, for the user and at the bank it was made for; anything else
@@ -117,9 +115,7 @@ def _awaiting(consent_id: UUID, user_id: UUID, now: datetime) -> Consent:
 
 def _live_consents(user_id: UUID, institution_id: UUID) -> list[Consent]:
     shared = ConsentAccount.objects.filter(institution_id=institution_id)
-    return list(
-        Consent.objects.filter(user_id=user_id, status__in=LIVE_CONSENTS, id__in=shared.values("consent_id"))
-    )
+    return list(Consent.objects.filter(user_id=user_id, status__in=LIVE_CONSENTS, id__in=shared.values("consent_id")))
 
 
 def _wanted_until(needing: list[Consent], institution: Institution, now: datetime) -> datetime:

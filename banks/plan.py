@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from banks.authority import slices_of
-from banks.models import Connection
+from banks.models import Account, Connection
 from banks.types import Resource
 from consents.denials import Denial
 from consents.facts import consent_facts
@@ -36,6 +36,7 @@ def plan(connection: Connection, *, attended: bool, now: datetime, lock: bool = 
     """Asks decide() for every purpose of every consent on this connection. `lock`: hold the consents (by id) while a
     transaction writes, so that a revocation comes before or after it, never within."""
     accounts: dict[UUID, AccountPlan] = {}
+    own = frozenset(Account.objects.for_sync().filter(connection=connection).values_list("id", flat=True))
     for consent in _consents_on(connection.id, lock=lock):
         slices = slices_of(consent, now=now)
         for purpose in consent.purposes:
@@ -48,7 +49,7 @@ def plan(connection: Connection, *, attended: bool, now: datetime, lock: bool = 
                 now,
             )
             if not isinstance(answer, Denial):
-                _add(accounts, answer, connection, now)
+                _add(accounts, answer, connection, own, now)
     return Plan(accounts=accounts)
 
 
@@ -60,13 +61,16 @@ def _consents_on(connection_id: UUID, *, lock: bool) -> list[Consent]:
     return list(consents.select_related("user", "platform").order_by("id"))
 
 
-def _add(accounts: dict[UUID, AccountPlan], permit: Permit, connection: Connection, now: datetime) -> None:
+def _add(
+    accounts: dict[UUID, AccountPlan], permit: Permit, connection: Connection, own: frozenset[UUID], now: datetime
+) -> None:
+    """`own`: one person may have two logins at one bank, and a consent may span them."""
     for part in permit.slices:
         if part.institution_id != connection.institution_id:
             continue
         resources = frozenset(Resource(name) for name in fetched_for(part.released | part.derivable))
         since = _since(part, connection, now) if Resource.TRANSACTIONS in resources else None
-        for account_id in part.account_ids:
+        for account_id in part.account_ids & own:
             accounts[account_id] = _union(accounts.get(account_id), AccountPlan(resources=resources, since=since))
 
 

@@ -132,8 +132,4 @@ class _Group:
 
 
 def _is_gone(row: Stored, removable_from: date | None) -> bool:
-    return (
-        removable_from is not None
-        and row.listed_on >= removable_from
-        and row.status != TransactionStatus.REMOVED
-    )
+    return removable_from is not None and row.listed_on >= removable_from and row.status != TransactionStatus.REMOVED

@@ -303,9 +303,7 @@ def _sealed(owner: Vault, row_id: UUID, entry: Entry) -> bytes:
     return owner.seal(f"raw:{row_id}", entry.raw)
 
 
-def mark_complete(
-    account_id: UUID, *, first_on: date, last_on: date, now: datetime, keep_first: bool
-) -> None:
+def mark_complete(account_id: UUID, *, first_on: date, last_on: date, now: datetime, keep_first: bool) -> None:
     """The whole window was answered and stored. `keep_first`: the window began inside what is already covered."""
     columns: dict[str, object] = {"transactions_as_of": now, "coverage_last_on": last_on}
     if not keep_first:
@@ -339,5 +337,3 @@ def require(needs: Plan, account_id: UUID, resource: Resource) -> None:
     """Raises NoLongerNeeded."""
     if not needs.needs(account_id, resource):
         raise NoLongerNeeded(resource)
-
-

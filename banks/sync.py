@@ -171,9 +171,9 @@ def _sync_accounts(work: _Run, connector: Connector) -> None:
     fetched = connector.accounts()
     with store.fenced(work.held, stage="ACCOUNTS", attended=work.attended, now=work.clock) as (connection, needs):
         known = set(
-            Account.objects.for_sync().filter(connection=connection, id__in=needs.accounts).values_list(
-                "bank_account_id", flat=True
-            )
+            Account.objects.for_sync()
+            .filter(connection=connection, id__in=needs.accounts)
+            .values_list("bank_account_id", flat=True)
         )
         # The bank lists what its customer ticked there; we keep what somebody may read.
         kept = [data for data in fetched if data.bank_account_id in known]
@@ -361,9 +361,7 @@ def _succeeded(connection: Connection, now: datetime) -> None:
 def _bank_failed(held: Claim, error: BankError, now: datetime) -> None:
     """The whole connection is affected. Only a real loss of login or consent ever asks the customer."""
     failure = _job_error(error, None)
-    log.warning(
-        "bank failed", extra={"job_id": held.job_id, "connection_id": held.connection_id, "code": failure.code}
-    )
+    log.warning("bank failed", extra={"job_id": held.job_id, "connection_id": held.connection_id, "code": failure.code})
     try:
         # Fenced like every write: what failed under an old link, or after someone else succeeded, says nothing now.
         with store.fenced_alone(held, stage="FAILING") as connection:
@@ -389,13 +387,9 @@ def _mark(connection: Connection, error: BankError, now: datetime) -> None:
         if isinstance(error.retry, AskCustomer)
         else events.EventType.CONNECTION_DEGRADED
     )
-    events.publish(
-        kind, now=now, user_id=connection.user_id, connection_id=connection.id, details={"code": error.code}
-    )
+    events.publish(kind, now=now, user_id=connection.user_id, connection_id=connection.id, details={"code": error.code})
 
 
 def _job_error(error: BankError, account_id: UUID | None) -> JobError:
     seconds = error.retry.seconds if isinstance(error.retry, After) else None
-    return JobError(
-        code=error.code, account_id=account_id, upstream_status=error.upstream_status, retry_after=seconds
-    )
+    return JobError(code=error.code, account_id=account_id, upstream_status=error.upstream_status, retry_after=seconds)

@@ -78,9 +78,7 @@ def test_what_an_ended_consent_needed_is_not_asked_for(
     assert "ReadTransactionsDetail" not in world.bank_consents()[attempt.bank_consent_id]["permissions"]
 
 
-def test_what_another_person_needs_is_not_asked_for(
-    world: Linked, alice: User, bob: User, chat: Platform
-) -> None:
+def test_what_another_person_needs_is_not_asked_for(world: Linked, alice: User, bob: User, chat: Platform) -> None:
     world.consent(bob, chat, ROWS)
 
     world.start(world.lodged(alice, chat, BALANCES))
@@ -129,9 +127,7 @@ def test_an_answered_question_leads_to_no_bank(world: Linked, alice: User, chat:
     assert world.seen(after=mark).rows == []
 
 
-def test_nobody_is_sent_to_a_bank_that_does_not_accept_the_platform(
-    world: Linked, alice: User, chat: Platform
-) -> None:
+def test_nobody_is_sent_to_a_bank_that_does_not_accept_the_platform(world: Linked, alice: User, chat: Platform) -> None:
     policies.sign(
         institution_id=world.institution.id,
         platform_id=chat.id,
@@ -417,9 +413,7 @@ def test_nothing_is_offered_to_anyone_else(world: Linked, alice: User, bob: User
     assert connections.offered_accounts(consent_id=consent.id, user_id=bob.id) == []
 
 
-def test_a_grant_makes_the_first_sync_due_for_a_person_who_is_there(
-    world: Linked, alice: User, chat: Platform
-) -> None:
+def test_a_grant_makes_the_first_sync_due_for_a_person_who_is_there(world: Linked, alice: User, chat: Platform) -> None:
     world.consent(alice, chat)
 
     job = linked.the_job()
@@ -571,4 +565,3 @@ def test_a_link_without_credentials_asks_for_renewal(world: Linked, alice: User,
     job = linked.run()
 
     assert (job.status, job.error_code) == ("FAILED", "reauth_required")
-

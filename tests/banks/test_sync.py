@@ -172,9 +172,7 @@ def test_the_raw_rows_are_sealed_and_open_to_what_the_bank_said(world: Linked, a
     assert str(row.bank_transaction_id).encode() not in bytes(payload.sealed)
 
 
-def test_a_pending_payment_is_booked_under_the_id_it_had(
-    world: Linked, alice: User, chat: Platform
-) -> None:
+def test_a_pending_payment_is_booked_under_the_id_it_had(world: Linked, alice: User, chat: Platform) -> None:
     world.consent(alice, chat, history_days=30)
     world.bank.control("POST", "/control/today", json={"days_ahead": 1})
     try:
@@ -515,9 +513,7 @@ def test_a_failure_is_told_once_however_often_it_comes(world: Linked, alice: Use
     assert Event.objects.filter(type="connection.degraded").count() == 1
 
 
-def test_a_bank_that_stays_down_is_given_up_and_can_be_asked_again(
-    world: Linked, alice: User, chat: Platform
-) -> None:
+def test_a_bank_that_stays_down_is_given_up_and_can_be_asked_again(world: Linked, alice: User, chat: Platform) -> None:
     world.consent(alice, chat, BALANCES)
     world.fault(user="happy", path_contains="/accounts", status=500)
     job = linked.run()
@@ -548,9 +544,7 @@ def test_a_defect_of_ours_puts_the_job_back_and_goes_on_up(
     assert linked.the_connection().status == "ACTIVE"
 
 
-def test_broken_answers_cost_only_what_they_break(
-    world: Linked, books: Books, alice: User, chat: Platform
-) -> None:
+def test_broken_answers_cost_only_what_they_break(world: Linked, books: Books, alice: User, chat: Platform) -> None:
     """Balances of the savings account are cut off; one row of the current account has five decimals."""
     consent = world.consent(alice, chat, customer="garbage", history_days=30)
 
@@ -742,9 +736,7 @@ def test_a_dead_token_alone_asks_for_renewal_and_goes_on_serving(world: Linked, 
     consent = world.consent(alice, chat, BALANCES)
     linked.run()
     link = linked.the_connection()
-    dead = Credentials(
-        access_token="dead", access_expires_at=clock.now() - SOON, refresh_token="dead as well"
-    )
+    dead = Credentials(access_token="dead", access_expires_at=clock.now() - SOON, refresh_token="dead as well")
     linked.replace_credentials(link, dead)
 
     job = linked.again(link)
@@ -924,4 +916,3 @@ def _closing(hand: Callable[[], Any]) -> Any:
         return hand()
     finally:
         databases.close_all()
-

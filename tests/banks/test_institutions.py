@@ -1,0 +1,154 @@
+"""Adding a bank by data: what cannot work is refused at once, member by member."""
+
+import json
+from typing import Any
+
+import pytest
+from jwcrypto import jwk
+
+from banks import institutions, sessions, vault
+from banks.errors import InstitutionInvalid, UnknownConnector
+from banks.institutions import InstitutionData
+from banks.models import Institution
+from tests.support.cast import NOW
+
+pytestmark = pytest.mark.django_db
+
+PRIVATE, PUBLIC = institutions.new_signing_key()
+
+
+def bank(**changes: Any) -> InstitutionData:
+    return InstitutionData(
+        **{
+            "slug": "acorn",
+            "name": "Acorn Bank",
+            "connector": "uk_obie",
+            "version": "4.0",
+            "issuer": "https://acorn.example",
+            "authorization_url": "https://acorn.example/authorize",
+            "token_url": "https://api.acorn.example/token",
+            "resource_url": "https://api.acorn.example/aisp",
+            "client_id": "sluice",
+            "signing_key": PRIVATE,
+            "country": "GB",
+            "timezone": "Europe/London",
+            **changes,
+        }
+    )
+
+
+def key(**kind: Any) -> str:
+    return str(jwk.JWK.generate(**kind).export())
+
+
+def test_a_bank_is_added_by_data_and_its_key_is_sealed() -> None:
+    row = institutions.add(bank(), now=NOW)
+
+    assert Institution.objects.get(slug="acorn").id == row.id
+    assert json.loads(sessions.profile_of(row).signing_key) == json.loads(PRIVATE)
+    assert json.loads(PRIVATE)["d"].encode() not in bytes(row.sealed_signing_key)
+    assert row.is_sandbox is False
+
+
+def test_adding_it_again_brings_it_up_to_date_under_its_id() -> None:
+    first = institutions.add(bank(), now=NOW)
+
+    second = institutions.add(bank(name="Acorn & Sons"), now=NOW)
+
+    assert (second.id, Institution.objects.get().name) == (first.id, "Acorn & Sons")
+
+
+def test_the_key_opens_for_its_own_bank_only() -> None:
+    acorn, birch = institutions.add(bank(), now=NOW), institutions.add(bank(slug="birch"), now=NOW)
+
+    acorn.sealed_signing_key = birch.sealed_signing_key
+
+    with pytest.raises(vault.Unsealable):
+        sessions.profile_of(acorn)
+
+
+def test_a_new_key_is_a_pair_whose_public_half_tells_nothing_private() -> None:
+    (public,) = json.loads(PUBLIC)["keys"]
+
+    assert "d" not in public
+    assert public["x"] == json.loads(PRIVATE)["x"]
+
+
+@pytest.mark.parametrize("member", ["issuer", "authorization_url", "token_url", "resource_url"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://acorn.example",
+        "http://127.0.0.1:8001",
+        "ftp://acorn.example",
+        "acorn.example",
+        "https://",
+        "https://acorn.example/?a=b",
+        "https://acorn.example/#a",
+        "https://acorn.example/",
+        "https://sluice@acorn.example",
+    ],
+)
+def test_an_address_that_is_not_plain_https_is_refused(member: str, url: str) -> None:
+    with pytest.raises(InstitutionInvalid) as refused:
+        institutions.add(bank(**{member: url}), now=NOW)
+
+    assert refused.value.field == member
+    assert not Institution.objects.exists()
+
+
+def test_a_sandbox_bank_may_live_on_loopback_and_nowhere_else_without_tls() -> None:
+    institutions.add(bank(is_sandbox=True, token_url="http://127.0.0.1:8001/token"), now=NOW)
+
+    with pytest.raises(InstitutionInvalid):
+        institutions.add(bank(slug="other", is_sandbox=True, token_url="http://10.0.0.1/token"), now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"version": "9.9"}, "version"),
+        ({"timezone": "London"}, "timezone"),
+        ({"timezone": "../etc/passwd"}, "timezone"),
+        ({"timezone": ""}, "timezone"),
+        ({"country": "UKX"}, "country"),
+        ({"country": "gb"}, "country"),
+        ({"country": "1A"}, "country"),
+        ({"signing_key": "no key"}, "signing_key"),
+        ({"signing_key": "{}"}, "signing_key"),
+        ({"signing_key": json.dumps(json.loads(PUBLIC)["keys"][0])}, "signing_key"),
+        ({"signing_key": key(kty="RSA", size=1024)}, "signing_key"),
+        ({"signing_key": key(kty="EC", crv="P-521")}, "signing_key"),
+        ({"signing_key": key(kty="oct", size=256)}, "signing_key"),
+    ],
+)
+def test_what_cannot_work_is_named(changes: dict[str, Any], field: str) -> None:
+    with pytest.raises(InstitutionInvalid) as refused:
+        institutions.add(bank(**changes), now=NOW)
+
+    assert refused.value.field == field
+    assert not Institution.objects.exists()
+
+
+def test_a_private_key_is_never_in_the_refusal() -> None:
+    weak = key(kty="RSA", size=1024)
+
+    with pytest.raises(InstitutionInvalid) as refused:
+        institutions.add(bank(signing_key=weak), now=NOW)
+
+    assert json.loads(weak)["d"][:20] not in str(refused.value)
+
+
+def test_an_rsa_key_of_2048_bits_will_do() -> None:
+    assert institutions.add(bank(signing_key=key(kty="RSA", size=2048)), now=NOW).slug == "acorn"
+
+
+def test_a_connector_that_is_not_installed_is_refused() -> None:
+    with pytest.raises(UnknownConnector):
+        institutions.add(bank(connector="carrier_pigeon"), now=NOW)
+
+
+def test_each_bank_has_a_redirect_address_of_its_own() -> None:
+    acorn, birch = (sessions.profile_of(institutions.add(bank(slug=slug), now=NOW)) for slug in ("acorn", "birch"))
+
+    assert acorn.redirect_uri != birch.redirect_uri

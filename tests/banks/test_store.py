@@ -1,0 +1,466 @@
+"""How a fetch is written: in chunks, fenced, numbered under the connection's lock, and with locks in one order."""
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import connections, transaction
+from django.db.utils import OperationalError
+
+from banks import leases, store
+from banks.errors import StaleLease
+from banks.leases import Claim
+from banks.models import Account, Balance, Connection, QuarantinedRow, SyncJob, SyncTrigger, Transaction
+from banks.normalize.entries import Entry, entry
+from banks.normalize.money import AmountRejected
+from banks.reconcile import Addition, Changes, reconcile
+from banks.types import (
+    AccountCategory,
+    AccountData,
+    AccountStatus,
+    BalanceData,
+    Identification,
+    Money,
+    RejectedRow,
+    Resource,
+    TransactionData,
+    TransactionStatus,
+)
+from consents import lifecycle
+from consents.models import Consent
+from consents.scopes import Scope
+from tests import environment
+from tests.support import cast
+from tests.support.cast import NOW
+
+pytestmark = pytest.mark.django_db
+
+DAY = date(2026, 3, 1)
+ROWS = frozenset({Scope.ACCOUNTS, Scope.BALANCES, Scope.TRANSACTIONS})
+
+
+def purchase(number: int, *, pounds: int = -1) -> Entry:
+    made = entry(
+        TransactionData(
+            bank_transaction_id=f"t-{number}",
+            status=TransactionStatus.BOOKED,
+            money=Money(Decimal(pounds), "GBP"),
+            booked_on=DAY,
+            listed_on=DAY,
+            raw=f"row {number}".encode(),
+        )
+    )
+    assert isinstance(made, Entry)
+    return made
+
+
+def additions(first: int, count: int) -> Changes:
+    return Changes(added=[Addition(entry=purchase(number), occurrence=0) for number in range(first, first + count)])
+
+
+def linked_account() -> Account:
+    return cast.account(cast.connection(cast.alice(), cast.institution(now=NOW), now=NOW))
+
+
+def written(account: Account, changes: Changes) -> int:
+    """All of it, each chunk in a transaction of its own; how many."""
+    count = 0
+    for write in store.writes(account.id, changes, now=NOW):
+        with transaction.atomic():
+            write(Connection.objects.get(id=account.connection_id))
+        count += 1
+    return count
+
+
+def rows(account: Account) -> list[Transaction]:
+    return list(Transaction.objects.for_sync().filter(account_id=account.id).order_by("change_sequence"))
+
+
+# -- chunks and numbers ------------------------------------------------------------------------------------------------
+
+
+def test_a_long_list_is_cut_into_transactions_that_a_revocation_can_step_between() -> None:
+    account = linked_account()
+
+    chunks = written(account, additions(0, store.CHUNK * 2 + 1))
+
+    assert chunks == 3
+    assert [row.change_sequence for row in rows(account)] == list(range(1, store.CHUNK * 2 + 2))
+    assert store.CHUNK <= 1_000
+
+
+def test_every_changed_row_gets_the_next_number_and_the_others_keep_theirs() -> None:
+    account = linked_account()
+    written(account, additions(0, 3))
+    kept = store.stored_entries(account.id, [], since=DAY)
+    fetched = [purchase(0), purchase(1, pounds=-2), purchase(9)]
+
+    written(account, reconcile(kept, fetched, removable_from=DAY, since=DAY))
+
+    told = {row.bank_transaction_id: (row.change_sequence, row.revision, row.status) for row in rows(account)}
+    assert told == {
+        "t-0": (1, 1, "BOOKED"),
+        "t-9": (4, 1, "BOOKED"),
+        "t-1": (5, 2, "BOOKED"),
+        "t-2": (6, 2, "REMOVED"),
+    }
+    assert Connection.objects.get().change_sequence == 6
+
+
+def test_no_change_writes_nothing() -> None:
+    account = linked_account()
+    before = Account.objects.for_sync().values().get(id=account.id)
+
+    assert written(account, Changes(unchanged=5)) == 0
+
+    assert Account.objects.for_sync().values().get(id=account.id) == before
+
+
+def test_older_rows_are_looked_up_only_for_what_the_bank_now_lists() -> None:
+    account = linked_account()
+    written(account, additions(0, 3))
+
+    later = DAY + timedelta(days=1)
+
+    assert store.stored_entries(account.id, [], since=later) == []
+    assert [row.identity_key for row in store.stored_entries(account.id, [purchase(1)], since=later)] == [
+        purchase(1).identity_key
+    ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_reader_who_follows_the_numbers_never_skips_a_late_commit() -> None:
+    missed, errors = _four_writers_and_a_reader()
+
+    assert (missed, errors) == (set(), [])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_without_the_lock_the_reader_would_skip_some(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test above can fail."""
+
+    def unlocked(connection: Connection, count: int) -> int:
+        return Connection.objects.values_list("change_sequence", flat=True).get(id=connection.id) + 1
+
+    monkeypatch.setattr(store, "_sequence", unlocked)
+
+    missed, errors = _four_writers_and_a_reader()
+
+    assert missed or errors
+
+
+def _four_writers_and_a_reader() -> tuple[set[UUID], list[Exception]]:
+    account, stop, seen, errors = linked_account(), threading.Event(), list[UUID](), list[Exception]()
+
+    def write(first: int) -> None:
+        dice = random.Random(first)
+        number = first
+        try:
+            for _ in range(15):
+                count = dice.randint(1, 3)
+                for chunk in store.writes(account.id, additions(number, count), now=NOW):
+                    with transaction.atomic():
+                        chunk(Connection.objects.get(id=account.connection_id))
+                        time.sleep(dice.random() * 0.004)
+                number += count
+        except Exception as error:
+            errors.append(error)
+        finally:
+            connections.close_all()
+
+    def read() -> None:
+        cursor = 0
+        try:
+            while True:
+                last = stop.is_set()
+                found = Transaction.objects.for_sync().filter(account_id=account.id, change_sequence__gt=cursor)
+                page = list(found.order_by("change_sequence", "id").values_list("id", "change_sequence")[:5])
+                if page:
+                    seen.extend(row_id for row_id, _ in page)
+                    cursor = page[-1][1]
+                elif last:
+                    return
+        finally:
+            connections.close_all()
+
+    writers = [threading.Thread(target=write, args=(1000 * number,)) for number in range(4)]
+    reader = threading.Thread(target=read)
+    for thread in [*writers, reader]:
+        thread.start()
+    for thread in writers:
+        thread.join()
+    stop.set()
+    reader.join()
+    return set(Transaction.objects.for_sync().values_list("id", flat=True)) - set(seen), errors
+
+
+# -- fences and locks --------------------------------------------------------------------------------------------------
+
+
+class Scene:
+    """A consent over one account, and a job that somebody holds."""
+
+    def __init__(self) -> None:
+        self.account = linked_account()
+        self.bank = self.account.institution
+        cast.permissive_policy(self.bank, now=NOW)
+        self.platform = cast.platform("chat", now=NOW).platform
+        self.consent = self.shared()
+
+    def shared(self) -> Consent:
+        return cast.authorised_consent(
+            self.account.user, self.platform, ROWS, accounts=[cast.choice(self.account)], now=NOW
+        )
+
+    def held(self) -> Claim:
+        job_id = leases.enqueue(self.account.connection_id, trigger=SyncTrigger.USER_PRESENT, now=NOW)
+        held = leases.claim(job_id, now=NOW)
+        assert held is not None
+        return held
+
+    def write(self, held: Claim, first: int, count: int = 1) -> None:
+        """As sync does it. Raises StaleLease, NoLongerNeeded."""
+        for chunk in store.writes(self.account.id, additions(first, count), now=NOW):
+            with store.fenced(held, stage="TRANSACTIONS", attended=True, now=lambda: NOW) as (connection, needs):
+                store.require(needs, self.account.id, Resource.TRANSACTIONS)
+                chunk(connection)
+
+
+def test_a_write_under_a_live_consent_and_lease_is_kept() -> None:
+    scene = Scene()
+
+    scene.write(scene.held(), 0)
+
+    assert len(rows(scene.account)) == 1
+    assert SyncJob.objects.get().stage == "TRANSACTIONS"
+
+
+def test_a_write_after_the_consent_ended_leaves_no_trace() -> None:
+    scene = Scene()
+    held = scene.held()
+    cast.revoke(scene.consent, now=NOW)
+
+    with pytest.raises(store.NoLongerNeeded):
+        scene.write(held, 0)
+
+    assert rows(scene.account) == []
+    assert (SyncJob.objects.get().stage, Connection.objects.get().change_sequence) == ("", 0)
+
+
+def test_a_write_after_the_lease_was_lost_leaves_no_trace() -> None:
+    scene = Scene()
+    held = scene.held()
+    later = NOW + timedelta(hours=1)
+    assert leases.claim(held.job_id, now=later) is not None
+
+    with pytest.raises(StaleLease):
+        scene.write(held, 0)
+
+    assert rows(scene.account) == []
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(environment.database() == environment.SQLITE, reason="SQLite has one writer at a time")
+def test_writes_and_revocations_never_wait_for_one_another_in_a_circle() -> None:
+    """Everyone locks consent, then connection: sync, the user who ends a consent, and who also ends its link."""
+    scene, trouble, outcomes = Scene(), list[Exception](), list[str]()
+
+    for number in range(30):
+        consent = scene.shared() if number else scene.consent
+        held = scene.held()
+        _at_once(
+            trouble,
+            lambda held=held, number=number: outcomes.append(_outcome(lambda: scene.write(held, number * 10, 5))),
+            lambda consent=consent: _end(consent, scene.account.connection_id),
+        )
+        leases.finish(held, "COMMITTED", counts={}, error=None, now=NOW)  # type: ignore[arg-type]
+
+    assert trouble == []
+    assert len(outcomes) == 30
+    assert len(rows(scene.account)) == 5 * outcomes.count("written")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(environment.database() == environment.SQLITE, reason="SQLite has one writer at a time")
+def test_in_the_other_order_they_would() -> None:
+    """The test above can fail: the connection first, and the first meeting of the two is a deadlock."""
+    scene, trouble = Scene(), list[Exception]()
+    met = threading.Barrier(2)
+
+    def connection_first() -> None:
+        with transaction.atomic():
+            Connection.objects.select_for_update(no_key=True).get(id=scene.account.connection_id)
+            met.wait()
+            Consent.objects.select_for_update(no_key=True).get(id=scene.consent.id)
+
+    def consent_first() -> None:
+        with transaction.atomic():
+            cast.revoke(scene.consent, now=NOW)
+            met.wait()
+            Connection.objects.select_for_update(no_key=True).get(id=scene.account.connection_id)
+
+    _at_once(trouble, connection_first, consent_first)
+
+    assert [type(error) for error in trouble] == [OperationalError]
+    assert "deadlock" in str(trouble[0])
+
+
+def _end(consent: Consent, connection_id: UUID) -> None:
+    with transaction.atomic():
+        lifecycle.revoke(consent_id=consent.id, reason="test", actor=cast.BY_USER, now=NOW)
+        Connection.objects.select_for_update(no_key=True).get(id=connection_id)
+
+
+def _outcome(write: Callable[[], None]) -> str:
+    try:
+        write()
+    except store.NoLongerNeeded:
+        return "not needed"
+    return "written"
+
+
+def _at_once(trouble: list[Exception], *hands: Callable[[], Any]) -> None:
+    gate = threading.Barrier(len(hands))
+
+    def pull(hand: Callable[[], Any]) -> None:
+        try:
+            connections["default"].ensure_connection()
+            gate.wait()
+            hand()
+        except Exception as error:
+            trouble.append(error)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(len(hands)) as pool:
+        list(pool.map(pull, hands))
+
+
+# -- accounts, balances, quarantine ------------------------------------------------------------------------------------
+
+CURRENT = AccountData(
+    bank_account_id="bank-1",
+    category=AccountCategory.DEPOSIT,
+    account_type="CACC",
+    name="Everyday",
+    currency="GBP",
+    status=AccountStatus.OPEN,
+    identifications=(Identification(scheme_name="SortCodeAccountNumber", value="00991012345678"),),
+    masked_number="5678",
+)
+
+
+def upserted(link: Connection, data: AccountData, *, numbers: bool = False, now: datetime = NOW) -> Account:
+    ids = store.upsert_accounts(link, [data], with_numbers=lambda _: numbers, now=now)
+    return Account.objects.for_sync().get(id=ids[data.bank_account_id])
+
+
+def a_link() -> Connection:
+    return cast.connection(cast.alice(), cast.institution(now=NOW), now=NOW)
+
+
+def test_an_account_that_says_the_same_is_looked_at_and_not_changed() -> None:
+    link = a_link()
+    before = upserted(link, CURRENT)
+
+    after = upserted(link, CURRENT, now=NOW + timedelta(days=1))
+
+    assert (after.id, after.version) == (before.id, before.version)
+    assert after.fetched_at == NOW + timedelta(days=1)
+
+
+def test_a_new_name_raises_the_version() -> None:
+    link = a_link()
+    before = upserted(link, CURRENT)
+
+    after = upserted(link, replace(CURRENT, name="Holidays"))
+
+    assert (after.id, after.name, after.version) == (before.id, "Holidays", before.version + 1)
+
+
+def test_whole_numbers_are_kept_only_when_somebody_may_read_them_and_go_when_nobody_may() -> None:
+    link = a_link()
+
+    assert upserted(link, CURRENT).identifications == []
+    assert upserted(link, CURRENT, numbers=True).identifications[0]["value"] == "00991012345678"
+    assert upserted(link, CURRENT).identifications == []
+
+
+def test_the_number_recognises_an_account_and_tells_nothing() -> None:
+    link = a_link()
+    before = upserted(link, CURRENT)
+
+    after = upserted(link, replace(CURRENT, bank_account_id="bank-2"))
+
+    assert (after.id, after.bank_account_id) == (before.id, "bank-2")
+    assert "12345678" not in after.identification_digest
+    assert Account.objects.for_sync().count() == 1
+
+
+def test_accounts_without_numbers_are_never_taken_for_each_other() -> None:
+    link = a_link()
+    bare = replace(CURRENT, identifications=())
+
+    store.upsert_accounts(link, [bare, replace(bare, bank_account_id="bank-2")], with_numbers=lambda _: True, now=NOW)
+
+    assert Account.objects.for_sync().count() == 2
+
+
+def balance(amount: str = "10.00", **changes: Any) -> BalanceData:
+    return BalanceData(
+        **{"type": "ITBD", "money": Money(Decimal(amount), "GBP"), "as_of": datetime(2026, 3, 1, tzinfo=UTC), **changes}
+    )
+
+
+def test_balances_follow_the_bank_new_changed_and_gone() -> None:
+    account = linked_account()
+
+    assert store.store_balances(account.id, [balance(), balance(type="ITAV")], now=NOW) == 2
+    assert store.store_balances(account.id, [balance(), balance(type="ITAV")], now=NOW) == 0
+    assert store.store_balances(account.id, [balance("11.00")], now=NOW) == 2
+
+    (kept,) = Balance.objects.for_sync()
+    assert (kept.type, kept.amount_minor) == ("ITBD", 1100)
+
+
+def test_unchanged_balances_raise_no_version_but_are_fresh() -> None:
+    account = linked_account()
+    store.store_balances(account.id, [balance()], now=NOW)
+    version = Account.objects.for_sync().get().version
+
+    store.store_balances(account.id, [balance()], now=NOW + timedelta(hours=1))
+
+    account = Account.objects.for_sync().get()
+    assert (account.version, account.balances_as_of) == (version, NOW + timedelta(hours=1))
+
+
+def test_one_balance_that_does_not_fit_leaves_all_as_they_were() -> None:
+    account = linked_account()
+    store.store_balances(account.id, [balance()], now=NOW)
+    before = list(Balance.objects.for_sync().values())
+
+    with pytest.raises(AmountRejected):
+        store.store_balances(account.id, [balance("11.00"), balance("1.001", type="ITAV")], now=NOW)
+
+    assert list(Balance.objects.for_sync().values()) == before
+
+
+def test_a_rejected_row_is_counted_once_and_its_newest_reason_is_told() -> None:
+    account = linked_account()
+    link = Connection.objects.get()
+    for reason in ("too_many_decimals", "unknown_currency"):
+        row = RejectedRow(reason=reason, field="Amount", raw=b"the same row")
+        store.quarantine(link, account.id, [row], connector="uk_obie", now=NOW)
+
+    (kept,) = QuarantinedRow.objects.for_sync()
+
+    assert (kept.reason, kept.connector) == ("unknown_currency", "uk_obie")
+    assert b"the same row" not in bytes(kept.sealed)
