@@ -243,8 +243,8 @@ def _superseded(attempt: LinkAttempt) -> bool:
 
 def _still_covered(attempt: LinkAttempt) -> bool:
     """Whether the bank's own consent, as it now is, covers what was asked for in this flow, and as far back."""
-    connection = Connection.objects.get(id=attempt.connection_id)
-    if not set(attempt.resources) <= set(connection.resources):
+    connection = Connection.objects.filter(id=attempt.connection_id).first()
+    if connection is None or not set(attempt.resources) <= set(connection.resources):
         return False
     if Resource.TRANSACTIONS not in attempt.resources or connection.history_from is None:
         return True
