@@ -96,6 +96,8 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, _terminated)
     if options.full:
         os.environ["SLUICE_TEST_FULL"] = "1"
+    if not options.paths:
+        os.environ["SLUICE_TEST_SHARED"] = "1"
     failed = [] if options.paths else run_checks()
     code = run_with_servers(options.paths)
     if failed:

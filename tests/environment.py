@@ -29,6 +29,11 @@ def database() -> str:
     return name
 
 
+def shared_run() -> bool:
+    """Whether another process runs the other database's side of the same run (`run.py test`)."""
+    return os.environ.get("SLUICE_TEST_SHARED") == "1"
+
+
 def server_url(name: str, variable: str) -> str:
     """URL of the server that `variable` names; starts a throw-away one for this process when it names none."""
     if not os.environ.get(variable):
