@@ -353,6 +353,20 @@ def test_a_change_that_is_rolled_back_leaves_neither_event_nor_entry_nor_dead_to
     assert _written() == written
 
 
+def test_a_row_that_changed_since_it_was_looked_at_is_not_overwritten(lodged: Consent) -> None:
+    """The update names the status it found: should a lock ever be missing, the first hand still wins."""
+    stale = Consent.objects.get(id=lodged.id)
+    _reject(lodged)
+    written = _written()
+
+    with pytest.raises(TransitionRefused):
+        lifecycle._transition(stale, ConsentStatus.AUTHORISED, reason="granted", actor=BY_USER, now=NOW + MINUTE)
+
+    lodged.refresh_from_db()
+    assert lodged.status == "REJECTED"
+    assert _written() == written
+
+
 def test_expiry_writes_down_what_is_due_and_only_that(alice: User, chat: Platform) -> None:
     unanswered, answered = (
         lifecycle.request(

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 from uuid import UUID
 
 from hypothesis import assume, given, settings
@@ -18,33 +19,37 @@ SERVING = {"ACTIVE", "DEGRADED", "RATE_LIMITED", "EXPIRING", "REAUTH_REQUIRED"}
 DERIVED = {"insights", "alerts", "answers"}
 CLOSENESS = {None: 0, "country": 1, "city": 2, "store": 3}
 
-thorough = settings(max_examples=250, deadline=None, database=None)
+thorough = settings(max_examples=200, deadline=None, database=None)
 
 # -- facts ------------------------------------------------------------------------------------------------------------
 # Weighted towards yes, or nearly every case would end at its first refusal and prove nothing.
 
 
-def _mostly(usual: object, values: type) -> st.SearchStrategy[object]:
-    return st.one_of(st.just(usual), st.just(usual), st.just(usual), st.just(usual), st.sampled_from(list(values)))  # type: ignore[call-overload]
+def _mostly(usual: Any, others: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Nine times of ten the usual. Not `one_of` with repetitions: it drops what stands there twice."""
+    return st.integers(0, 9).flatmap(lambda die: others if die == 5 else st.just(usual))
 
 
-scope_sets = st.one_of(st.just(frozenset(Scope)), st.frozensets(st.sampled_from(list(Scope))))
-purpose_sets = st.one_of(
-    st.just(frozenset(Purpose)), st.frozensets(st.sampled_from(list(Purpose)), min_size=1, max_size=3)
-)
+def _half(usual: Any, others: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.booleans().flatmap(lambda coin: others if coin else st.just(usual))
+
+
+scope_sets = _half(frozenset(Scope), st.frozensets(st.sampled_from(list(Scope))))
+purpose_sets = _half(frozenset(Purpose), st.frozensets(st.sampled_from(list(Purpose)), min_size=1, max_size=3))
 precisions = st.sampled_from([None, *LocationPrecision])
 groups = st.frozensets(st.sampled_from(list(SensitiveGroup)), max_size=3)
-days = st.one_of(st.none(), st.integers(0, 400))
-instants = st.one_of(st.just(NOW + timedelta(days=30)), st.integers(-3, 90).map(lambda n: NOW + timedelta(days=n)))
+history_days = st.one_of(st.none(), st.integers(0, 400))
+later = st.integers(1, 90).map(lambda n: NOW + timedelta(days=n))
+instants = _mostly(NOW + timedelta(days=30), st.integers(-3, 0).map(lambda n: NOW + timedelta(days=n)))
 
 consents = st.builds(
     ConsentFacts,
     id=st.just(UUID(int=3)),
     user_id=st.just(ALICE),
-    user_active=st.sampled_from([True, True, True, False]),
+    user_active=_mostly(True, st.just(False)),
     platform_id=st.just(CHAT),
     platform_uses_fapi2=st.booleans(),
-    status=_mostly(ConsentStatus.AUTHORISED, ConsentStatus),
+    status=_mostly(ConsentStatus.AUTHORISED, st.sampled_from(list(ConsentStatus))),
     scopes=scope_sets,
     purposes=purpose_sets,
     history_from=st.one_of(st.none(), st.dates(date(2024, 1, 1), NOW.date())),
@@ -52,20 +57,25 @@ consents = st.builds(
     on_platform_only=st.booleans(),
     hidden_groups=groups,
     authorised_at=st.one_of(st.none(), st.integers(0, 60).map(lambda n: NOW - timedelta(days=n))),
-    expires_at=instants,
+    expires_at=st.one_of(later, instants),
 )
 policies = st.builds(
     PolicyFacts,
-    status=_mostly(PolicyStatus.ALLOW, PolicyStatus),
+    status=_mostly(PolicyStatus.ALLOW, st.sampled_from(list(PolicyStatus))),
     scopes=scope_sets,
     purposes=purpose_sets,
-    history_days_max=days,
-    duration_days_max=days,
+    history_days_max=history_days,
+    duration_days_max=_half(None, st.integers(0, 120)),
     location_precision=precisions,
     on_platform_only=st.booleans(),
     hidden_groups=groups,
-    requires_attended=st.sampled_from([False, False, True]),
-    requires_fapi2=st.sampled_from([False, False, True]),
+    requires_attended=_mostly(False, st.just(True)),
+    requires_fapi2=_mostly(False, st.just(True)),
+)
+accounts = st.tuples(
+    _mostly(ConsentAccountStatus.ACTIVE, st.sampled_from(list(ConsentAccountStatus))),
+    _mostly(ConnectionStatus.ACTIVE, st.sampled_from(list(ConnectionStatus))),
+    st.one_of(st.none(), later, instants),
 )
 
 
@@ -73,28 +83,42 @@ policies = st.builds(
 def cases(draw: st.DrawFn) -> Case:
     slices, next_account = [], 100
     for number in range(draw(st.integers(1, 3))):
-        accounts = []
-        for _ in range(draw(st.integers(0, 3))):
+        facts = []
+        fewest = draw(_mostly(1, st.just(0)))
+        for status, connection_status, expires_at in draw(st.lists(accounts, min_size=fewest, max_size=3)):
             next_account += 1
-            accounts.append(
+            facts.append(
                 AccountFacts(
                     account_id=UUID(int=next_account),
-                    status=draw(_mostly(ConsentAccountStatus.ACTIVE, ConsentAccountStatus)),  # type: ignore[arg-type]
-                    connection_status=draw(_mostly(ConnectionStatus.ACTIVE, ConnectionStatus)),  # type: ignore[arg-type]
-                    connection_expires_at=draw(st.one_of(st.none(), instants)),
+                    status=status,
+                    connection_status=connection_status,
+                    connection_expires_at=expires_at,
                 )
             )
-        policy = draw(st.one_of(policies, policies, policies, st.none()))
-        slices.append(Slice(institution_id=UUID(int=10 + number), policy=policy, accounts=tuple(accounts)))
+        policy = None if draw(_mostly(False, st.just(True))) else draw(policies)
+        slices.append(Slice(institution_id=UUID(int=10 + number), policy=policy, accounts=tuple(facts)))
     consent = draw(consents)
     usual = sorted(consent.purposes)[0]
     return Case(
         consent=consent,
         slices=tuple(slices),
-        platform=draw(_mostly(PlatformStatus.ACTIVE, PlatformStatus)),  # type: ignore[arg-type]
-        purpose=draw(st.one_of(st.just(usual), st.just(usual), st.none(), st.sampled_from(list(Purpose)))),
+        platform=draw(_mostly(PlatformStatus.ACTIVE, st.sampled_from(list(PlatformStatus)))),
+        purpose=draw(_mostly(usual, st.one_of(st.none(), st.sampled_from(list(Purpose))))),
         attended=draw(st.booleans()),
     )
+
+
+def test_enough_of_the_cases_end_in_a_permit_for_the_rest_of_this_file_to_mean_something() -> None:
+    permits: list[bool] = []
+
+    @settings(max_examples=100, deadline=None, database=None, derandomize=True)
+    @given(cases())
+    def decide(case: Case) -> None:
+        permits.append(isinstance(case.decided(), Permit))
+
+    decide()
+
+    assert 0.2 < sum(permits) / len(permits) < 0.9
 
 
 # -- never more than any side said ------------------------------------------------------------------------------------
@@ -156,7 +180,7 @@ def _serves_only_open_accounts(part: PermitSlice, permit: Permit, offered: Slice
         assert account.connection_expires_at is None or account.connection_expires_at >= permit.expires_at
 
 
-@thorough
+@settings(max_examples=60, deadline=None, database=None)
 @given(cases())
 def test_there_is_a_permit_whenever_nothing_says_no(case: Case) -> None:
     """The other direction: without it, a decision that always refuses would pass everything above."""
@@ -247,8 +271,8 @@ def _narrower(draw: st.DrawFn, facts: ConsentFacts | PolicyFacts, fewer: str) ->
         return {"hidden_groups": facts.hidden_groups | draw(groups)}
     if isinstance(facts, ConsentFacts):
         if fewer == "history":
-            later = draw(st.dates(date(2024, 1, 1), NOW.date()))
-            return {"history_from": later if facts.history_from is None else max(later, facts.history_from)}
+            edge = draw(st.dates(date(2024, 1, 1), NOW.date()))
+            return {"history_from": edge if facts.history_from is None else max(edge, facts.history_from)}
         return {"status": draw(st.sampled_from(list(ConsentStatus))) if facts.status == "AUTHORISED" else facts.status}
     if fewer == "history":
         fewer_days = draw(st.integers(0, 400))
