@@ -8,7 +8,7 @@ import base64
 import hashlib
 import hmac
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -37,7 +37,7 @@ class Vault:
     """Opens and closes what belongs to one owner (a connection or an institution)."""
 
     owner_id: UUID
-    key: bytes
+    key: bytes = field(repr=False)
 
     @classmethod
     def of(cls, owner_id: UUID, wrapped: bytes | memoryview) -> "Vault":

@@ -6,11 +6,12 @@ case (`sluice_secret_key`), as Docker and Kubernetes mount them.
 
 import base64
 import os
+import re
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 BASE_DIRECTORY = Path(__file__).resolve().parent.parent
@@ -80,6 +81,15 @@ def _require_32_bytes(key: SecretStr) -> None:
         raise ValueError("must be the base64 of exactly 32 bytes")
 
 
+def _wrong(error: ValueError) -> list[str]:
+    """Names of the variables at fault, and nothing else: pydantic's own text would echo their values."""
+    if isinstance(error, ValidationError):
+        named = {str(item["loc"][0]).upper() for item in error.errors() if item["loc"]}
+        return sorted(named) or ["SLUICE_ISSUER"]  # the only rule that looks at the whole
+    found = re.search(r'field "(\w+)"', str(error))  # SettingsError: a value that should be JSON is none
+    return [found[1].upper()] if found else ["a variable"]
+
+
 def load() -> Environment:
     """Read environment and secret files. Raises EnvironmentInvalid with what to set."""
     data = Path(os.environ.get("SLUICE_DATA_DIRECTORY", BASE_DIRECTORY / "var"))
@@ -87,9 +97,7 @@ def load() -> Environment:
     try:
         return Environment(_secrets_dir=secrets if secrets.is_dir() else None)  # type: ignore[call-arg]
     except ValueError as error:
-        # pydantic's own text would echo the values: name the variables only.
-        wrong = sorted({str(item["loc"][0]).upper() for item in getattr(error, "errors", list)() if item["loc"]})
-        names = ", ".join(wrong) or "SLUICE_ISSUER"
+        names = ", ".join(_wrong(error))
         raise EnvironmentInvalid(
             f"missing or unusable: {names}. Start `python3 run.py` once to have secrets made in var/secrets, "
             "or set SLUICE_SECRETS_DIRECTORY to the folder that holds them."

@@ -181,7 +181,6 @@ def test_a_digest_stays_the_same_after_a_rotation_and_differs_by_purpose_value_a
     assert vault.keyed_digest("account", "GB33BUKB20201555555555") != before
 
 
-@pytest.mark.xfail(strict=True, reason="Vault.key needs field(repr=False)")
 def test_no_representation_of_an_open_vault_shows_its_key(ring: dict[str, str]) -> None:
     safe = _opened(vault.wrap_new_key(CONNECTION))
 
