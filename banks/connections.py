@@ -243,6 +243,7 @@ def _superseded(attempt: LinkAttempt) -> bool:
 
 def _still_covered(attempt: LinkAttempt) -> bool:
     """Whether the bank's own consent, as it now is, covers what was asked for in this flow, and as far back."""
+    assert attempt.connection_id is not None
     connection = Connection.objects.filter(id=attempt.connection_id).first()
     if connection is None or not set(attempt.resources) <= set(connection.resources):
         return False
