@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
 from banks.errors import StaleLease
-from banks.models import LIVE_JOBS, Connection, SyncJob, SyncJobStatus, SyncTrigger
+from banks.models import LIVE_JOBS, SyncJob, SyncJobStatus, SyncTrigger
 
 ATTEMPTS_MAX = 5
 DISPATCH_BATCH = 50
@@ -36,7 +36,8 @@ class Claim:
 
 
 def enqueue(connection_id: UUID, *, trigger: SyncTrigger, now: datetime) -> UUID:
-    """One live job per connection: a second request joins the one there is. The caller holds the connection's lock.
+    """One live job per connection: a second request joins the one there is. The caller holds the connection's lock, or
+    has just ended its live job.
 
     A job that runs already was planned before this request: it is followed at once by a round of its own, because
     `leases.finish` looks at `requested_again`.
@@ -49,7 +50,7 @@ def enqueue(connection_id: UUID, *, trigger: SyncTrigger, now: datetime) -> UUID
             ).id
         if _joined(live, trigger, now):
             return live.id
-        # It was claimed between the look and the write: what is now to be done is another thing.
+        # It changed hands between the look and the write: look again, or the request would be lost on it.
 
 
 def _joined(live: SyncJob, trigger: SyncTrigger, now: datetime) -> bool:
@@ -154,8 +155,6 @@ def finish(
 ) -> None:
     """End it; a request that came meanwhile gets a job of its own. Raises StaleLease."""
     with transaction.atomic():
-        # A request holds this lock while it looks for a job to join: it must not join one that is ending.
-        Connection.objects.select_for_update(no_key=True).get(id=held.connection_id)
         ended = _held(held).update(
             status=status, stage="", counts=counts, finished_at=now, lease_until=None, **_columns(error)
         )
