@@ -118,6 +118,10 @@ def test_whatever_hangs_on_a_customer_row_is_governed_too() -> None:
 
 def test_a_permit_at_the_manager_reaches_its_own_accounts_and_nobody_elses(current: Account) -> None:
     charlie = ledger.account(ledger.connection(ledger.user("charlie"), ledger.institution("birch")))
+    RawPayload.objects.for_sync().create(account=current, transaction_id=UUID(int=7), sealed=b"sealed")
+    QuarantinedRow.objects.for_sync().create(
+        account=current, digest="d", reason="r", field="f", sealed=b"sealed", first_seen_at=NOW, last_seen_at=NOW
+    )
     pairs = [(a.institution_id, a.id) for a in (current, charlie)]
     permit = owner_permit(current.user_id, pairs, expires_at=NOW + timedelta(minutes=1))
 
