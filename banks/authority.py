@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from banks.models import Connection
+from banks.models import Account
 from consents.denials import Denial
 from consents.errors import Denied
 from consents.facts import consent_accounts, consent_facts, policies_in_force
@@ -75,14 +75,15 @@ def slices_of(consent: Consent, *, now: datetime) -> list[Slice]:
 
 
 def _connections(rows: Sequence[ConsentAccount]) -> dict[UUID, tuple[str, datetime | None]]:
-    wanted = {row.connection_id for row in rows}
-    found = Connection.objects.filter(id__in=wanted).values_list("id", "status", "consent_expires_at")
-    return {connection_id: (status, expires_at) for connection_id, status, expires_at in found}
+    """By account: status and end of the connection it comes from, as far as the bank's consent reaches it."""
+    covered = Account.objects.for_sync().filter(id__in=[row.account_id for row in rows], is_covered=True)
+    found = covered.values_list("id", "connection__status", "connection__consent_expires_at")
+    return {account_id: (status, expires_at) for account_id, status, expires_at in found}
 
 
 def _account_facts(row: ConsentAccount, connections: dict[UUID, tuple[str, datetime | None]]) -> AccountFacts:
-    # A connection that is not there any more serves nothing.
-    status, expires_at = connections.get(row.connection_id, (ConnectionStatus.CLOSED, None))
+    # What is not there any more, or was taken back at the bank, serves nothing.
+    status, expires_at = connections.get(row.account_id, (ConnectionStatus.CLOSED, None))
     return AccountFacts(
         account_id=row.account_id,
         status=ConsentAccountStatus(row.status),

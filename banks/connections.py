@@ -4,17 +4,19 @@ import hashlib
 import json
 import logging
 import secrets
-from collections.abc import Collection
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
+from threading import BoundedSemaphore
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
 
-from banks import leases, sessions, store, vault
+from banks import accounts, leases, sessions, vault
 from banks.authority import foreseen
-from banks.connector import Link, StartedAuthorisation
-from banks.errors import BankError, InstitutionNotFound, LinkFailed, LinkStateInvalid
+from banks.connector import Connector, Credentials, Link, StartedAuthorisation
+from banks.errors import BankError, BankRateLimited, InstitutionNotFound, LinkFailed, LinkStateInvalid
 from banks.models import Account, Connection, Institution, LinkAttempt, SyncTrigger
 from banks.types import AccountData, Resource
 from banks.vault import Vault
@@ -30,6 +32,16 @@ log = logging.getLogger(__name__)
 
 #: A redirect that has not come back by then is forgotten.
 ATTEMPT_WINDOW = timedelta(minutes=10)
+
+#: How old a login at the bank may be when a link that existed before it is shared or widened.
+STEP_UP_WINDOW = timedelta(minutes=5)
+
+#: Seconds one page may wait for its bank, all calls together.
+PAGE_SECONDS = 10.0
+
+#: Pages of one process that may wait for banks at once. A bulkhead, so per process by nature: the other threads go on
+#: answering, revocations above all.
+_WAITING = BoundedSemaphore(3)
 
 #: Ended for good: a new link makes a new connection.
 _OVER = (ConnectionStatus.CLOSED,)
@@ -55,7 +67,7 @@ def start_link(*, user_id: UUID, consent_id: UUID, slug: str, session_key: str, 
     resources = frozenset(Resource(name) for name in fetched_for(Scope(s) for c in needing for s in c.scopes))
     history = [c.history_from for c in needing if c.history_from is not None]
     state = secrets.token_urlsafe(32)
-    with sessions.connector_for(institution, now=now) as connector:
+    with _at_the_bank(institution, now=now) as connector:
         started = connector.start_authorisation(
             resources=resources,
             history_from=min(history) if history and Resource.TRANSACTIONS in resources else None,
@@ -89,19 +101,36 @@ def finish_link(*, user_id: UUID, slug: str, session_key: str, parameters: dict[
     institution = attempt.institution
     link: Link | None = None
     try:
-        with sessions.connector_for(institution, now=now) as connector:
+        with _at_the_bank(institution, now=now) as connector:
             link = connector.finish_authorisation(started=_opened_secrets(attempt), parameters=parameters)
-        with sessions.connector_for(institution, now=now, credentials=link.credentials) as connector:
+        with _at_the_bank(institution, now=now, credentials=link.credentials) as connector:
             fetched = connector.accounts()
+        superseded = _keep(attempt, link, fetched, now)
     except BankError as error:
         log.warning("link failed", extra={"institution": slug, "consent_id": attempt.consent_id, "code": error.code})
         if link is not None:
             _revoke_upstream(institution, link.bank_consent_id, now)
         raise LinkFailed(attempt.consent_id, error) from error
-    superseded = _keep(attempt, link, fetched, now)
     if superseded:
         _revoke_upstream(institution, superseded, now)
     return attempt.consent_id
+
+
+@contextmanager
+def _at_the_bank(
+    institution: Institution, *, now: datetime, credentials: Credentials | None = None
+) -> Iterator[Connector]:
+    """A connector for a page: short deadline, few at once. Raises BankRateLimited when too many pages wait already."""
+    if not _WAITING.acquire(blocking=False):
+        raise BankRateLimited("too many pages wait for banks")
+    try:
+        deadline = time.monotonic() + PAGE_SECONDS
+        with sessions.connector_for(
+            institution, now=now, credentials=credentials, deadline_monotonic=deadline
+        ) as connector:
+            yield connector
+    finally:
+        _WAITING.release()
 
 
 def _awaiting(consent_id: UUID, user_id: UUID, now: datetime) -> Consent:
@@ -167,10 +196,13 @@ def _keep(attempt: LinkAttempt, link: Link, fetched: list[AccountData], now: dat
         # A running job holds the credentials of the old link, which are about to end.
         leases.restart(connection.id, now=now)
         numbers = Resource.ACCOUNT_NUMBERS in attempt.resources
-        ids = store.upsert_accounts(connection, fetched, with_numbers=lambda _: numbers, now=now)
+        stored = Account.objects.for_sync().filter(connection=connection).order_by("id")
+        pairs = accounts.recognised(stored, fetched)
+        ids = accounts.upsert(connection, pairs, with_numbers=lambda _: numbers, now=now)
+        accounts.mark_covered(connection, ids)
         LinkAttempt.objects.filter(id=attempt.id).update(
             connection_id=connection.id,
-            account_ids=sorted(str(account_id) for account_id in ids.values()),
+            account_ids=sorted(str(account_id) for account_id in ids),
             sealed_secrets=b"",
         )
         events.publish(
@@ -184,25 +216,18 @@ def _known_connection(attempt: LinkAttempt, fetched: list[AccountData]) -> Conne
 
     Accounts that match nothing belong to another login, and get a connection of their own.
     """
-    digests = [digest for digest in map(store.identification_digest, fetched) if digest]
-    same = Q(bank_account_id__in=[data.bank_account_id for data in fetched]) | Q(identification_digest__in=digests)
-    connection_id = (
-        Account.objects.for_sync()
-        .filter(same, user_id=attempt.user_id, institution_id=attempt.institution_id)
-        .exclude(connection__status__in=_OVER)
-        .order_by("connection__created_at")
-        .values_list("connection_id", flat=True)
-        .first()
-    )
-    if connection_id is None:
-        return None
-    return Connection.objects.select_for_update(no_key=True).get(id=connection_id)
+    known = Connection.objects.filter(user_id=attempt.user_id, institution_id=attempt.institution_id)
+    for connection in known.exclude(status__in=_OVER).order_by("created_at", "id"):
+        stored = Account.objects.for_sync().filter(connection=connection).order_by("id")
+        if any(row is not None for _, row in accounts.recognised(stored, fetched)):
+            return Connection.objects.select_for_update(no_key=True).get(id=connection.id)
+    return None
 
 
 def _revoke_upstream(institution: Institution, bank_consent_id: str, now: datetime) -> None:
     """A consent at the bank that nobody will use. Whether it could be ended there changes nothing here."""
     try:
-        with sessions.connector_for(institution, now=now) as connector:
+        with _at_the_bank(institution, now=now) as connector:
             connector.revoke(bank_consent_id=bank_consent_id)
     except BankError as error:
         log.warning("consent at the bank not revoked", extra={"institution": institution.slug, "code": error.code})
@@ -211,20 +236,21 @@ def _revoke_upstream(institution: Institution, bank_consent_id: str, now: dateti
 # -- sharing -----------------------------------------------------------------------------------------------------------
 
 
-def offered_accounts(*, consent_id: UUID, user_id: UUID) -> list[AccountChoice]:
-    """What the bank showed in this very flow: an older link is never shared without a login at the bank.
+def offered_accounts(*, consent_id: UUID, user_id: UUID, session_key: str, now: datetime) -> list[AccountChoice]:
+    """What the bank showed in this very flow and browser: no link is shared without a login at the bank.
 
-    Nothing, once a later link for another consent left the bank's own consent too narrow for this one.
+    Nothing, once that login is older than STEP_UP_WINDOW and the link existed before it; nor once a later link for
+    another consent left the bank's own consent too narrow for this one.
     """
     attempt = (
-        LinkAttempt.objects.filter(consent_id=consent_id, user_id=user_id)
+        LinkAttempt.objects.filter(consent_id=consent_id, user_id=user_id, session_digest=_digest(session_key))
         .exclude(connection_id=None)
         .order_by("-created_at")
         .first()
     )
     if attempt is None or attempt.connection_id is None:
         return []
-    if _superseded(attempt) and not _still_covered(attempt):
+    if _too_old(attempt, now) or (_superseded(attempt) and not _still_covered(attempt)):
         return []
     return [
         AccountChoice(
@@ -234,6 +260,13 @@ def offered_accounts(*, consent_id: UUID, user_id: UUID) -> list[AccountChoice]:
         )
         for account_id in attempt.account_ids
     ]
+
+
+def _too_old(attempt: LinkAttempt, now: datetime) -> bool:
+    """Sharing or widening a link that was there already takes a fresh login; a new one was made by this person now."""
+    assert attempt.used_at is not None and attempt.connection_id is not None
+    renewed = Connection.objects.filter(id=attempt.connection_id, created_at__lt=attempt.used_at).exists()
+    return renewed and attempt.used_at < now - STEP_UP_WINDOW
 
 
 def _superseded(attempt: LinkAttempt) -> bool:
@@ -256,6 +289,7 @@ def grant(
     *,
     consent_id: UUID,
     user_id: UUID,
+    session_key: str,
     account_ids: Collection[UUID],
     scopes: Collection[Scope],
     disclosure: Disclosure,
@@ -266,7 +300,8 @@ def grant(
 
     Raises ConsentNotFound, TransitionRefused, ValueError (an account that was not offered, or none).
     """
-    offered = {choice.account_id: choice for choice in offered_accounts(consent_id=consent_id, user_id=user_id)}
+    choices = offered_accounts(consent_id=consent_id, user_id=user_id, session_key=session_key, now=now)
+    offered = {choice.account_id: choice for choice in choices}
     if not account_ids or not set(account_ids) <= set(offered):
         raise ValueError("accounts that the bank did not show in this flow")
     chosen = [offered[account_id] for account_id in sorted(set(account_ids))]

@@ -136,6 +136,8 @@ class Account(models.Model):
     status = models.CharField(max_length=20, choices=[(s, s) for s in AccountStatus], default=AccountStatus.OPEN)
     masked_number = models.CharField(max_length=4, null=True)
     identifications = models.JSONField(default=list)
+    #: Whether the bank's consent, as last given, reaches it: an account taken back at the bank serves nothing.
+    is_covered = models.BooleanField(default=True)
     opened_on = models.DateField(null=True)
     provenance = models.JSONField(default=dict)
     content_hash = models.CharField(max_length=64)
@@ -154,7 +156,9 @@ class Account(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["connection", "bank_account_id"], name="account_once_per_connection")
+            models.UniqueConstraint(
+                fields=["connection", "bank_account_id", "identification_digest"], name="account_once_per_connection"
+            )
         ]
 
     def __str__(self) -> str:

@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import date, datetime
 from uuid import UUID, uuid4
 
@@ -16,10 +15,9 @@ from banks.leases import Claim
 from banks.models import Account, Balance, Connection, QuarantinedRow, RawPayload, Transaction
 from banks.normalize.entries import Column, Entry
 from banks.normalize.money import to_minor
-from banks.normalize.text import clean
 from banks.plan import Plan, plan
 from banks.reconcile import Addition, Changes, Correction, Stored
-from banks.types import AccountData, BalanceData, RejectedRow, Resource, TransactionStatus
+from banks.types import BalanceData, RejectedRow, Resource, TransactionStatus
 from banks.vault import Vault, keyed_digest
 
 #: Rows in one transaction: enough to be cheap, few enough that a revocation never waits long.
@@ -59,72 +57,6 @@ def fenced_alone(held: Claim, *, stage: str) -> Iterator[Connection]:
         )
         leases.fence(held, stage=stage)
         yield connection
-
-
-# -- accounts ----------------------------------------------------------------------------------------------------------
-
-
-def upsert_accounts(
-    connection: Connection,
-    fetched: Sequence[AccountData],
-    *,
-    with_numbers: Callable[[UUID | None], bool],
-    now: datetime,
-) -> dict[str, UUID]:
-    """Bank's account id -> ours. A known account is written only where it says something new.
-
-    `with_numbers` says of an account (None: a new one) whether some consent needs its whole number: otherwise it is
-    not kept, even where the bank told it along with the last digits. The caller holds the connection's lock.
-    """
-    stored = list(Account.objects.for_sync().filter(connection=connection).order_by("id"))
-    kept = {row.bank_account_id: row for row in stored}
-    by_number = {row.identification_digest: row for row in stored if row.identification_digest}
-    ids: dict[str, UUID] = {}
-    for data in fetched:
-        # After a new link a bank may call the same account by another id: its numbers tell, and ours stays.
-        row = kept.get(data.bank_account_id) or by_number.get(identification_digest(data))
-        columns = _account_columns(data, numbers=with_numbers(row.id if row else None))
-        if row is None:
-            row = Account(
-                connection=connection,
-                institution_id=connection.institution_id,
-                user_id=connection.user_id,
-                fetched_at=now,
-                **columns,
-            )
-            row.save(force_insert=True)
-        elif row.content_hash != columns["content_hash"]:
-            Account.objects.for_sync().filter(id=row.id).update(fetched_at=now, version=F("version") + 1, **columns)
-        else:
-            Account.objects.for_sync().filter(id=row.id).update(fetched_at=now)
-        ids[data.bank_account_id] = row.id
-    return ids
-
-
-def identification_digest(data: AccountData) -> str:
-    """Recognises the account after a new link, even under another id of the bank; "" when it told no number."""
-    numbers = sorted(f"{item.scheme_name}={item.value}" for item in data.identifications)
-    return keyed_digest("account", "|".join(numbers)) if numbers else ""
-
-
-def _account_columns(data: AccountData, *, numbers: bool) -> dict[str, object]:
-    columns: dict[str, object] = {
-        "bank_account_id": data.bank_account_id,
-        "category": data.category.value,
-        "account_type": data.account_type,
-        "name": clean(data.name, length_max=140),
-        "currency": data.currency,
-        "status": data.status.value,
-        "masked_number": data.masked_number,
-        "opened_on": data.opened_on,
-        "provenance": data.provenance,
-    }
-    if data.identifications:
-        # Under a narrower bank consent the numbers are not told: what was known before stays.
-        columns["identification_digest"] = identification_digest(data)
-        columns["identifications"] = [asdict(item) for item in data.identifications] if numbers else []
-    canonical = json.dumps(columns, sort_keys=True, default=str)
-    return {**columns, "content_hash": hashlib.sha256(canonical.encode()).hexdigest()}
 
 
 # -- balances ----------------------------------------------------------------------------------------------------------

@@ -13,10 +13,11 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from banks import leases, sessions, store
+from banks import accounts, leases, sessions, store
 from banks.connector import Connector
 from banks.errors import (
     AccountUnavailable,
+    AddressForbidden,
     After,
     AnswerTooLarge,
     AskCustomer,
@@ -47,7 +48,7 @@ log = logging.getLogger(__name__)
 OVERLAP = timedelta(days=14)
 
 #: Trouble with one account, or with what was said of it: the others go on.
-_OF_ONE_ACCOUNT = (AccountUnavailable, BankFormatChanged, PagingBroken, AnswerTooLarge, NotSupported)
+_OF_ONE_ACCOUNT = (AccountUnavailable, AddressForbidden, BankFormatChanged, PagingBroken, AnswerTooLarge, NotSupported)
 
 _STATUS_AFTER: tuple[tuple[type[BankError], ConnectionStatus], ...] = (
     (ReauthorisationRequired, ConnectionStatus.REAUTH_REQUIRED),
@@ -170,21 +171,19 @@ def _guarded(
 def _sync_accounts(work: _Run, connector: Connector) -> None:
     fetched = connector.accounts()
     with store.fenced(work.held, stage="ACCOUNTS", attended=work.attended, now=work.clock) as (connection, needs):
-        known = set(
-            Account.objects.for_sync()
-            .filter(connection=connection, id__in=needs.accounts)
-            .values_list("bank_account_id", flat=True)
-        )
+        stored = Account.objects.for_sync().filter(connection=connection).order_by("id")
+        pairs = accounts.recognised(stored, fetched)
         # The bank lists what its customer ticked there; we keep what somebody may read.
-        kept = [data for data in fetched if data.bank_account_id in known]
-        ids = store.upsert_accounts(
+        kept = [(data, row) for data, row in pairs if row is not None and row.id in needs.accounts]
+        work.bank_ids = accounts.upsert(
             connection,
             kept,
             with_numbers=lambda account: account is not None and needs.needs(account, Resource.ACCOUNT_NUMBERS),
             now=work.clock(),
         )
-    work.bank_ids = {ours: theirs for theirs, ours in ids.items()}
-    work.result.accounts = len(ids)
+    work.result.accounts = len(work.bank_ids)
+    for account_id in sorted(needs.accounts.keys() - work.bank_ids.keys()):
+        work.result.note(AccountUnavailable("not listed"), account_id)
 
 
 def _sync_balances(work: _Run, connector: Connector, account_id: UUID, account_plan: AccountPlan) -> None:

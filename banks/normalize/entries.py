@@ -86,7 +86,7 @@ def _columns(data: TransactionData) -> dict[str, Column]:
         "exchange_rate": _rate(data.exchange_rate),
         "counterparty_name": clean(data.counterparty_name, length_max=140),
         "counterparty_kind": data.counterparty_kind.value if data.counterparty_kind else None,
-        "balance_after_minor": _minor(data.balance_after, "Balance") if data.balance_after else None,
+        "balance_after_minor": _balance_after(data),
         "description": clean(data.description, length_max=500),
         "reference_digest": reference_digest(data.reference),
         "provenance": data.provenance,
@@ -107,6 +107,14 @@ def _minor(money: Money, member: str) -> int:
         return to_minor(money.amount, money.currency)
     except AmountRejected as rejected:
         raise _Misfit(rejected.reason, member) from None
+
+
+def _balance_after(data: TransactionData) -> int | None:
+    """In the row's currency, or unknown: the column has no currency of its own."""
+    after = data.balance_after
+    if after is None or after.currency != data.money.currency:
+        return None
+    return _minor(after, "Balance")
 
 
 def _rate(rate: Decimal | None) -> str | None:

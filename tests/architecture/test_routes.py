@@ -82,11 +82,14 @@ class World:
         self._attempt("shown", consent_id=found, used_at=now, connection_id=self.link.id, shown=[self.account.id])
         return Consent.objects.get(id=found)
 
+    #: Of Alice's browser, once she has one: what her bank showed, it showed there.
+    session_digest = ""
+
     def _attempt(self, state: str, *, consent_id: UUID, shown: list[UUID], **changes: Any) -> LinkAttempt:
         now = clock.now()
         return LinkAttempt.objects.create(
             state_digest=hashlib.sha256(state.encode()).hexdigest(),
-            session_digest="",
+            session_digest=self.session_digest,
             user=self.alice,
             institution=self.northbank,
             consent_id=consent_id,
@@ -132,6 +135,8 @@ def _with(world: World, tokens: Tokens, member: Member | None = None) -> Caller:
 def _browser(world: World, user: User) -> Caller:
     caller = Caller(world, world.chat)
     caller.client.force_login(user, backend=BROWSER)
+    if user == world.alice:
+        world.session_digest = hashlib.sha256((caller.client.session.session_key or "").encode()).hexdigest()
     return caller
 
 

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from django.apps import apps
 
-from banks import connections, sessions, vault
+from banks import authority, connections, sessions, vault
 from banks.errors import (
     BankRefused,
     BankUnavailable,
@@ -391,7 +391,7 @@ def test_what_is_offered_is_what_the_bank_showed_in_this_flow(world: Linked, ali
     consent = world.lodged(alice, chat)
     world.link(consent, "happy")
 
-    offered = connections.offered_accounts(consent_id=consent.id, user_id=alice.id)
+    offered = world.offered(consent, user_id=alice.id)
 
     assert {choice.account_id for choice in offered} == {row.id for row in linked.accounts()}
 
@@ -403,14 +403,14 @@ def test_an_older_link_is_not_offered_without_a_login_at_the_bank(
 
     later = world.lodged(alice, budget)
 
-    assert connections.offered_accounts(consent_id=later.id, user_id=alice.id) == []
+    assert world.offered(later, user_id=alice.id) == []
 
 
 def test_nothing_is_offered_to_anyone_else(world: Linked, alice: User, bob: User, chat: Platform) -> None:
     consent = world.lodged(alice, chat)
     world.link(consent, "happy")
 
-    assert connections.offered_accounts(consent_id=consent.id, user_id=bob.id) == []
+    assert world.offered(consent, user_id=bob.id) == []
 
 
 def test_a_grant_makes_the_first_sync_due_for_a_person_who_is_there(world: Linked, alice: User, chat: Platform) -> None:
@@ -430,7 +430,7 @@ def test_only_offered_accounts_can_be_granted(
     SyncJob.objects.all().delete()
     consent = world.lodged(alice, chat)
     world.link(consent, "happy")
-    own = connections.offered_accounts(consent_id=consent.id, user_id=alice.id)[0].account_id
+    own = world.offered(consent, user_id=alice.id)[0].account_id
     picked: dict[str, list[UUID]] = {"stranger": [foreign], "both": [own, foreign], "none": []}
 
     with pytest.raises(ValueError, match="account"):
@@ -472,7 +472,7 @@ def test_what_a_later_link_made_too_narrow_is_not_offered_any_more(
     narrow = world.lodged(alice, budget, BALANCES)
     world.link(narrow, "happy")
 
-    assert connections.offered_accounts(consent_id=wide.id, user_id=alice.id) == []
+    assert world.offered(wide, user_id=alice.id) == []
     with pytest.raises(ValueError, match="account"):
         world.grant(wide, [row.id for row in linked.accounts()])
 
@@ -565,3 +565,52 @@ def test_a_link_without_credentials_asks_for_renewal(world: Linked, alice: User,
     job = linked.run()
 
     assert (job.status, job.error_code) == ("FAILED", "reauth_required")
+
+
+# -- a login at the bank belongs to one browser, and ages --------------------------------------------------------------
+
+
+def test_another_browser_of_the_same_person_does_not_inherit_the_login_at_the_bank(
+    world: Linked, alice: User, chat: Platform
+) -> None:
+    consent = world.lodged(alice, chat, BALANCES)
+    world.link(consent, "happy")
+    picked = [choice.account_id for choice in world.offered(consent)]
+
+    assert world.offered(consent, session="another browser") == []
+    with pytest.raises(ValueError, match="account"):
+        world.grant(consent, picked, session="another browser")
+
+    assert not ConsentAccount.objects.exists()
+
+
+def test_sharing_a_link_that_was_there_takes_a_login_of_the_last_five_minutes(
+    world: Linked, alice: User, chat: Platform, budget: Platform
+) -> None:
+    world.consent(alice, chat, BALANCES)
+    later = world.lodged(alice, budget, BALANCES)
+    world.link(later, "happy")
+
+    assert world.offered(later)
+    assert world.offered(later, now=clock.now() + timedelta(minutes=6)) == []
+
+
+def test_a_new_link_may_be_thought_over(world: Linked, alice: User, chat: Platform) -> None:
+    consent = world.lodged(alice, chat, BALANCES)
+    world.link(consent, "happy")
+
+    assert world.offered(consent, now=clock.now() + timedelta(minutes=30))
+
+
+def test_an_account_taken_back_at_the_bank_is_served_no_more(
+    world: Linked, alice: User, chat: Platform, budget: Platform
+) -> None:
+    consent = world.consent(alice, chat, BALANCES)
+    assert len(authority.permit_for(consent, purpose=None, attended=False, now=clock.now()).slices[0].account_ids) == 2
+    kept = linked.accounts()[0]
+
+    again = world.lodged(alice, budget, BALANCES)
+    world.link(again, "happy", accounts=[kept.bank_account_id])
+
+    permit = authority.permit_for(consent, purpose=None, attended=False, now=clock.now())
+    assert permit.slices[0].account_ids == {kept.id}

@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -23,11 +22,7 @@ from banks.normalize.entries import Entry, entry
 from banks.normalize.money import AmountRejected
 from banks.reconcile import Addition, Changes, reconcile
 from banks.types import (
-    AccountCategory,
-    AccountData,
-    AccountStatus,
     BalanceData,
-    Identification,
     Money,
     RejectedRow,
     Resource,
@@ -344,75 +339,7 @@ def _at_once(trouble: list[Exception], *hands: Callable[[], Any]) -> None:
         list(pool.map(pull, hands))
 
 
-# -- accounts, balances, quarantine ------------------------------------------------------------------------------------
-
-CURRENT = AccountData(
-    bank_account_id="bank-1",
-    category=AccountCategory.DEPOSIT,
-    account_type="CACC",
-    name="Everyday",
-    currency="GBP",
-    status=AccountStatus.OPEN,
-    identifications=(Identification(scheme_name="SortCodeAccountNumber", value="00991012345678"),),
-    masked_number="5678",
-)
-
-
-def upserted(link: Connection, data: AccountData, *, numbers: bool = False, now: datetime = NOW) -> Account:
-    ids = store.upsert_accounts(link, [data], with_numbers=lambda _: numbers, now=now)
-    return Account.objects.for_sync().get(id=ids[data.bank_account_id])
-
-
-def a_link() -> Connection:
-    return cast.connection(cast.alice(), cast.institution(now=NOW), now=NOW)
-
-
-def test_an_account_that_says_the_same_is_looked_at_and_not_changed() -> None:
-    link = a_link()
-    before = upserted(link, CURRENT)
-
-    after = upserted(link, CURRENT, now=NOW + timedelta(days=1))
-
-    assert (after.id, after.version) == (before.id, before.version)
-    assert after.fetched_at == NOW + timedelta(days=1)
-
-
-def test_a_new_name_raises_the_version() -> None:
-    link = a_link()
-    before = upserted(link, CURRENT)
-
-    after = upserted(link, replace(CURRENT, name="Holidays"))
-
-    assert (after.id, after.name, after.version) == (before.id, "Holidays", before.version + 1)
-
-
-def test_whole_numbers_are_kept_only_when_somebody_may_read_them_and_go_when_nobody_may() -> None:
-    link = a_link()
-
-    assert upserted(link, CURRENT).identifications == []
-    assert upserted(link, CURRENT, numbers=True).identifications[0]["value"] == "00991012345678"
-    assert upserted(link, CURRENT).identifications == []
-
-
-def test_the_number_recognises_an_account_and_tells_nothing() -> None:
-    link = a_link()
-    before = upserted(link, CURRENT)
-
-    after = upserted(link, replace(CURRENT, bank_account_id="bank-2"))
-
-    assert (after.id, after.bank_account_id) == (before.id, "bank-2")
-    assert "12345678" not in after.identification_digest
-    assert Account.objects.for_sync().count() == 1
-
-
-def test_accounts_without_numbers_are_never_taken_for_each_other() -> None:
-    link = a_link()
-    bare = replace(CURRENT, identifications=())
-
-    store.upsert_accounts(link, [bare, replace(bare, bank_account_id="bank-2")], with_numbers=lambda _: True, now=NOW)
-
-    assert Account.objects.for_sync().count() == 2
-
+# -- balances, quarantine ----------------------------------------------------------------------------------------------
 
 def balance(amount: str = "10.00", **changes: Any) -> BalanceData:
     return BalanceData(

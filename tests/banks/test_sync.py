@@ -803,11 +803,12 @@ def test_a_refresh_under_the_old_link_can_not_replace_the_credentials_of_the_new
     linked.expire_access_token(linked.the_connection())
     before = linked.the_connection()
     world.consent(alice, budget, BALANCES)
-    current = sessions.opened(linked.the_connection())
+    current, mark = sessions.opened(linked.the_connection()), world.mark()
 
     with pytest.raises(StaleLease):
         sessions.fresh_session(before, now=clock.now(), deadline_monotonic=time.monotonic() + 10)
 
+    assert world.seen(after=mark).grants("refresh_token") == []
     assert sessions.opened(linked.the_connection()) == current
     assert linked.run().status == "COMMITTED"
 

@@ -21,6 +21,7 @@ from banks.leases import Claim
 from banks.models import Account, Connection, Institution, LinkAttempt, RawPayload, SyncJob, Transaction
 from banks.vault import Vault
 from consents import clock
+from consents.lifecycle import AccountChoice
 from consents.models import Consent, Platform
 from consents.scopes import Purpose, Scope
 from gateway.identity.models import User
@@ -114,17 +115,27 @@ class Linked:
         account_ids: Collection[UUID] | None = None,
         *,
         scopes: Collection[Scope] | None = None,
+        session: str = SESSION,
+        now: datetime | None = None,
     ) -> Consent:
         """The user allows; everything asked for, on every account the bank showed, unless named."""
-        offered = connections.offered_accounts(consent_id=consent.id, user_id=consent.user_id)
+        offered = self.offered(consent, session=session, now=now)
         return connections.grant(
             consent_id=consent.id,
             user_id=consent.user_id,
+            session_key=session,
             account_ids=[choice.account_id for choice in offered] if account_ids is None else account_ids,
             scopes=[Scope(scope) for scope in consent.scopes] if scopes is None else scopes,
             disclosure=cast.DISCLOSURE,
             actor=cast.BY_USER,
-            now=clock.now(),
+            now=now or clock.now(),
+        )
+
+    def offered(
+        self, consent: Consent, *, user_id: UUID | None = None, session: str = SESSION, now: datetime | None = None
+    ) -> list[AccountChoice]:
+        return connections.offered_accounts(
+            consent_id=consent.id, user_id=user_id or consent.user_id, session_key=session, now=now or clock.now()
         )
 
     # -- all at once --------------------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ class Box:
 @step
 def choose(request: PersonRequest, consent: Consent, now: datetime) -> HttpResponse:
     """POST takes `account`, once per account chosen."""
-    found = steps.offered(consent)
+    found = steps.offered(request, consent, now)
     if not found:
         return steps.to("bank", consent.id)
     chosen = _ticked(request, found)

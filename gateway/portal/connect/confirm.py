@@ -25,7 +25,7 @@ from gateway.request_ids import request_id_of
 def confirm(request: PersonRequest, consent: Consent, now: datetime) -> HttpResponse:
     """POST with `disclosure`, the hash of the text that was on the page, says yes to that text and to no other."""
     remembered = steps.remembered(request, consent.id)
-    chosen = [choice for choice in steps.offered(consent) if choice.account_id in remembered]
+    chosen = [choice for choice in steps.offered(request, consent, now) if choice.account_id in remembered]
     if not chosen:
         return steps.to("accounts", consent.id)
     text = _text(request, consent, chosen, now)
@@ -52,6 +52,7 @@ def _grant(
         connections.grant(
             consent_id=consent.id,
             user_id=request.user.id,
+            session_key=request.session.session_key or "",
             account_ids=[choice.account_id for choice in chosen],
             scopes=[Scope(scope) for scope in consent.scopes],
             disclosure=text.as_agreed(),

@@ -53,9 +53,11 @@ def to(name: str, consent_id: UUID, *more: str) -> SeeOther:
     return SeeOther(reverse(f"portal:{name}", args=[consent_id, *more]))
 
 
-def offered(consent: Consent) -> list[AccountChoice]:
-    """What the bank showed in this flow; empty before the bank was visited."""
-    return connections.offered_accounts(consent_id=consent.id, user_id=consent.user_id)
+def offered(request: PersonRequest, consent: Consent, now: datetime) -> list[AccountChoice]:
+    """What the bank showed in this flow and browser; empty before the bank was visited, or too long after."""
+    return connections.offered_accounts(
+        consent_id=consent.id, user_id=consent.user_id, session_key=request.session.session_key or "", now=now
+    )
 
 
 # -- the accounts ticked so far: in the session, so on the server; looked at again before they count -------------------

@@ -1,6 +1,7 @@
 """Alice's browser, and the requests that wait for her answer."""
 
 from collections.abc import Callable
+from hashlib import sha256
 from uuid import UUID
 
 import pytest
@@ -26,14 +27,14 @@ def signed_in(user: User) -> Client:
     return client
 
 
-def show_accounts(consent: Consent, bank: Institution, *names: str) -> list[UUID]:
-    """As if the user had just come back from `bank`, which showed these accounts."""
+def show_accounts(browser: Client, consent: Consent, bank: Institution, *names: str) -> list[UUID]:
+    """As if `browser` had just come back from `bank`, which showed these accounts."""
     now = clock.now()
     link = cast.connection(consent.user, bank)
     ids = [cast.account(link, name).id for name in names]
     LinkAttempt.objects.create(
         state_digest=str(link.id),
-        session_digest="",
+        session_digest=sha256((browser.session.session_key or "").encode()).hexdigest(),
         user=consent.user,
         institution=bank,
         consent_id=consent.id,
@@ -61,9 +62,9 @@ def asked(alice: User, chat: Member) -> Consent:
 
 
 @pytest.fixture
-def shown(asked: Consent, northbank: Institution) -> list[UUID]:
+def shown(browser: Client, asked: Consent, northbank: Institution) -> list[UUID]:
     """The accounts of Alice that her bank showed for `asked`."""
-    return show_accounts(asked, northbank, "everyday", "savings")
+    return show_accounts(browser, asked, northbank, "everyday", "savings")
 
 
 @pytest.fixture

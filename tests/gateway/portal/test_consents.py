@@ -256,6 +256,6 @@ def test_unanswered_request_cannot_be_stopped_only_answered(browser: Client, ask
 def test_accounts_of_a_waiting_request_are_not_shared_yet(
     browser: Client, asked: Consent, northbank: Institution
 ) -> None:
-    show_accounts(asked, northbank, "everyday")
+    show_accounts(browser, asked, northbank, "everyday")
 
     assert not Page(browser.get(f"/consents/{asked.id}/")).says("Everyday")

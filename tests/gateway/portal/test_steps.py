@@ -364,7 +364,7 @@ class TestConfirm:
         self, browser: Client, asked: Consent, chosen: UUID, northbank: Institution
     ) -> None:
         LinkAttempt.objects.update(created_at=clock.now() - timedelta(minutes=1))
-        show_accounts(asked, cast.institution("southbank"), "other")
+        show_accounts(browser, asked, cast.institution("southbank"), "other")
 
         answer = browser.get(f"/connect/{asked.id}/confirm/")
 

@@ -1,0 +1,123 @@
+"""Which stored account is the one a bank lists now, and what is written of it.
+
+A bank's account id says nothing beyond one login: "1" is someone's account at every customer's. Where both sides tell
+the account's numbers, the numbers decide; the id decides only where one side tells none.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import F
+
+from banks.errors import BankFormatChanged
+from banks.models import Account, Connection
+from banks.normalize.text import clean
+from banks.types import AccountData
+from banks.vault import keyed_digest
+
+#: Only their last digits are told, so that two cards may share one: they recognise nothing.
+_MASKED_SCHEMES = frozenset({"MaskedPAN", "PAN"})
+
+
+def identification_digest(data: AccountData) -> str:
+    """Keyed digest of the account's numbers, with currency and type: pockets of one IBAN are accounts apart.
+
+    "" when the bank told no whole number.
+    """
+    numbers = sorted(
+        f"{item.scheme_name}={item.value}" for item in data.identifications if item.scheme_name not in _MASKED_SCHEMES
+    )
+    if not numbers:
+        return ""
+    return keyed_digest("account", "|".join([data.currency, data.account_type, *numbers]))
+
+
+def recognised(stored: Iterable[Account], fetched: Sequence[AccountData]) -> list[tuple[AccountData, Account | None]]:
+    """Each listed account with the stored one that it is, None for a new one. No stored account is given twice.
+
+    Raises BankFormatChanged when the bank lists one id twice.
+    """
+    if len({data.bank_account_id for data in fetched}) != len(fetched):
+        raise BankFormatChanged("account listed twice")
+    free = {row.id: row for row in stored}
+    found: dict[str, Account] = {}
+    for same in (_same_id, _same_numbers):
+        for data in fetched:
+            candidates = [row for row in free.values() if same(row, data)]
+            # Two candidates are a guess, and a guess would hand one account's consent to another.
+            if data.bank_account_id not in found and len(candidates) == 1:
+                found[data.bank_account_id] = free.pop(candidates[0].id)
+    return [(data, found.get(data.bank_account_id)) for data in fetched]
+
+
+def _same_id(row: Account, data: AccountData) -> bool:
+    digest = identification_digest(data)
+    contradicts = bool(row.identification_digest and digest and row.identification_digest != digest)
+    return row.bank_account_id == data.bank_account_id and not contradicts
+
+
+def _same_numbers(row: Account, data: AccountData) -> bool:
+    return bool(row.identification_digest) and row.identification_digest == identification_digest(data)
+
+
+def upsert(
+    connection: Connection,
+    pairs: Sequence[tuple[AccountData, Account | None]],
+    *,
+    with_numbers: Callable[[UUID | None], bool],
+    now: datetime,
+) -> dict[UUID, str]:
+    """Write what `recognised` found; our id -> the bank's. A known account is written only where it says something new.
+
+    `with_numbers` says of an account (None: a new one) whether some consent needs its whole number: otherwise it is
+    not kept, even where the bank told it along with the last digits. The caller holds the connection's lock.
+    """
+    ids: dict[UUID, str] = {}
+    for data, row in pairs:
+        columns = _columns(data, numbers=with_numbers(row.id if row else None))
+        if row is None:
+            row = Account(
+                connection=connection,
+                institution_id=connection.institution_id,
+                user_id=connection.user_id,
+                fetched_at=now,
+                **columns,
+            )
+            row.save(force_insert=True)
+        elif row.content_hash != columns["content_hash"]:
+            Account.objects.for_sync().filter(id=row.id).update(fetched_at=now, version=F("version") + 1, **columns)
+        else:
+            Account.objects.for_sync().filter(id=row.id).update(fetched_at=now)
+        ids[row.id] = data.bank_account_id
+    return ids
+
+
+def mark_covered(connection: Connection, listed: Iterable[UUID]) -> None:
+    """After a new link: what the customer did not tick at the bank this time is no longer served."""
+    rows = Account.objects.for_sync().filter(connection=connection)
+    rows.filter(id__in=list(listed)).update(is_covered=True)
+    rows.exclude(id__in=list(listed)).update(is_covered=False)
+
+
+def _columns(data: AccountData, *, numbers: bool) -> dict[str, object]:
+    columns: dict[str, object] = {
+        "bank_account_id": data.bank_account_id,
+        "category": data.category.value,
+        "account_type": data.account_type,
+        "name": clean(data.name, length_max=140),
+        "currency": data.currency,
+        "status": data.status.value,
+        "masked_number": data.masked_number,
+        "opened_on": data.opened_on,
+        "provenance": data.provenance,
+    }
+    if data.identifications:
+        # Under a narrower bank consent the numbers are not told: what was known before stays.
+        columns["identification_digest"] = identification_digest(data)
+        columns["identifications"] = [asdict(item) for item in data.identifications] if numbers else []
+    canonical = json.dumps(columns, sort_keys=True, default=str)
+    return {**columns, "content_hash": hashlib.sha256(canonical.encode()).hexdigest()}
