@@ -195,6 +195,7 @@ EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
 # -- transport and browser ---------------------------------------------------------------------------------------------
 
 _SECURE = ISSUER.startswith("https://")
+SESSION_ENGINE = "gateway.identity.session_store"
 # A name of its own: cookies ignore ports, and the pretend bank lives on the same host.
 SESSION_COOKIE_NAME = "__Host-sluice_session" if _SECURE else "sluice_session"
 SESSION_COOKIE_SECURE = _SECURE
