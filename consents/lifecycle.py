@@ -20,6 +20,8 @@ from consents.scopes import DurationType, Scope, consistent
 from consents.states import AUTHORISATION_WINDOW, ConsentStatus, Initiator, PlatformStatus, sources_of
 
 EXPIRY_BATCH = 500
+#: Unanswered requests of one platform to one user; any link in a browser makes one.
+AWAITING_MAX = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +43,10 @@ class Disclosure:
 
 
 def request(*, user_id: UUID, platform: Platform, asked: RequestedAccess, actor: Actor, now: datetime) -> Consent:
-    """Lodge what `platform` asks of this user; it dies unanswered after 60 minutes. Raises PlatformNotUsable."""
+    """Lodge what `platform` asks of this user; it dies unanswered after 60 minutes. Raises PlatformNotUsable.
+
+    Beyond AWAITING_MAX the oldest unanswered ones of the two end at once.
+    """
     if platform.status != PlatformStatus.ACTIVE:
         raise PlatformNotUsable(platform.id)
     with transaction.atomic():
@@ -62,7 +67,21 @@ def request(*, user_id: UUID, platform: Platform, asked: RequestedAccess, actor:
             expires_at=now + AUTHORISATION_WINDOW,
         )
         _record(consent, "consent.requested", actor=actor, now=now, to_status=consent.status)
+        _supersede(consent, now=now)
     return consent
+
+
+def _supersede(newest: Consent, *, now: datetime) -> None:
+    """End the oldest unanswered requests, so that AWAITING_MAX stay, `newest` among them."""
+    others = Consent.objects.filter(
+        user_id=newest.user_id, platform_id=newest.platform_id, status=ConsentStatus.AWAITING_AUTHORISATION
+    ).exclude(id=newest.id)
+    too_many = others.order_by("-created_at", "-id").values_list("id", flat=True)[AWAITING_MAX - 1 :]
+    for consent_id in sorted(too_many):
+        consent = _locked(consent_id)
+        # Answered while we waited for its lock: it is not in the way any more.
+        if consent.status == ConsentStatus.AWAITING_AUTHORISATION:
+            _transition(consent, ConsentStatus.EXPIRED, reason="superseded", actor=_SYSTEM, now=now)
 
 
 def authorise(

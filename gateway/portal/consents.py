@@ -11,12 +11,14 @@ from django.views.decorators.http import require_http_methods, require_safe
 from consents import clock, lifecycle
 from consents.errors import ConsentNotFound, TransitionRefused
 from consents.models import Consent, ConsentAccount
+from consents.states import LIVE_CONSENTS
 from gateway.portal import accounts, usage
 from gateway.portal.pages import PersonRequest, SeeOther, actor_of, page
 from gateway.portal.summaries import summaries
 from gateway.request_ids import request_id_of
 
-#: Consents on the list, newest first; ended ones beyond it are not lost, only not listed here.
+#: Ended and waiting consents on the list, newest first; those beyond it are not lost, only not listed here. What is
+#: live has no bound: platforms open requests at will, and must not push a consent out of reach of its stop link.
 LISTED = 100
 
 
@@ -24,8 +26,10 @@ LISTED = 100
 @page
 def consent_list(request: PersonRequest) -> HttpResponse:
     now = clock.now()
-    newest = list(_own(request).order_by("-created_at", "-id")[:LISTED])
-    listed = summaries(newest, request.user.id, now=now)
+    own = _own(request).order_by("-created_at", "-id")
+    live = list(own.filter(status__in=LIVE_CONSENTS))
+    others = list(own.exclude(status__in=LIVE_CONSENTS)[: LISTED + 1])
+    listed = summaries([*live, *others[:LISTED]], request.user.id, now=now)
     return render(
         request,
         "portal/consents.html",
@@ -33,7 +37,7 @@ def consent_list(request: PersonRequest) -> HttpResponse:
             "waiting": [one for one in listed if one.is_waiting],
             "live": [one for one in listed if one.is_live],
             "ended": [one for one in listed if not one.is_live and not one.is_waiting],
-            "is_cut": len(newest) == LISTED,
+            "is_cut": len(others) > LISTED,
             "limit": LISTED,
         },
     )

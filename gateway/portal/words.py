@@ -170,7 +170,7 @@ def cause(status: ConsentStatus, initiator: Initiator, *, was_granted: bool, pla
     if status == ConsentStatus.REJECTED:
         return "You said no" if initiator == Initiator.USER else "It was refused"
     if status == ConsentStatus.EXPIRED:
-        return "It reached its end date" if was_granted else "Nobody answered within 60 minutes"
+        return "It reached its end date" if was_granted else "It was not answered in time"
     if status == ConsentStatus.CONSUMED:
         return "It was for one use"
     return ""

@@ -207,6 +207,35 @@ def test_a_platform_that_is_not_active_may_ask_nothing(alice: User, status: Plat
     assert not Consent.objects.exists()
 
 
+def test_of_many_unanswered_requests_the_newest_stay(alice: User, chat: Platform) -> None:
+    def ask(of: Platform, who: User, minute: int) -> Consent:
+        return lifecycle.request(
+            user_id=who.id, platform=of, asked=ledger.asked(), actor=BY_PLATFORM, now=NOW + minute * MINUTE
+        )
+
+    answered = _authorise(ask(chat, alice, 0))
+    others = [ask(ledger.platform("other"), alice, 0), ask(chat, ledger.user("bob"), 0)]
+    many = [ask(chat, alice, minute) for minute in range(1, lifecycle.AWAITING_MAX + 3)]
+
+    for one in (answered, *others, *many):
+        one.refresh_from_db()
+    assert [one.status for one in many] == ["EXPIRED"] * 2 + ["AWAITING_AUTHORISATION"] * lifecycle.AWAITING_MAX
+    assert (many[0].status_reason, many[0].status_initiator) == ("superseded", "SYSTEM")
+    assert many[0].ended_at == NOW + (lifecycle.AWAITING_MAX + 1) * MINUTE
+    assert answered.status == "AUTHORISED"
+    assert {one.status for one in others} == {"AWAITING_AUTHORISATION"}
+    assert _written()[1].count("consent.expired") == 2
+
+
+def test_the_newest_request_stays_even_at_the_same_instant(alice: User, chat: Platform) -> None:
+    for _ in range(lifecycle.AWAITING_MAX + 3):
+        newest = lifecycle.request(user_id=alice.id, platform=chat, asked=ledger.asked(), actor=BY_PLATFORM, now=NOW)
+
+    newest.refresh_from_db()
+    assert newest.status == "AWAITING_AUTHORISATION"
+    assert Consent.objects.filter(status="AWAITING_AUTHORISATION").count() == lifecycle.AWAITING_MAX
+
+
 # -- granting ---------------------------------------------------------------------------------------------------------
 
 

@@ -14,7 +14,7 @@ from consents.scopes import Purpose, Scope
 from consents.states import ConsentAccountStatus, ConsentStatus, Initiator
 from gateway.identity.models import User
 from gateway.oauth import answers
-from gateway.portal import usage
+from gateway.portal import consents, usage
 from tests.gateway.portal.conftest import show_accounts, signed_in, status_of
 from tests.gateway.portal.html import Page
 from tests.support import cast
@@ -119,14 +119,35 @@ class TestList:
         assert page.says("You share nothing yet")
         assert not page.says("chat")
 
+    def test_what_is_live_is_listed_however_much_is_newer(
+        self, browser: Client, alice: User, chat: Member, sharing: Consent, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(consents, "LISTED", 3)
+        live = [sharing, *(cast.authorised_consent(alice, chat.platform) for _ in range(4))]
+        waiting = [cast.requested_consent(alice, chat.platform) for _ in range(4)]
+
+        page = Page(browser.get("/"))
+
+        leads_to = {link.attributes["href"] for link in page.links}
+        assert {f"/consents/{one.id}/stop/" for one in live} <= leads_to
+        assert sum(f"/connect/{one.id}/" in leads_to for one in waiting) == 3
+        assert page.says("Of what waits or has ended it shows the newest 3")
+
+    def test_says_nothing_of_a_bound_that_cuts_nothing(
+        self, browser: Client, asked: Consent, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(consents, "LISTED", 1)
+
+        assert not Page(browser.get("/")).says("it shows the newest")
+
     def test_costs_the_same_for_one_and_for_many(
         self, browser: Client, alice: User, chat: Member, northbank: Institution, django_assert_num_queries: Callable
     ) -> None:
         for _ in range(5):
             cast.authorised_consent(alice, chat.platform, accounts=cast.linked_accounts(alice, northbank))
 
-        # Session, user, consents, their accounts, banks, usage.
-        with django_assert_num_queries(6):
+        # Session, user, live consents, the others, their accounts, banks, usage.
+        with django_assert_num_queries(7):
             browser.get("/")
 
 

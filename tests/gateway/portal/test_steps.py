@@ -488,7 +488,7 @@ def test_request_that_ran_out_says_so_and_changes_nothing(
     assert (answer.status_code, answer["Location"]) == (303, f"/connect/{asked.id}/done/")
     assert traces() == before
     page = Page(browser.get(answer["Location"]))
-    assert page.says("Nobody answered within 60 minutes")
+    assert page.says("It was not answered in time")
     assert page.form("/return/").button.words == "Return to chat"
 
 
