@@ -85,6 +85,13 @@ class World:
     #: Of Alice's browser, once she has one: what her bank showed, it showed there.
     session_digest = ""
 
+    def waiting_for(self, browser: Client) -> Consent:
+        """The same; the bank was visited in this browser."""
+        waiting, session_key = self.waiting, browser.session.session_key or ""
+        digest = hashlib.sha256(session_key.encode()).hexdigest()
+        LinkAttempt.objects.filter(consent_id=waiting.id).update(session_digest=digest)
+        return waiting
+
     def _attempt(self, state: str, *, consent_id: UUID, shown: list[UUID], **changes: Any) -> LinkAttempt:
         now = clock.now()
         return LinkAttempt.objects.create(
@@ -429,7 +436,7 @@ def _path(row: Row, caller: Caller) -> str:
             "<str:consent_id>": consent and pairwise.encode("con", platform, consent.id),
         }
     else:
-        consent = world.waiting if row.route.startswith("connect/") else world.consent
+        consent = world.waiting_for(caller.client) if row.route.startswith("connect/") else world.consent
         values = {
             "<uuid:consent_id>": str(consent.id),
             "<slug:slug>": "northbank",

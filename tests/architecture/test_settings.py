@@ -75,6 +75,7 @@ def test_all_that_is_missing_is_told_at_once(installation: pytest.MonkeyPatch) -
         ("SLUICE_PAIRWISE_ROOT_KEY", "c2hvcnQ="),
         ("SLUICE_TICK_SECONDS", TELLTALE),
         ("SLUICE_JOB_LEASE_SECONDS", "0"),
+        ("SLUICE_TRUSTED_PROXIES", "-1"),
         ("SLUICE_VAULT_KEYS", f'{{"a": {TELLTALE}'),
     ],
 )

@@ -97,7 +97,7 @@ NEVER_RELEASED: dict[str, set[str]] = {
     "Account": {
         "connection", "user", "bank_account_id", "identification_digest", "opened_on", "provenance", "content_hash",
         "fetched_at", "balances_as_of", "transactions_as_of", "coverage_first_on", "coverage_last_on",
-        "coverage_gaps", "version",
+        "coverage_gaps", "version", "is_covered",
     },
     "Balance": {"id", "account", "content_hash"},
     "Transaction": {
