@@ -32,7 +32,7 @@ def plan(instance: Instance) -> Plan:
 def _granian(application: str, port: int) -> list[str]:
     return [
         *("granian", "--interface", "wsgi", "--host", HOST, "--port", str(port)),
-        *("--workers", "1", "--blocking-threads", "4", "--no-ws", "--log-level", "warning", application),
+        *("--workers", "1", "--blocking-threads", "8", "--no-ws", "--log-level", "warning", application),
     ]
 
 

@@ -24,13 +24,13 @@ def usable(client_id: str) -> Platform | None:
     return Platform.objects.filter(client_id=client_id, status=PlatformStatus.ACTIVE).first()
 
 
-def authenticated(authorization: str | None, parameters: Parameters) -> Platform:
-    """The platform behind a Basic header. Raises ClientRefused; Refused("invalid_request") for two ways at once."""
-    in_body = any(parameters.get(name) for name in _BODY_CREDENTIALS)
+def authenticated(authorization: str | None) -> Platform:
+    """The platform behind a Basic header. Raises ClientRefused.
+
+    Needs no body, and comes before it is read: a stranger must not make a thread wait for one that never comes.
+    """
     if authorization is None:
         raise ClientRefused("credentials belong in the Authorization header, by Basic")
-    if in_body:
-        raise Refused("invalid_request", "more than one way of authenticating")
     client_id, secret = _credentials(authorization)
     platform = usable(client_id)
     # Compared either way, so that an unknown id takes no less time than a wrong secret.
@@ -38,9 +38,15 @@ def authenticated(authorization: str | None, parameters: Parameters) -> Platform
     matches = constant_time_compare(digest(secret), stored)
     if platform is None or not matches or platform.profile != PlatformProfile.STANDARD:
         raise ClientRefused
-    if parameters.get("client_id") not in ("", client_id):
-        raise Refused("invalid_request", "client_id names another client than the one that authenticated")
     return platform
+
+
+def check_form(platform: Platform, parameters: Parameters) -> None:
+    """The body must not speak for another client, nor authenticate a second time. Raises Refused."""
+    if any(parameters.get(name) for name in _BODY_CREDENTIALS):
+        raise Refused("invalid_request", "more than one way of authenticating")
+    if parameters.get("client_id") not in ("", platform.client_id):
+        raise Refused("invalid_request", "client_id names another client than the one that authenticated")
 
 
 def _credentials(authorization: str) -> tuple[str, str]:

@@ -20,8 +20,9 @@ def revoke(request: HttpRequest) -> HttpResponse:
     """200 without a body, whether or not there was such a token. `token_type_hint` is only a hint: not needed."""
     request_id = request_id_of(request)
     try:
+        platform = clients.authenticated(request.headers.get("Authorization"))
         form = parameters.of_form(request)
-        platform = clients.authenticated(request.headers.get("Authorization"), form)
+        clients.check_form(platform, form)
         if not form.get("token"):
             raise Refused("invalid_request", "token is required")
     except Refused as refused:

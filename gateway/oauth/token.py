@@ -20,8 +20,9 @@ logger = logging.getLogger(__name__)
 def token(request: HttpRequest) -> HttpResponse:
     request_id = request_id_of(request)
     try:
+        platform = clients.authenticated(request.headers.get("Authorization"))
         form = parameters.of_form(request)
-        platform = clients.authenticated(request.headers.get("Authorization"), form)
+        clients.check_form(platform, form)
         answer = exchange(form, platform, now=clock.now(), request_id=request_id)
     except Refused as refused:
         logger.info("token request refused", extra={"request_id": request_id, "code": refused.code})

@@ -66,6 +66,27 @@ def assert_refused(answer: Any, status: int, error: str) -> None:
         assert answer["WWW-Authenticate"].startswith("Basic ")
 
 
+class NeverComes:
+    """A body that is announced and not sent: to read it is to wait."""
+
+    def read(self, *_: object) -> bytes:
+        raise AssertionError("the body was asked for")
+
+    readline = read
+
+
+@pytest.mark.parametrize("path", ["/oauth/token", "/oauth/revoke"])
+@pytest.mark.parametrize("authorization", [None, "Basic eDp5", "Bearer x"])
+def test_nobody_waits_for_the_body_of_a_stranger(db: None, path: str, authorization: str | None) -> None:
+    headers = {} if authorization is None else {"Authorization": authorization}
+
+    answer = Client().post(
+        path, content_type=FORM, headers=headers, **{"wsgi.input": NeverComes(), "CONTENT_LENGTH": "1000"}
+    )
+
+    assert_refused(answer, 401, "invalid_client")
+
+
 # -- what a good exchange gives ----------------------------------------------------------------------------------------
 
 
