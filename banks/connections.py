@@ -5,7 +5,7 @@ import json
 import logging
 import secrets
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from threading import BoundedSemaphore
@@ -96,9 +96,15 @@ def finish_link(*, user_id: UUID, slug: str, session_key: str, parameters: dict[
 
     The state is good once, for ten minutes, in the session, for the user and at the bank it was made for; anything else
     is LinkStateInvalid and changes nothing. LinkFailed: the bank said no or failed; nothing was linked.
+    TransitionRefused: the person answered no here, or too late: the code is not used, and nothing is fetched.
     """
     attempt = _claimed_attempt(parameters.get("state", ""), user_id, slug, session_key, now)
     institution = attempt.institution
+    try:
+        _awaiting(attempt.consent_id, user_id, now)
+    except TransitionRefused:
+        _revoke_upstream(institution, attempt.bank_consent_id, now)
+        raise
     link: Link | None = None
     try:
         with _at_the_bank(institution, now=now) as connector:
@@ -106,6 +112,10 @@ def finish_link(*, user_id: UUID, slug: str, session_key: str, parameters: dict[
         with _at_the_bank(institution, now=now, credentials=link.credentials) as connector:
             fetched = connector.accounts()
         superseded = _keep(attempt, link, fetched, now)
+    except TransitionRefused:
+        if link is not None:
+            _revoke_upstream(institution, link.bank_consent_id, now)
+        raise
     except BankError as error:
         log.warning("link failed", extra={"institution": slug, "consent_id": attempt.consent_id, "code": error.code})
         if link is not None:
@@ -174,8 +184,13 @@ def _claimed_attempt(state: str, user_id: UUID, slug: str, session_key: str, now
 
 
 def _keep(attempt: LinkAttempt, link: Link, fetched: list[AccountData], now: datetime) -> str | None:
-    """Store connection and accounts; the bank consent that this one takes the place of, if any."""
+    """Store connection and accounts; the bank consent that this one takes the place of, if any.
+
+    Raises TransitionRefused when the question was answered while the bank was asked.
+    """
     with transaction.atomic():
+        Consent.objects.select_for_update(no_key=True, of=("self",)).get(id=attempt.consent_id)
+        _awaiting(attempt.consent_id, attempt.user_id, now)
         connection = _known_connection(attempt, fetched) or Connection(
             user_id=attempt.user_id, institution=attempt.institution, created_at=now
         )
@@ -195,10 +210,9 @@ def _keep(attempt: LinkAttempt, link: Link, fetched: list[AccountData], now: dat
         connection.save()
         # A running job holds the credentials of the old link, which are about to end.
         leases.restart(connection.id, now=now)
-        numbers = Resource.ACCOUNT_NUMBERS in attempt.resources
         stored = Account.objects.for_sync().filter(connection=connection).order_by("id")
         pairs = accounts.recognised(stored, fetched)
-        ids = accounts.upsert(connection, pairs, with_numbers=lambda _: numbers, now=now)
+        ids = accounts.upsert(connection, pairs, with_numbers=_keeps_numbers(connection), now=now)
         accounts.mark_covered(connection, ids)
         LinkAttempt.objects.filter(id=attempt.id).update(
             connection_id=connection.id,
@@ -209,6 +223,16 @@ def _keep(attempt: LinkAttempt, link: Link, fetched: list[AccountData], now: dat
             events.EventType.CONNECTION_LINKED, now=now, user_id=attempt.user_id, connection_id=connection.id
         )
     return superseded
+
+
+def _keeps_numbers(connection: Connection) -> Callable[[UUID | None], bool]:
+    """Whole numbers of accounts that some consent reads stay; those of the others are not kept before anyone allows it.
+
+    The first sync after the grant brings them.
+    """
+    kept = Account.objects.for_sync().filter(connection=connection).exclude(identifications=[])
+    known = frozenset(kept.values_list("id", flat=True))
+    return lambda account_id: account_id in known
 
 
 def _known_connection(attempt: LinkAttempt, fetched: list[AccountData]) -> Connection | None:

@@ -19,7 +19,7 @@ from banks.errors import (
     LinkStateInvalid,
 )
 from banks.models import Account, Connection, LinkAttempt, SyncJob
-from consents import clock, policies
+from consents import clock, lifecycle, policies
 from consents.audit import Actor
 from consents.errors import ConsentNotFound, Denied, TransitionRefused
 from consents.models import Consent, ConsentAccount, Event, Platform
@@ -614,3 +614,66 @@ def test_an_account_taken_back_at_the_bank_is_served_no_more(
 
     permit = authority.permit_for(consent, purpose=None, attended=False, now=clock.now())
     assert permit.slices[0].account_ids == {kept.id}
+
+
+# -- no means no, wherever the browser is ------------------------------------------------------------------------------
+
+
+def said_no(consent: Consent) -> None:
+    lifecycle.reject(
+        consent_id=consent.id, user_id=consent.user_id, reason="user_refused", actor=cast.BY_USER, now=clock.now()
+    )
+
+
+def waited_too_long(consent: Consent) -> None:
+    Consent.objects.filter(id=consent.id).update(expires_at=clock.now())
+
+
+@pytest.mark.parametrize("answered", [said_no, waited_too_long])
+def test_who_said_no_here_while_at_the_bank_has_nothing_fetched(
+    world: Linked, alice: User, chat: Platform, answered: Callable[[Consent], None]
+) -> None:
+    consent = world.lodged(alice, chat)
+    back = world.at_the_bank(world.start(consent), "happy")
+    answered(consent)
+    before = world.mark()
+
+    with pytest.raises(TransitionRefused):
+        world.finish(alice, back)
+
+    seen = world.seen(after=before)
+    assert seen.grants("authorization_code") == [] and seen.resources == []
+    assert any(path.startswith("DELETE /account-access-consents/") for path in seen.paths())
+    assert not Connection.objects.exists() and not Account.objects.for_sync().exists()
+
+
+def test_who_says_no_while_the_bank_is_asked_has_nothing_kept(
+    world: Linked, alice: User, chat: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    consent = world.lodged(alice, chat)
+    back = world.at_the_bank(world.start(consent), "happy")
+    keep = connections._keep
+
+    def too_late(*arguments: Any) -> str | None:
+        said_no(consent)
+        return keep(*arguments)
+
+    monkeypatch.setattr(connections, "_keep", too_late)
+
+    with pytest.raises(TransitionRefused):
+        world.finish(alice, back)
+
+    assert not Connection.objects.exists() and not Account.objects.for_sync().exists()
+
+
+def test_whole_numbers_are_not_kept_before_anyone_allowed_them(world: Linked, alice: User, chat: Platform) -> None:
+    consent = world.lodged(alice, chat, [Scope.ACCOUNTS, Scope.ACCOUNT_NUMBERS])
+    world.link(consent, "happy")
+
+    assert [row.identifications for row in linked.accounts()] == [[], []]
+    assert all(row.masked_number for row in linked.accounts())
+
+    world.grant(consent)
+    linked.run()
+
+    assert all(row.identifications for row in linked.accounts())

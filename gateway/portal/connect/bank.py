@@ -88,7 +88,7 @@ def callback(request: HttpRequest, slug: str) -> HttpResponse:
             parameters=request.GET.dict(),
             now=clock.now(),
         )
-    except (LinkStateInvalid, InstitutionNotFound):
+    except (LinkStateInvalid, InstitutionNotFound, TransitionRefused):
         return _nothing_linked(request)
     except LinkFailed as failure:
         consent = Consent.objects.select_related("platform").get(id=failure.consent_id, user_id=request.user.id)
