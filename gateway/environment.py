@@ -45,6 +45,9 @@ class Environment(BaseSettings):
     #: Seconds between two looks at the queue of record.
     sluice_tick_seconds: Annotated[float, Field(ge=0.1, le=60)] = 1.0
 
+    #: Proxies of yours in front, each of which appends to X-Forwarded-For; 0: the header is anybody's word, and unread.
+    sluice_trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
+
     @field_validator("sluice_issuer")
     @classmethod
     def _issuer_is_an_origin(cls, issuer: str) -> str:

@@ -190,6 +190,11 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+# Wrong passwords count by address first: by name alone, six from a stranger would lock the owner out. 60 an hour from
+# everywhere together leave nothing to guess at 12 characters.
+ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,60/h/key"}
+# Unset behind a proxy, everybody shares the proxy's address, and one stranger uses up everybody's attempts.
+ALLAUTH_TRUSTED_PROXY_COUNT = ENVIRONMENT.sluice_trusted_proxies
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
 
 # -- transport and browser ---------------------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """Signing in, up and out, on our own pages."""
 
+from typing import Any
+
 import pytest
 from django.test import Client
 from django.urls import NoReverseMatch, reverse
@@ -87,6 +89,34 @@ def test_many_wrong_passwords_have_to_wait(alice: User) -> None:
     assert right.status_code in (200, 429)
     assert "_auth_user_id" not in right.client.session
     assert Page(answer).says("Too many")
+
+
+def test_a_strangers_wrong_passwords_do_not_lock_the_owner_out(alice: User) -> None:
+    for _ in range(9):
+        Client(REMOTE_ADDR="203.0.113.66").post("/sign-in/", credentials(password="wrong"))
+
+    answer = Client(REMOTE_ADDR="198.51.100.7").post("/sign-in/", credentials())
+
+    assert (answer.status_code, answer["Location"]) == (302, "/")
+
+
+def test_guessing_from_many_addresses_ends_for_the_hour(alice: User) -> None:
+    for n in range(61):
+        answer = Client(REMOTE_ADDR=f"203.0.113.{n}").post("/sign-in/", credentials(password="wrong"))
+
+    assert Page(answer).says("Too many")
+
+
+def test_behind_a_proxy_each_address_has_its_own_attempts(alice: User, settings: Any) -> None:
+    settings.ALLAUTH_TRUSTED_PROXY_COUNT = 1
+    for n in range(31):
+        stranger = Client(headers={"X-Forwarded-For": f"10.0.0.{n}, 203.0.113.66"})
+        flooded = stranger.post("/sign-in/", {"login": f"nobody{n}", "password": "wrong"})
+
+    answer = Client(headers={"X-Forwarded-For": "198.51.100.7"}).post("/sign-in/", credentials())
+
+    assert flooded.status_code == 429
+    assert answer.status_code == 302
 
 
 def test_flood_gets_our_own_page(db: None) -> None:
