@@ -8,6 +8,7 @@ import os
 from typing import Any
 
 from celery import Celery, bootsteps
+from kombu.transport import TRANSPORT_ALIASES
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway.settings")
 
@@ -31,6 +32,7 @@ class ThreadBeat(bootsteps.StartStopStep):
         return EmbeddedService(worker.app, thread=True, scheduler_cls="celery.beat:Scheduler")
 
 
+TRANSPORT_ALIASES["filesystem"] = "gateway.spool:Transport"  # kombu's own lets a reader take a half-written message
 app = Celery("gateway")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
