@@ -15,6 +15,7 @@ from consents.errors import ScopeNotGranted
 from consents.scopes import (
     DERIVED_SCOPES,
     PURPOSE_SCOPES,
+    RUNNING_FIELDS,
     LocationPrecision,
     Purpose,
     Record,
@@ -111,7 +112,10 @@ class PermitSlice:
 
     def fields(self, record: Record) -> tuple[str, ...]:
         """Columns of `record` that this slice releases; empty when closed."""
-        return opened_fields(record, self.released, self.location_precision)
+        fields = opened_fields(record, self.released, self.location_precision)
+        if self.on_platform_only or self.hidden_groups:
+            return tuple(name for name in fields if name not in RUNNING_FIELDS)
+        return fields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -139,8 +139,8 @@ def _rules(names: str, *needs: Scope, precision: LocationPrecision | None = None
 
 FIELD_RULES: dict[Record, tuple[FieldRule, ...]] = {
     Record.ACCOUNT: (
-        *_rules("id institution_id"),
-        *_rules("name account_type category status currency masked_number", Scope.ACCOUNTS),
+        *_rules("id"),
+        *_rules("institution_id name account_type category status currency masked_number", Scope.ACCOUNTS),
         *_rules("identifications", Scope.ACCOUNT_NUMBERS),
     ),
     Record.BALANCE: (*_rules("type amount_minor currency credit_lines as_of", Scope.BALANCES),),
@@ -152,7 +152,13 @@ FIELD_RULES: dict[Record, tuple[FieldRule, ...]] = {
         *_rules(
             "place_postal_code place_address", Scope.TRANSACTIONS, Scope.LOCATIONS, precision=LocationPrecision.STORE
         ),
-        *_rules("instructed_amount_minor instructed_currency exchange_rate", Scope.TRANSACTIONS, Scope.LOCATIONS),
+        # A currency tells the country.
+        *_rules(
+            "instructed_amount_minor instructed_currency exchange_rate",
+            Scope.TRANSACTIONS,
+            Scope.LOCATIONS,
+            precision=LocationPrecision.COUNTRY,
+        ),
         *_rules("counterparty_name", Scope.TRANSACTIONS, Scope.COUNTERPARTIES),
         *_rules("balance_after_minor", Scope.TRANSACTIONS, Scope.BALANCES),
         # The bank's own line names shop, place and payee at once.
@@ -166,6 +172,10 @@ FIELD_RULES: dict[Record, tuple[FieldRule, ...]] = {
         ),
     ),
 }
+
+
+#: Columns that add up over rows: beside withheld rows their differences would tell the amounts withheld.
+RUNNING_FIELDS = frozenset({"balance_after_minor"})
 
 
 def opened_fields(

@@ -8,6 +8,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from banks import directory, read
+from banks.directory import InstitutionCard
 from banks.errors import AccountNotFound
 from banks.read import Row, TransactionFilter
 from consents.denials import Denial
@@ -119,11 +120,12 @@ def _account_id(caller: Caller, text: str) -> UUID:
 
 
 def _accounts(platform: Platform, rows: Sequence[Row]) -> list[Body]:
-    cards = directory.by_id(_uuids(rows, "institution_id"))
+    named = [row for row in rows if "institution_id" in row]
+    cards: dict[object, InstitutionCard] = {**directory.by_id(_uuids(named, "institution_id"))}
     ids = pairwise.encode_all("acc", platform.id, _uuids(rows, "id"))
     return [
-        render.account(row, account_id=account_id, card=cards[institution_id])
-        for row, account_id, institution_id in zip(rows, ids, _uuids(rows, "institution_id"), strict=True)
+        render.account(row, account_id=account_id, card=cards.get(row.get("institution_id")))
+        for row, account_id in zip(rows, ids, strict=True)
     ]
 
 

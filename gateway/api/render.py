@@ -53,10 +53,11 @@ def institution_name(card: InstitutionCard) -> Body:
     return {"id": card.slug, "name": card.name}
 
 
-def account(row: Row, *, account_id: str, card: InstitutionCard) -> Body:
+def account(row: Row, *, account_id: str, card: InstitutionCard | None) -> Body:
+    """`card` is None where the permit does not release which bank it is."""
     return {
         "account_id": account_id,
-        "institution": institution_name(card),
+        **({} if card is None else {"institution": institution_name(card)}),
         **_renamed(row, _ACCOUNT),
         "as_of": plain(row["as_of"]),
     }
@@ -112,8 +113,8 @@ def consent(row: Consent, *, consent_id: str) -> Body:
 
 
 def opening(part: PermitSlice, card: InstitutionCard | None) -> Body:
-    """What one institution's slice opens now. Which bank it is stays back where no account is opened."""
-    named = card is not None and bool(part.fields(Record.ACCOUNT))
+    """What one institution's slice opens now. Which bank it is belongs to the scope `accounts`."""
+    named = card is not None and "institution_id" in part.fields(Record.ACCOUNT)
     return {
         "institution": institution_name(card) if named and card is not None else None,
         "scopes": sorted(part.released | part.derivable),

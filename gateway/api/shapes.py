@@ -95,8 +95,8 @@ class Identification(Shape):
 
 class Account(Shape):
     account_id = serializers.CharField(help_text="Opaque, and this platform's alone.")
-    institution = InstitutionName()
-    name = _text("What the customer calls it. Needs `accounts`, as do the next five.")
+    institution = InstitutionName(required=False, help_text="Needs `accounts`, as do the next six.")
+    name = _text("What the customer calls it.")
     type = serializers.CharField(required=False, help_text="ISO 20022 account type: CACC, SVGS, CARD ... or OTHER.")
     category = serializers.ChoiceField(choices=list(AccountCategory), required=False)
     status = serializers.ChoiceField(choices=list(AccountStatus), required=False)
@@ -219,7 +219,7 @@ class Limits(Shape):
 
 
 class Opening(Limits):
-    institution = InstitutionName(allow_null=True, help_text="Null where no account is opened.")
+    institution = InstitutionName(allow_null=True, help_text="Null without `accounts`.")
     scopes = serializers.ListField(child=serializers.ChoiceField(choices=list(Scope)))
 
 

@@ -91,9 +91,9 @@ TRANSACTION_FIELDS = (
 #: Scopes -> fields of an account that must NOT come, or None: the record is closed. All others must.
 ACCOUNT_ABSENT: list[tuple[str, str | None]] = [
     ("accounts", "identifications"),
-    ("account_numbers", "name account_type category status currency masked_number"),
-    ("balances", "name account_type category status currency masked_number identifications"),
-    ("transactions", "name account_type category status currency masked_number identifications"),
+    ("account_numbers", "institution_id name account_type category status currency masked_number"),
+    ("balances", "institution_id name account_type category status currency masked_number identifications"),
+    ("transactions", "institution_id name account_type category status currency masked_number identifications"),
     ("accounts account_numbers", ""),
 ]
 
@@ -327,6 +327,28 @@ def test_a_limit_out_of_range_is_refused(world: World, limit: int) -> None:
         world.read(world.permit(), TransactionFilter(limit=limit))
 
 
+# -- running balances beside withheld rows ----------------------------------------------------------------------------
+
+
+def some_groups_are_hidden(world: World) -> Permit:
+    return world.permit(hidden_groups=frozenset({SensitiveGroup.HEALTH}))
+
+
+def only_on_platform_rows_are_shown(world: World) -> Permit:
+    return world.permit(on_platform_only=True)
+
+
+@pytest.mark.parametrize("withholding", [some_groups_are_hidden, only_on_platform_rows_are_shown])
+def test_no_running_balance_beside_withheld_rows_whose_amounts_it_would_tell(
+    world: World, withholding: Callable[[World], Permit]
+) -> None:
+    assert "balance_after_minor" in world.permit().slices[0].fields(Record.TRANSACTION)
+
+    fields = withholding(world).slices[0].fields(Record.TRANSACTION)
+
+    assert fields and "balance_after_minor" not in fields
+
+
 # -- rows: hidden groups ----------------------------------------------------------------------------------------------
 
 
@@ -520,7 +542,7 @@ def test_accounts_of_two_banks_follow_each_banks_own_limits(world: World) -> Non
 
     by_id = {row["id"]: row for row in answer.rows}
     assert "name" in by_id[world.current.id]
-    assert set(by_id[card.id]) == {"id", "institution_id", "as_of"}
+    assert set(by_id[card.id]) == {"id", "as_of"}
     assert answer.as_of == NOW - timedelta(hours=3)
     with pytest.raises(ScopeNotGranted):
         read.transactions(permit, card.id, ALL, now=NOW, request_id="req")

@@ -25,9 +25,10 @@ def _row_with(*names: str, closer_than: tuple[str, ...] = ("country", "city", "s
 
 EXPECTED: dict[Record, dict[str, Rule]] = {
     Record.ACCOUNT: {
-        **dict.fromkeys(("id", "institution_id"), _any_of("accounts", "account_numbers", "balances", "transactions")),
+        "id": _any_of("accounts", "account_numbers", "balances", "transactions"),
         **dict.fromkeys(
-            ("name", "account_type", "category", "status", "currency", "masked_number"), _any_of("accounts")
+            ("institution_id", "name", "account_type", "category", "status", "currency", "masked_number"),
+            _any_of("accounts"),
         ),
         "identifications": _any_of("account_numbers"),
     },
@@ -53,7 +54,10 @@ EXPECTED: dict[Record, dict[str, Rule]] = {
         "place_city": _row_with("locations", closer_than=("city", "store")),
         "place_postal_code": _row_with("locations", closer_than=("store",)),
         "place_address": _row_with("locations", closer_than=("store",)),
-        **dict.fromkeys(("instructed_amount_minor", "instructed_currency", "exchange_rate"), _row_with("locations")),
+        **dict.fromkeys(
+            ("instructed_amount_minor", "instructed_currency", "exchange_rate"),
+            _row_with("locations", closer_than=("country", "city", "store")),
+        ),
         "counterparty_name": _row_with("counterparties"),
         "balance_after_minor": _row_with("balances"),
         "description": _row_with("merchants", "locations", "counterparties", closer_than=("store",)),
