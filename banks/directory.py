@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from banks.errors import InstitutionNotFound
-from banks.models import Institution, InstitutionStatus
+from banks.models import Institution
+from banks.types import InstitutionStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,18 +11,17 @@ from django.conf import settings
 from django.db import models
 
 from banks.governed import GovernedManager
-from banks.types import AccountCategory, AccountStatus, Channel, CounterpartyKind, TransactionKind, TransactionStatus
+from banks.types import (
+    AccountCategory,
+    AccountStatus,
+    Channel,
+    CounterpartyKind,
+    InstitutionStatus,
+    TransactionKind,
+    TransactionStatus,
+)
 from consents.scopes import SensitiveGroup
 from consents.states import ConnectionStatus
-
-
-class InstitutionStatus(models.TextChoices):
-    """FDX availability."""
-
-    ALIVE = "ALIVE"
-    PARTIAL = "PARTIAL"
-    MAINTENANCE = "MAINTENANCE"
-    DOWN = "DOWN"
 
 
 class Institution(models.Model):
@@ -35,7 +34,9 @@ class Institution(models.Model):
     bic = models.CharField(max_length=11, blank=True)
     country = models.CharField(max_length=2)
     timezone = models.CharField(max_length=60, default="UTC")
-    status = models.CharField(max_length=20, choices=InstitutionStatus.choices, default=InstitutionStatus.ALIVE)
+    status = models.CharField(
+        max_length=20, choices=[(s, s.title()) for s in InstitutionStatus], default=InstitutionStatus.ALIVE
+    )
 
     connector = models.SlugField()
     version = models.CharField(max_length=20)

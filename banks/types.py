@@ -61,6 +61,15 @@ class AccountStatus(StrEnum):
     RESTRICTED = "RESTRICTED"
 
 
+class InstitutionStatus(StrEnum):
+    """FDX availability."""
+
+    ALIVE = "ALIVE"
+    PARTIAL = "PARTIAL"
+    MAINTENANCE = "MAINTENANCE"
+    DOWN = "DOWN"
+
+
 class Resource(StrEnum):
     """What can be fetched from a bank, apart from one another."""
 

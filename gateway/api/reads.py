@@ -121,7 +121,7 @@ def _account_id(caller: Caller, text: str) -> UUID:
 
 def _accounts(platform: Platform, rows: Sequence[Row]) -> list[Body]:
     named = [row for row in rows if "institution_id" in row]
-    cards: dict[object, InstitutionCard] = {**directory.by_id(_uuids(named, "institution_id"))}
+    cards: dict[object, InstitutionCard] = dict(directory.by_id(_uuids(named, "institution_id")).items())
     ids = pairwise.encode_all("acc", platform.id, _uuids(rows, "id"))
     return [
         render.account(row, account_id=account_id, card=cards.get(row.get("institution_id")))

@@ -8,8 +8,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from banks.models import InstitutionStatus
-from banks.types import AccountCategory, AccountStatus, Channel, TransactionKind
+from banks.types import AccountCategory, AccountStatus, Channel, InstitutionStatus, TransactionKind
 from consents.denials import DenialCode, Owner
 from consents.scopes import LocationPrecision, Purpose, Scope, SensitiveGroup
 from consents.states import ConsentStatus
@@ -78,7 +77,7 @@ class Institution(Shape):
     id = serializers.SlugField()
     name = serializers.CharField()
     country = serializers.CharField(help_text="ISO 3166-1 alpha-2.")
-    status = serializers.ChoiceField(choices=list(InstitutionStatus.values))
+    status = serializers.ChoiceField(choices=list(InstitutionStatus))
     history_days_max = serializers.IntegerField(help_text="How far back this bank answers.")
     consent_days_max = serializers.IntegerField(help_text="The longest consent this bank gives.")
     is_sandbox = serializers.BooleanField()

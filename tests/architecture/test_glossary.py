@@ -13,7 +13,7 @@ from django.apps import apps
 from django.db import models
 
 from banks import types
-from banks.models import InstitutionStatus, SyncJobStatus, SyncTrigger
+from banks.models import SyncJobStatus, SyncTrigger
 from consents import denials, events, scopes, states
 from gateway import problems
 from gateway.identity.models import MembershipRole
@@ -57,7 +57,7 @@ WORDS: dict[type[Enum], str] = {
     types.TransactionKind: ("CARD_PAYMENT TRANSFER DIRECT_DEBIT STANDING_ORDER CASH FEE INTEREST SALARY REFUND OTHER"),
     types.AccountStatus: "OPEN CLOSED PENDING_OPEN PENDING_CLOSE RESTRICTED",
     types.AccountCategory: "DEPOSIT CREDIT_CARD LOAN INVESTMENT",
-    InstitutionStatus: "ALIVE PARTIAL MAINTENANCE DOWN",
+    types.InstitutionStatus: "ALIVE PARTIAL MAINTENANCE DOWN",
     SyncJobStatus: "QUEUED LEASED RETRY_WAIT COMMITTED FAILED CANCELLED",
     SyncTrigger: "USER_PRESENT PLATFORM_READ SCHEDULE BANK_EVENT BACKFILL",
     MembershipRole: "BANK_ADMIN PLATFORM_ADMIN",

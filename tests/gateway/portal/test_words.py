@@ -4,8 +4,7 @@ import re
 
 import pytest
 
-from banks.models import InstitutionStatus
-from banks.types import AccountCategory
+from banks.types import AccountCategory, InstitutionStatus
 from consents.scopes import LocationPrecision, Purpose, Record, Scope, SensitiveGroup
 from consents.states import ConsentStatus, Initiator
 from gateway.portal import words
