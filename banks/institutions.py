@@ -1,8 +1,11 @@
 """Adds a bank by data: which dialect, where, and as whom we speak to it."""
 
+import importlib.resources
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -12,6 +15,10 @@ from jwcrypto.common import JWException
 from banks import registry, vault
 from banks.errors import InstitutionInvalid
 from banks.models import Institution
+from banks.normalize.text import clean
+
+DAYS_MAX = 3650
+_SLUG = re.compile(r"[-a-z0-9]{2,50}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,24 +86,61 @@ def _check(data: InstitutionData) -> None:
     info = registry.connector(data.connector).info
     if data.version not in info.versions:
         raise InstitutionInvalid("version", f"{data.connector} speaks {', '.join(info.versions)}")
+    if not _SLUG.fullmatch(data.slug):
+        raise InstitutionInvalid("slug", "2 to 50 of a-z, 0-9 and -, as in first-bank")
+    for member in ("name", "client_id"):
+        _check_text(member, getattr(data, member))
     for member in ("issuer", "authorization_url", "token_url", "resource_url"):
         _check_url(member, getattr(data, member), is_sandbox=data.is_sandbox)
-    try:
-        ZoneInfo(data.timezone)
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise InstitutionInvalid("timezone", "not an IANA time zone such as Europe/London") from error
-    if not (len(data.country) == 2 and data.country.isalpha() and data.country.isupper()):
+    for member in ("history_days_max", "consent_days_max"):
+        if not 1 <= getattr(data, member) <= DAYS_MAX:
+            raise InstitutionInvalid(member, f"must be from 1 to {DAYS_MAX}")
+    _check_timezone(data.timezone)
+    if data.country not in _countries():
         raise InstitutionInvalid("country", "ISO 3166-1 alpha-2, as in GB")
     _check_key(data.signing_key)
 
 
+def _check_text(member: str, text: str) -> None:
+    """Customers read the name at the moment they consent: nothing invisible, and no direction marks."""
+    length_max = _length_max(member)
+    if not 1 <= len(text) <= length_max or clean(text, length_max=length_max) != text:
+        raise InstitutionInvalid(member, f"1 to {length_max} visible characters on one line, single blanks")
+
+
 def _check_url(member: str, url: str, *, is_sandbox: bool) -> None:
-    parts = urlsplit(url)
-    plain = is_sandbox and parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")
-    if not (parts.scheme == "https" or plain) or not parts.hostname or parts.query or parts.fragment or "@" in url:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port  # both raise ValueError where an HTTP client would guess
+    except ValueError as error:
+        raise InstitutionInvalid(member, "must be an https address without query or fragment") from error
+    plain = is_sandbox and parts.scheme == "http" and host in ("127.0.0.1", "localhost", "::1")
+    if not (parts.scheme == "https" or plain) or not host or parts.query or parts.fragment or "@" in url:
         raise InstitutionInvalid(member, "must be an https address without query or fragment")
     if url.endswith("/"):
         raise InstitutionInvalid(member, "without the slash at its end")
+    if len(url) > _length_max(member) or not url.isprintable() or " " in url:
+        raise InstitutionInvalid(member, f"at most {_length_max(member)} characters, without blanks")
+
+
+def _check_timezone(timezone: str) -> None:
+    try:
+        ZoneInfo(timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: `Europe` alone is a folder
+        raise InstitutionInvalid("timezone", "not an IANA time zone such as Europe/London") from error
+
+
+def _length_max(member: str) -> int:
+    """Of the column: SQLite would store what PostgreSQL refuses."""
+    length: int = Institution._meta.get_field(member).max_length  # type: ignore[union-attr,assignment]
+    return length
+
+
+@cache
+def _countries() -> frozenset[str]:
+    """ISO 3166-1 alpha-2 as the time zone database lists it: assigned codes only, so UK and ZZ are not among them."""
+    table = importlib.resources.files("tzdata").joinpath("zoneinfo/iso3166.tab").read_text(encoding="utf-8")
+    return frozenset(line[:2] for line in table.splitlines() if line and not line.startswith("#"))
 
 
 def _check_key(signing_key: str) -> None:
