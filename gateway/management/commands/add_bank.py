@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from banks import institutions
@@ -52,7 +53,11 @@ class Command(BaseCommand):
         except (InstitutionInvalid, UnknownConnector) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"Bank {institution.slug} stored.")
-        self.stdout.write(f"Redirect URI to register at the bank: {redirect_uri(institution.slug)}")
+        # An embedded instance has an issuer of its own: the bank would send its customers to another server.
+        self.stdout.write(
+            f"Redirect URI to register at the bank: {redirect_uri(institution.slug)} "
+            f"(SLUICE_ISSUER is {settings.ISSUER})"
+        )
         self.stdout.write(f"Next: manage.py sign_policy {institution.slug} --help")
 
 

@@ -45,6 +45,14 @@ def test_a_new_key_is_written_for_everyone_to_read_and_the_bank_is_stored(tmp_pa
     assert Institution.objects.get().slug == "acorn"
 
 
+def test_the_redirect_uri_tells_which_issuer_it_belongs_to(tmp_path: Path, settings: Any) -> None:
+    settings.ISSUER = "https://sluice.example"
+
+    told = _add_bank(new_key=tmp_path / "keys.json")
+
+    assert "(SLUICE_ISSUER is https://sluice.example)" in told
+
+
 def _umask() -> int:
     mask = os.umask(0o022)
     os.umask(mask)
