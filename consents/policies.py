@@ -10,7 +10,9 @@ from django.db.models import Max
 
 from consents import audit
 from consents.audit import Actor
+from consents.errors import RequestNotAllowed
 from consents.models import BankPolicy
+from consents.requested import DURATION_DAYS_MAX, HISTORY_DAYS_MAX
 from consents.scopes import LocationPrecision, Purpose, Scope, SensitiveGroup
 from consents.states import PolicyStatus
 
@@ -42,8 +44,11 @@ def sign(
 ) -> BankPolicy:
     """Put a new version in force; `platform_id` None: for every platform without one of its own.
 
+    Raises RequestNotAllowed naming the limit that is out of range.
     Two people signing at once: the version is unique, so the later one gets an IntegrityError and reads again.
     """
+    _refuse_out_of_range("history_days_max", terms.history_days_max, HISTORY_DAYS_MAX)
+    _refuse_out_of_range("duration_days_max", terms.duration_days_max, DURATION_DAYS_MAX)
     with transaction.atomic():
         signed = BankPolicy.objects.filter(institution_id=institution_id)
         versions = signed.filter(platform=None) if platform_id is None else signed.filter(platform_id=platform_id)
@@ -76,3 +81,9 @@ def sign(
             details={"version": policy.version},
         )
     return policy
+
+
+def _refuse_out_of_range(field: str, days: int | None, maximum: int) -> None:
+    """A limit wider than anybody may ask for limits nothing, and 0 would be a stop that no status shows."""
+    if days is not None and not 1 <= days <= maximum:
+        raise RequestNotAllowed(field, f"must be from 1 to {maximum}")

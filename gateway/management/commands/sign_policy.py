@@ -8,6 +8,7 @@ from banks import directory
 from banks.errors import InstitutionNotFound
 from consents import clock, policies
 from consents.audit import Actor
+from consents.errors import RequestNotAllowed
 from consents.models import Platform
 from consents.policies import PolicyTerms
 from consents.scopes import LocationPrecision, Purpose, Scope, SensitiveGroup
@@ -20,45 +21,86 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("bank", help="slug")
         parser.add_argument("--platform", default="", help="client id; without it: every platform")
-        parser.add_argument("--status", choices=[s.value for s in PolicyStatus], default=PolicyStatus.ALLOW.value)
-        parser.add_argument("--scopes", nargs="+", choices=[s.value for s in Scope], default=[s.value for s in Scope])
         parser.add_argument(
-            "--purposes", nargs="+", choices=[p.value for p in Purpose], default=[p.value for p in Purpose]
+            "--status",
+            choices=[s.value for s in PolicyStatus],
+            default=PolicyStatus.ALLOW.value,
+            help="ALLOW (default) serves what is named here; SUSPEND and BLOCK serve nothing",
         )
-        parser.add_argument("--history-days-max", type=int, default=365)
-        parser.add_argument("--duration-days-max", type=int, default=365)
-        parser.add_argument("--location-precision", choices=[p.value for p in LocationPrecision])
-        parser.add_argument("--on-platform-only", action="store_true")
-        parser.add_argument("--hide", nargs="*", choices=[g.value for g in SensitiveGroup], default=[])
-        parser.add_argument("--attended-only", action="store_true")
+        parser.add_argument(
+            "--scopes", nargs="+", choices=[s.value for s in Scope], help="what may be shared; ALLOW needs it"
+        )
+        parser.add_argument(
+            "--purposes", nargs="+", choices=[p.value for p in Purpose], help="what for; ALLOW needs it"
+        )
+        parser.add_argument("--history-days-max", type=int, default=365, help="how far back; 1 to 730, 365 unless said")
+        parser.add_argument(
+            "--duration-days-max", type=int, default=365, help="how long a consent serves; 1 to 365, 365 unless said"
+        )
+        parser.add_argument(
+            "--location-precision",
+            choices=[p.value for p in LocationPrecision],
+            help="the closest a place is told; without it: no places",
+        )
+        parser.add_argument(
+            "--on-platform-only",
+            action="store_true",
+            help="only transactions with merchants that are the platform's own",
+        )
+        parser.add_argument(
+            "--hide",
+            nargs="*",
+            choices=[g.value for g in SensitiveGroup if g is not SensitiveGroup.NONE],
+            default=[],
+            help="groups of merchants whose transactions are left out",
+        )
+        parser.add_argument("--attended-only", action="store_true", help="serve only while the user is present")
         parser.add_argument("--allow-standard-profile", action="store_true", help="do not demand FAPI 2.0")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        precision = options["location_precision"]
+        _require_what_is_allowed(options)
         try:
             card = directory.institution(options["bank"])
         except InstitutionNotFound as error:
             raise CommandError(f"No bank {options['bank']}. Add it first: manage.py add_bank --help") from error
-        policy = policies.sign(
-            institution_id=card.id,
-            platform_id=_platform_id(options["platform"]),
-            terms=PolicyTerms(
-                scopes=frozenset(Scope(s) for s in options["scopes"]),
-                purposes=frozenset(Purpose(p) for p in options["purposes"]),
-                status=PolicyStatus(options["status"]),
-                history_days_max=options["history_days_max"],
-                duration_days_max=options["duration_days_max"],
-                location_precision=LocationPrecision(precision) if precision else None,
-                on_platform_only=options["on_platform_only"],
-                hidden_groups=frozenset(SensitiveGroup(g) for g in options["hide"]),
-                requires_attended=options["attended_only"],
-                requires_fapi2=not options["allow_standard_profile"],
-            ),
-            approved_by=[],
-            actor=Actor(initiator=Initiator.OPERATOR),
-            now=clock.now(),
-        )
+        platform_id = _platform_id(options["platform"])
+        try:
+            policy = policies.sign(
+                institution_id=card.id,
+                platform_id=platform_id,
+                terms=_terms(options),
+                approved_by=[],
+                actor=Actor(initiator=Initiator.OPERATOR),
+                now=clock.now(),
+            )
+        except RequestNotAllowed as error:
+            raise CommandError(str(error)) from error
         self.stdout.write(f"Policy version {policy.version} of {card.slug} is in force.")
+
+
+def _require_what_is_allowed(options: dict[str, Any]) -> None:
+    """A default would open everything to whoever forgets an option; a stop opens nothing, so it needs none."""
+    if options["status"] != PolicyStatus.ALLOW:
+        return
+    missing = [f"--{name}" for name in ("scopes", "purposes") if not options[name]]
+    if missing:
+        raise CommandError(f"A policy that allows must say what: {', '.join(missing)} missing.")
+
+
+def _terms(options: dict[str, Any]) -> PolicyTerms:
+    precision = options["location_precision"]
+    return PolicyTerms(
+        scopes=frozenset(Scope(s) for s in options["scopes"] or ()),
+        purposes=frozenset(Purpose(p) for p in options["purposes"] or ()),
+        status=PolicyStatus(options["status"]),
+        history_days_max=options["history_days_max"],
+        duration_days_max=options["duration_days_max"],
+        location_precision=LocationPrecision(precision) if precision else None,
+        on_platform_only=options["on_platform_only"],
+        hidden_groups=frozenset(SensitiveGroup(g) for g in options["hide"]),
+        requires_attended=options["attended_only"],
+        requires_fapi2=not options["allow_standard_profile"],
+    )
 
 
 def _platform_id(client_id: str) -> Any:

@@ -1,0 +1,64 @@
+"""`sign_policy`: nothing is opened that was not said."""
+
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from banks.models import Institution
+from consents.models import BankPolicy
+from tests.support import cast
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def bank() -> Institution:
+    return cast.institution()
+
+
+def _sign(bank: Institution, *arguments: str) -> BankPolicy:
+    call_command("sign_policy", bank.slug, *arguments, stdout=StringIO())
+    return BankPolicy.objects.latest("version")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "missing"),
+    [
+        ([], "--scopes"),
+        (["--scopes", "accounts"], "--purposes"),
+        (["--purposes", "budgeting"], "--scopes"),
+        (["--status", "ALLOW"], "--scopes"),
+    ],
+)
+def test_a_policy_that_allows_says_what(bank: Institution, arguments: list[str], missing: str) -> None:
+    with pytest.raises(CommandError, match=missing):
+        _sign(bank, *arguments)
+
+    assert not BankPolicy.objects.exists()
+
+
+def test_it_allows_what_was_said(bank: Institution) -> None:
+    policy = _sign(bank, "--scopes", "balances", "accounts", "--purposes", "balance_check")
+
+    assert (policy.scopes, policy.purposes) == (["accounts", "balances"], ["balance_check"])
+
+
+@pytest.mark.parametrize("status", ["SUSPEND", "BLOCK"])
+def test_a_stop_needs_no_scopes_and_names_none(bank: Institution, status: str) -> None:
+    policy = _sign(bank, "--status", status)
+
+    assert (policy.status, policy.scopes, policy.purposes) == (status, [], [])
+
+
+def test_none_is_no_group_that_can_be_hidden(bank: Institution) -> None:
+    with pytest.raises(CommandError, match="invalid choice: 'NONE'"):
+        _sign(bank, "--scopes", "accounts", "--purposes", "balance_check", "--hide", "NONE")
+
+
+@pytest.mark.parametrize("option", ["--history-days-max", "--duration-days-max"])
+def test_days_out_of_range_are_one_line(bank: Institution, option: str) -> None:
+    with pytest.raises(CommandError, match="must be from 1 to") as refused:
+        _sign(bank, "--scopes", "accounts", "--purposes", "balance_check", f"{option}=-5")
+
+    assert "\n" not in str(refused.value)
