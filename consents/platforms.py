@@ -1,6 +1,7 @@
 """Register and activate platforms. A secret is generated here, shown once, and kept as SHA-256."""
 
 import secrets
+import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -40,18 +41,20 @@ def register(
     client_id: str = "",
     is_sandbox: bool = False,
 ) -> Registration:
-    """A PENDING platform of the standard profile. Raises RequestNotAllowed (no attestation, a bad redirect URI)."""
+    """A PENDING platform of the standard profile. Raises RequestNotAllowed naming what is wrong."""
     if not attested:
         raise RequestNotAllowed("attested", "no advertising, no profiling for sale, no onward sharing: say so first")
     if not purposes:
         raise RequestNotAllowed("purposes", "at least one purpose is needed")
+    name = _shown("name", name)
+    legal_name = _shown("legal_name", legal_name or name)
     for uri in redirect_uris:
         _check_redirect_uri(uri, is_sandbox=is_sandbox)
     secret = secrets.token_urlsafe(32)
     with transaction.atomic():
         platform = Platform.objects.create(
             name=name,
-            legal_name=legal_name or name,
+            legal_name=legal_name,
             client_id=client_id or secrets.token_urlsafe(16),
             client_secret=digest(secret),
             hash_client_secret=False,  # the toolkit's PBKDF2 costs 0.2 s of CPU a call; SHA-256 suits 256 random bits
@@ -87,6 +90,18 @@ def change_status(platform: Platform, target: PlatformStatus, *, reason: str, ac
             reason_code=reason,
         )
     platform.refresh_from_db()
+
+
+def _shown(field: str, text: str) -> str:
+    """`text` as consent pages show it: with direction marks or zero widths one company would read as another.
+
+    The length is checked here because SQLite would store what PostgreSQL refuses.
+    """
+    shown = " ".join(part for part in unicodedata.normalize("NFC", text).split(" ") if part)
+    length_max: int = Platform._meta.get_field(field).max_length  # type: ignore[union-attr,assignment]
+    if not 1 <= len(shown) <= length_max or not shown.isprintable():
+        raise RequestNotAllowed(field, f"must be 1 to {length_max} visible characters on one line")
+    return shown
 
 
 def _check_redirect_uri(uri: str, *, is_sandbox: bool) -> None:

@@ -99,6 +99,42 @@ def test_any_other_address_is_refused_and_nothing_registered(uri: str, is_sandbo
     assert not Platform.objects.exists()
 
 
+# -- names ------------------------------------------------------------------------------------------------------------
+
+UNREADABLE = ["", "  ", "A" * 256, "Chat\nBot", "Chat \u202etoB", "Chat\u200b", "Chat\x00", "Chat\udc80"]
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_a_name_that_a_consent_page_cannot_show_is_refused(name: str) -> None:
+    with pytest.raises(RequestNotAllowed) as refused:
+        _register(name=name)
+
+    assert refused.value.field == "name"
+    assert not Platform.objects.exists()
+
+
+@pytest.mark.parametrize("legal_name", [" ", "A" * 201, "Chat \u2066Ltd"])
+def test_a_legal_name_is_held_to_the_same(legal_name: str) -> None:
+    with pytest.raises(RequestNotAllowed) as refused:
+        _register(legal_name=legal_name)
+
+    assert refused.value.field == "legal_name"
+
+
+def test_a_long_name_needs_a_legal_name_that_fits() -> None:
+    with pytest.raises(RequestNotAllowed) as refused:
+        _register(name="A" * 255)
+
+    assert refused.value.field == "legal_name"
+    assert _register(name="A" * 255, legal_name="A Ltd").platform.name == "A" * 255
+
+
+def test_names_that_look_the_same_are_stored_the_same() -> None:
+    platform = _register(name="  Caf\u0065\u0301   Chat ").platform
+
+    assert (platform.name, platform.legal_name) == ("Caf\u00e9 Chat", "Caf\u00e9 Chat")
+
+
 # -- secret and attestation -------------------------------------------------------------------------------------------
 
 

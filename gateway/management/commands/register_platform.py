@@ -15,10 +15,12 @@ class Command(BaseCommand):
     help = "Registers a platform and activates it. Its client secret is printed once and cannot be read again."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("name")
-        parser.add_argument("--legal-name", default="")
+        parser.add_argument("name", help="as people read it when they are asked for consent")
+        parser.add_argument("--legal-name", default="", help="the company; without it: the name")
         parser.add_argument("--redirect-uri", required=True, action="append", metavar="URI", help="may be repeated")
-        parser.add_argument("--purposes", required=True, nargs="+", choices=[p.value for p in Purpose])
+        parser.add_argument(
+            "--purposes", required=True, nargs="+", choices=[p.value for p in Purpose], help="what it may ask for"
+        )
         parser.add_argument(
             "--attested",
             action="store_true",
