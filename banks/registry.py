@@ -22,7 +22,7 @@ def connector(slug: str) -> type[Connector]:
     """The connector's class. Raises UnknownConnector when none is installed under this slug, or its slug differs."""
     found = _found().get(slug)
     if found is None:
-        raise UnknownConnector("not_installed")
+        raise UnknownConnector(f"not installed; there are: {', '.join(slugs()) or 'none'}")
     loaded: type[Connector] = found.load()
     if loaded.info.slug != slug:
         raise UnknownConnector("slug_differs")

@@ -166,8 +166,8 @@ def test_an_rsa_key_of_2048_bits_will_do() -> None:
     assert institutions.add(bank(signing_key=key(kty="RSA", size=2048)), now=NOW).slug == "acorn"
 
 
-def test_a_connector_that_is_not_installed_is_refused() -> None:
-    with pytest.raises(UnknownConnector):
+def test_a_connector_that_is_not_installed_is_refused_and_those_that_are_get_named() -> None:
+    with pytest.raises(UnknownConnector, match="not installed; there are: uk_obie"):
         institutions.add(bank(connector="carrier_pigeon"), now=NOW)
 
 
