@@ -71,6 +71,9 @@ PROBLEM_CODES = (
     "rate_limited service_unavailable internal_error"
 )
 
+#: Words of `suggested_action` besides the denials' own.
+PROBLEM_ACTIONS = "correct_the_request get_a_new_token try_again_later"
+
 
 @pytest.mark.parametrize("vocabulary", WORDS, ids=lambda enum: enum.__name__)
 def test_a_vocabulary_has_the_designs_words_and_no_others(vocabulary: type[Enum]) -> None:
@@ -82,6 +85,12 @@ def test_problem_codes_are_the_denials_and_these() -> None:
         *PROBLEM_CODES.split(),
         *WORDS[denials.DenialCode].split(),
     }
+
+
+def test_suggested_actions_are_the_denials_and_these() -> None:
+    suggested = {str(row.suggested_action) for row in problems.PROBLEMS.values() if row.suggested_action}
+
+    assert suggested == {*PROBLEM_ACTIONS.split(), *WORDS[denials.Action].split()}
 
 
 def test_every_name_of_a_member_is_its_word_in_capitals() -> None:
@@ -112,7 +121,8 @@ SYNONYMS = {
 
 
 def _vocabulary() -> set[str]:
-    return {word for words in WORDS.values() for word in words.split()} | set(PROBLEM_CODES.split())
+    more = (PROBLEM_CODES, PROBLEM_ACTIONS)
+    return {word for words in (*WORDS.values(), *more) for word in words.split()}
 
 
 def _respellings(word: str) -> set[str]:
