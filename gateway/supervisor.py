@@ -19,7 +19,7 @@ from gateway.embedded import instance as instances
 from gateway.embedded import report
 from gateway.embedded.errors import CannotStart, KeepsDying, StopRequested
 from gateway.embedded.instance import Instance
-from gateway.embedded.logs import Log, to_terminal
+from gateway.embedded.logs import Log, flush_or_forget, nobody_listens, to_terminal
 from gateway.embedded.plan import WORKER_ENVIRONMENT, Plan, plan
 from gateway.embedded.processes import ROOT, Lifeline, Service, Task, ending, stop_all
 from gateway.embedded.readiness import answers, bank_ready_url, web_ready_url
@@ -160,7 +160,7 @@ def announce(text: str) -> None:
     try:
         print(text, flush=True)
     except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python fails again when it flushes at exit
+        nobody_listens(1)
 
 
 def run(options: argparse.Namespace, planned: Callable[[Instance], Plan]) -> None:
@@ -195,6 +195,8 @@ def main(arguments: list[str], planned: Callable[[Instance], Plan] = plan) -> in
         return 1
     except StopRequested:
         return 130
+    finally:
+        flush_or_forget()
     return 0
 
 

@@ -1,5 +1,6 @@
 """Log lines of the instance's processes: prefixed on stderr, plain in a file each."""
 
+import os
 import sys
 import threading
 from pathlib import Path
@@ -37,8 +38,28 @@ def to_terminal(text: str) -> None:
     """Write a line to stderr; when nobody listens any more, the log files still have it."""
     try:
         print(text, file=sys.stderr, flush=True)
-    except (OSError, ValueError):  # the terminal was closed, or stderr was
+    except OSError:  # the terminal was closed
+        nobody_listens(2)
+    except ValueError:  # stderr was closed, and its descriptor may be another file's by now
         return
+
+
+def nobody_listens(descriptor: int) -> None:
+    """Point a standard stream at nothing. What it still holds fails again at exit: Python ends with 120."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, descriptor)
+    os.close(nothing)
+
+
+def flush_or_forget() -> None:
+    """Print what is left of stdout and stderr, if anybody listens: called last, so that the exit code is ours."""
+    for descriptor, stream in ((1, sys.stdout), (2, sys.stderr)):
+        try:
+            stream.flush()
+        except OSError:
+            nobody_listens(descriptor)
+        except ValueError:
+            continue
 
 
 def _rotate(file: Path) -> None:

@@ -205,9 +205,15 @@ def test_second_instance_on_the_same_data_is_refused(start: Start, tmp_path: Pat
     first.wait(10)
 
 
-def test_closed_terminal_does_not_end_the_instance(start: Start, tmp_path: Path) -> None:
+def buffered() -> dict[str, str]:
+    """The environment of a user, whose Python holds back what it prints; a build server's often says not to."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]], ids=["text", "json"])
+def test_closed_terminal_does_not_end_the_instance(start: Start, tmp_path: Path, options: list[str]) -> None:
     reader, writer = os.pipe()
-    process = start(stdout=writer, stderr=writer)
+    process = start(*options, stdout=writer, stderr=writer, env=buffered())
     os.close(writer)
     os.close(reader)
 
@@ -217,3 +223,32 @@ def test_closed_terminal_does_not_end_the_instance(start: Start, tmp_path: Path)
     assert process.poll() is None
     process.terminate()
     assert process.wait(10) == 0
+
+
+WRITES_LEFT_OVER = """
+import os, sys
+from gateway import supervisor
+from gateway.embedded.errors import CannotStart
+
+reader, writer = os.pipe()
+os.dup2(writer, 1), os.dup2(writer, 2)
+os.close(writer)
+os.close(reader)
+
+def run(options, planned):
+    sys.stdout.write("nobody reads this, and nothing has flushed it")
+    if sys.argv[1] != "0":
+        raise CannotStart("nor this")
+
+supervisor.run = run
+sys.exit(supervisor.main([]))
+"""
+
+
+@pytest.mark.parametrize("code", [0, 2])
+def test_what_a_closed_terminal_left_unprinted_does_not_change_the_exit_code(code: int) -> None:
+    """Python ends with 120 when it cannot flush at exit."""
+    command = [sys.executable, "-c", WRITES_LEFT_OVER, str(code)]
+    done = subprocess.run(command, cwd=ROOT, env=buffered(), timeout=20, check=False)
+
+    assert done.returncode == code
