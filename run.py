@@ -277,15 +277,22 @@ def add_start_options(top: argparse.ArgumentParser) -> None:
 
 
 def command(arguments: list[str]) -> tuple[str, list[str]]:
-    """(environment needed, what its Python is to run) for a command line; leaves with a message on a wrong one."""
+    """(environment needed, what its Python is to run) for a command line; leaves with a message on a wrong one.
+
+    Raises Problem when the tests it names are not there.
+    """
     chosen, rest = parser().parse_known_args(arguments)
     if chosen.command == "tour":
         return "run", ["-m", "examples.tour", *rest]
     if rest:
         parser().error("unrecognized arguments: " + " ".join(rest))
     if chosen.command == "test":
+        tests = [absolute_test(path) for path in chosen.paths]
+        missing = [test for test in tests if not Path(test.partition("::")[0]).exists()]
+        if missing:
+            raise Problem(f"There is no {', no '.join(missing)}.")
         full = ["--full"] if chosen.full else []
-        return "dev", ["-m", "tests.command", *full, *map(absolute_test, chosen.paths)]
+        return "dev", ["-m", "tests.command", *full, *tests]
     if chosen.data_directory:
         arguments = [*arguments, "--data-directory", str(Path(chosen.data_directory).absolute())]
     return "run", ["-m", "gateway.supervisor", *arguments]
@@ -298,8 +305,8 @@ def absolute_test(path: str) -> str:
 
 
 def main(arguments: list[str]) -> None:
-    kind, rest = command(arguments)
     try:
+        kind, rest = command(arguments)
         python = str(prepare(kind))
         os.chdir(ROOT)
         os.execve(python, [python, *rest], clean_environ())

@@ -275,7 +275,20 @@ def test_commands_name_their_module_and_environment(run: ModuleType, monkeypatch
     assert run.command(["--port", "81", "--json"]) == ("run", ["-m", "gateway.supervisor", "--port", "81", "--json"])
     assert run.command(["--data-directory", "d"])[1][-2:] == ["--data-directory", "/d"]
     assert run.command(["tour", "--slow"]) == ("run", ["-m", "examples.tour", "--slow"])
-    assert run.command(["test", "--full", "a.py::b"]) == ("dev", ["-m", "tests.command", "--full", "/a.py::b"])
+    assert run.command(["test", "--full", "tmp::b"]) == ("dev", ["-m", "tests.command", "--full", "/tmp::b"])
+
+
+def test_tests_that_do_not_exist_are_refused_in_one_line_before_anything_is_installed(
+    run: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(SystemExit) as left:
+        run.main(["test", "bin", "tests/nope.py::test_it"])
+
+    assert left.value.code == 2
+    assert capsys.readouterr().err == f"There is no {tmp_path / 'tests' / 'nope.py'}::test_it.\n"
+    assert run.calls == []
 
 
 @pytest.mark.parametrize("wrong", [["--prot", "1"], ["fly"], ["test", "--fast"], ["--port", "x"]])
