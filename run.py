@@ -293,9 +293,20 @@ def command(arguments: list[str]) -> tuple[str, list[str]]:
             raise Problem(f"There is no {', no '.join(missing)}.")
         full = ["--full"] if chosen.full else []
         return "dev", ["-m", "tests.command", *full, *tests]
+    return "run", ["-m", "gateway.supervisor", *start_options(chosen)]
+
+
+def start_options(chosen: argparse.Namespace) -> list[str]:
+    """What was typed, each option once and in full; the directory made independent of the working directory."""
+    options: list[str] = []
+    for name in ("port", "bank_port"):
+        number = getattr(chosen, name)
+        if number is not None:
+            options += ["--" + name.replace("_", "-"), str(number)]
+    options += ["--" + name for name in ("reset", "json") if getattr(chosen, name)]
     if chosen.data_directory:
-        arguments = [*arguments, "--data-directory", str(Path(chosen.data_directory).absolute())]
-    return "run", ["-m", "gateway.supervisor", *arguments]
+        options += ["--data-directory", str(Path(chosen.data_directory).absolute())]
+    return options
 
 
 def absolute_test(path: str) -> str:
