@@ -5,9 +5,11 @@ sends tasks must therefore import this module itself, or they go to Celery's def
 """
 
 import os
+import warnings
 from typing import Any
 
 from celery import Celery, bootsteps
+from celery.exceptions import SecurityWarning
 from kombu.transport import TRANSPORT_ALIASES
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway.settings")
@@ -31,6 +33,10 @@ class ThreadBeat(bootsteps.StartStopStep):
 
         return EmbeddedService(worker.app, thread=True, scheduler_cls="celery.beat:Scheduler")
 
+
+if os.environ.get("SLUICE_EMBEDDED") == "1":
+    # Its supervisor has no other user to give it: in a container it is root, and advice at each start hides the rest.
+    warnings.filterwarnings("ignore", "You're running the worker with superuser privileges", SecurityWarning)
 
 TRANSPORT_ALIASES["filesystem"] = "gateway.spool:Transport"  # kombu's own lets a reader take a half-written message
 app = Celery("gateway")

@@ -91,6 +91,16 @@ def test_instance_is_private_recovers_and_stops_within_ten_seconds(instance: Run
     assert not any(map(alive, children))
 
 
+def test_worker_starts_without_advice_that_nobody_can_follow(instance: Running, tmp_path: Path) -> None:
+    bound = tmp_path / "data" / "spool" / "control" / "celery.exchange"
+    eventually(bound.exists, seconds=20)  # both were said before the worker bound its queue
+
+    said = (tmp_path / "data" / "logs" / "worker.log").read_text()
+
+    assert "No hostname was supplied" not in said
+    assert "superuser privileges" not in said
+
+
 def test_second_start_prints_the_same_credentials(instance: Running, tmp_path: Path) -> None:
     instance.process.terminate()
     instance.process.wait(10)
