@@ -85,6 +85,16 @@ def test_two_consents_are_planned_as_one_each_account_by_its_own(scene: Scene) -
     assert Resource.BALANCES not in made.accounts[scene.savings.id].resources
 
 
+def test_one_account_under_two_consents_is_fetched_for_both(scene: Scene) -> None:
+    scene.consent(frozenset({Scope.ACCOUNTS, Scope.BALANCES}))
+    scene.consent(frozenset({Scope.ACCOUNTS, Scope.TRANSACTIONS}), platform=cast.platform("budget", now=NOW).platform)
+
+    part = scene.plan().accounts[scene.current.id]
+
+    assert {Resource.BALANCES, Resource.TRANSACTIONS} <= part.resources
+    assert part.since is not None
+
+
 def test_the_longest_history_that_someone_may_see_is_fetched(scene: Scene) -> None:
     scene.consent(ROWS, history_days=10)
     scene.consent(ROWS, history_days=50, platform=cast.platform("budget", now=NOW).platform)
