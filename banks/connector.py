@@ -1,7 +1,7 @@
 """The SPI: what a bank adapter offers, and what it is given. No Django.
 
 A connector is made once per (institution, connection) and call chain; it keeps nothing between calls but what it puts
-in `context.state`. It raises BankErrors only, tries once, and never sleeps.
+in `context.state`, which ends with the chain. It raises BankErrors only, tries once, and never sleeps.
 """
 
 from collections.abc import Iterator
@@ -51,7 +51,7 @@ class Credentials:
 
 @dataclass(slots=True, kw_only=True)
 class ConnectorContext:
-    """All a connector gets. `state` is its own: stored sealed, opaque to everyone else."""
+    """All a connector gets. `state` is its own, opaque to everyone else; nothing keeps it yet."""
 
     institution: InstitutionProfile
     http: BankClient
