@@ -12,18 +12,18 @@ from consents.errors import Denied
 from consents.facts import consent_accounts, consent_facts, policies_in_force
 from consents.models import Consent, ConsentAccount
 from consents.policy import AccountFacts, Permit, Slice, decide
-from consents.scopes import Purpose
+from consents.scopes import Presence, Purpose
 from consents.states import ConnectionStatus, ConsentAccountStatus, ConsentStatus, PlatformStatus
 
 
-def permit_for(consent: Consent, *, purpose: Purpose | None, attended: bool, now: datetime) -> Permit:
+def permit_for(consent: Consent, *, purpose: Purpose | None, presence: Presence, now: datetime) -> Permit:
     """What this consent opens right now. `consent` is loaded with user and platform. Raises Denied."""
     answer = decide(
         consent_facts(consent),
         slices_of(consent, now=now),
         PlatformStatus(consent.platform.status),
         purpose,
-        attended,
+        presence,
         now,
     )
     if isinstance(answer, Denial):
@@ -51,7 +51,7 @@ def foreseen(consent: Consent, institution_id: UUID, *, now: datetime) -> Denial
     )
     part = Slice(institution_id=institution_id, policy=policy, accounts=(account,))
     platform = PlatformStatus(consent.platform.status)
-    answers = [decide(facts, [part], platform, Purpose(name), True, now) for name in consent.purposes]
+    answers = [decide(facts, [part], platform, Purpose(name), Presence.PRESENT, now) for name in consent.purposes]
     denials = [answer for answer in answers if isinstance(answer, Denial)]
     return denials[0] if len(denials) == len(answers) else None
 

@@ -5,6 +5,7 @@ SyncJob records. It carries ids and codes only; never a bank's answer, an accoun
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
@@ -164,6 +165,17 @@ class LinkFailed(LinkError):
 
 class StaleLease(Exception):
     """Someone else holds this job now; whatever this worker still wanted to write is void."""
+
+
+class QuotaSpent(Exception):
+    """As many fetches of this resource as the bank allows in 24 hours were made; nothing was called. `retry_at`: when
+    the oldest of them is 24 hours old."""
+
+    code: ClassVar[str] = "fetch_quota_spent"
+
+    def __init__(self, retry_at: datetime) -> None:
+        super().__init__(self.code)
+        self.retry_at = retry_at
 
 
 class InstitutionInvalid(Exception):

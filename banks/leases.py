@@ -13,10 +13,13 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
 from banks.errors import StaleLease
-from banks.models import LIVE_JOBS, SyncJob, SyncJobStatus, SyncTrigger
+from banks.models import LIVE_JOBS, Connection, SyncJob, SyncJobStatus, SyncTrigger
+from consents.scopes import Presence
 
 ATTEMPTS_MAX = 5
 DISPATCH_BATCH = 50
+#: Every other trigger runs unattended.
+PRESENCE_OF = {SyncTrigger.USER_PRESENT: Presence.PRESENT, SyncTrigger.USER_ATTESTED: Presence.ATTESTED}
 #: A dispatched job that nobody claimed in this time is dispatched again: its message was lost.
 REDISPATCH_AFTER = timedelta(seconds=15)
 _BACKOFF_SECONDS = 20
@@ -30,12 +33,19 @@ class Claim:
     job_id: UUID
     connection_id: UUID
     trigger: SyncTrigger
+    customer_ip_address: str | None
     epoch: int
     attempts: int
     seconds: float
 
+    @property
+    def presence(self) -> Presence:
+        return PRESENCE_OF.get(self.trigger, Presence.ABSENT)
 
-def enqueue(connection_id: UUID, *, trigger: SyncTrigger, now: datetime) -> UUID:
+
+def enqueue(
+    connection_id: UUID, *, trigger: SyncTrigger, now: datetime, customer_ip_address: str | None = None
+) -> UUID:
     """One live job per connection: a second request joins the one there is. The caller holds the connection's lock, or
     has just ended its live job.
 
@@ -46,22 +56,36 @@ def enqueue(connection_id: UUID, *, trigger: SyncTrigger, now: datetime) -> UUID
         live = SyncJob.objects.filter(connection_id=connection_id, status__in=LIVE_JOBS).first()
         if live is None:
             return SyncJob.objects.create(
-                connection_id=connection_id, trigger=trigger, next_attempt_at=now, created_at=now
+                connection_id=connection_id,
+                institution_id=Connection.objects.values_list("institution_id", flat=True).get(id=connection_id),
+                trigger=trigger,
+                customer_ip_address=customer_ip_address,
+                next_attempt_at=now,
+                created_at=now,
             ).id
-        if _joined(live, trigger, now):
+        if _joined(live, trigger, customer_ip_address, now):
             return live.id
         # It changed hands between the look and the write: look again, or the request would be lost on it.
 
 
-def _joined(live: SyncJob, trigger: SyncTrigger, now: datetime) -> bool:
+def _joined(live: SyncJob, trigger: SyncTrigger, customer_ip_address: str | None, now: datetime) -> bool:
     # The presence of the user is not taken back by a schedule that joins.
-    present = SyncTrigger.USER_PRESENT in (trigger, live.trigger)
-    columns: dict[str, object] = {"trigger": SyncTrigger.USER_PRESENT if present else trigger}
+    strongest = next((t for t in PRESENCE_OF if t in (trigger, live.trigger)), trigger)
+    columns: dict[str, object] = {"trigger": strongest}
+    if customer_ip_address is not None:
+        columns["customer_ip_address"] = customer_ip_address
     if live.status == SyncJobStatus.LEASED:
         columns["requested_again"] = True
     else:
         columns.update(next_attempt_at=now, attempts=0)
     return bool(SyncJob.objects.filter(id=live.id, status=live.status).update(**columns))
+
+
+def extend(held: Claim, *, now: datetime) -> None:
+    """A whole lease from now, for work that goes on in steps. Raises StaleLease."""
+    lease = timedelta(seconds=settings.JOB_LEASE_SECONDS)
+    if not _held(held).update(lease_until=now + lease):
+        raise StaleLease(held.job_id)
 
 
 def restart(connection_id: UUID, *, now: datetime) -> None:
@@ -124,6 +148,7 @@ def _claim_of(job: SyncJob) -> Claim:
         job_id=job.id,
         connection_id=job.connection_id,
         trigger=SyncTrigger(job.trigger),
+        customer_ip_address=job.customer_ip_address,
         epoch=job.epoch,
         attempts=job.attempts,
         seconds=settings.JOB_LEASE_SECONDS * 0.75,
@@ -156,7 +181,13 @@ def finish(
     """End it; a request that came meanwhile gets a job of its own. Raises StaleLease."""
     with transaction.atomic():
         ended = _held(held).update(
-            status=status, stage="", counts=counts, finished_at=now, lease_until=None, **_columns(error)
+            status=status,
+            stage="",
+            counts=counts,
+            finished_at=now,
+            lease_until=None,
+            customer_ip_address=None,
+            **_columns(error),
         )
         if not ended:
             raise StaleLease(held.job_id)

@@ -51,10 +51,52 @@ class Institution(models.Model):
     is_sandbox = models.BooleanField(default=False)
     history_days_max = models.PositiveIntegerField(default=730)
     consent_days_max = models.PositiveIntegerField(default=365)
+    #: Days after which the bank wants its customer to log in again, whatever the consent says; null: it sets no such
+    #: clock (RTS 2018/389 article 10a: 180).
+    authentication_days_max = models.PositiveIntegerField(null=True)
+
+    #: Celery queue of this bank's jobs; empty: the common one.
+    queue = models.CharField(max_length=60, blank=True, db_default="")
+    concurrent_jobs_max = models.PositiveIntegerField(db_default=3, default=3)
+    calls_per_minute_max = models.PositiveIntegerField(db_default=600, default=600)
+    #: Per upstream resource of one account and rolling 24 hours (RTS 2018/389 article 36(5)(b): 4).
+    unattended_fetches_max = models.PositiveIntegerField(db_default=4, default=4)
+    #: The same while a platform attests that the user is present.
+    attested_fetches_max = models.PositiveIntegerField(db_default=24, default=24)
+    #: Minutes between two scheduled syncs of one connection.
+    refresh_minutes = models.PositiveIntegerField(db_default=360, default=360)
     created_at = models.DateTimeField()
 
     def __str__(self) -> str:
         return str(self.id)
+
+
+class BreakerStatus(models.TextChoices):
+    """CLOSED -> OPEN (too many failures) -> HALF_OPEN (one probe) -> CLOSED | OPEN."""
+
+    CLOSED = "CLOSED"
+    OPEN = "OPEN"
+    HALF_OPEN = "HALF_OPEN"
+
+
+class InstitutionGate(models.Model):
+    """What one bank can take right now: token bucket and circuit breaker. Written often, so apart from the bank."""
+
+    institution = models.OneToOneField(Institution, models.CASCADE, primary_key=True, related_name="+")
+    #: Calls in the bucket, in thousandths, as of `bucket_at`. Below zero: a debt of calls that were made already.
+    bucket_thousandths = models.BigIntegerField()
+    bucket_at = models.DateTimeField()
+    breaker = models.CharField(max_length=10, choices=BreakerStatus.choices, default=BreakerStatus.CLOSED)
+    breaker_until = models.DateTimeField(null=True)  #: OPEN: no job starts before
+    probe_job_id = models.UUIDField(null=True)  #: HALF_OPEN: the one job that may ask
+    probe_until = models.DateTimeField(null=True)  #: after that the probe counts as lost
+    opened_count = models.PositiveIntegerField(default=0)  #: in a row, for the back-off
+    window_at = models.DateTimeField()  #: calls and failures count since
+    calls = models.PositiveIntegerField(default=0)
+    failures = models.PositiveIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return str(self.institution_id)
 
 
 class Connection(models.Model):
@@ -85,10 +127,24 @@ class Connection(models.Model):
     change_sequence = models.PositiveBigIntegerField(default=0)
     last_succeeded_at = models.DateTimeField(null=True)
     last_failed_at = models.DateTimeField(null=True)
+    #: When the next scheduled sync is due; null: nothing is scheduled.
+    next_sync_at = models.DateTimeField(null=True)
+    #: When the bank last said that its consent stands.
+    checked_at = models.DateTimeField(null=True)
+    #: Days before the end of the bank's consent that were announced last (30, 7, 1).
+    expiry_announced_days = models.PositiveSmallIntegerField(null=True)
+    #: Since when no live consent needs it; null: one does.
+    unneeded_at = models.DateTimeField(null=True)
+    #: When rows were purged and the data key destroyed.
+    purged_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
 
     class Meta:
-        indexes = [models.Index(fields=["user", "institution"], name="connection_by_user")]
+        indexes = [
+            models.Index(fields=["user", "institution"], name="connection_by_user"),
+            models.Index(fields=["next_sync_at"], name="connection_due"),
+            models.Index(fields=["status", "unneeded_at"], name="connection_unneeded"),
+        ]
 
     def __str__(self) -> str:
         return str(self.id)
@@ -102,7 +158,9 @@ class LinkAttempt(models.Model):
     session_digest = models.CharField(max_length=64)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
     institution = models.ForeignKey(Institution, models.CASCADE, related_name="+")
-    consent_id = models.UUIDField()
+    #: The question it belongs to; null: the user renews a connection, and no consent is asked for.
+    consent_id = models.UUIDField(null=True)
+    renewed_connection_id = models.UUIDField(null=True)
     resources = models.JSONField(default=list)
     history_from = models.DateField(null=True)
     bank_consent_id = models.CharField(max_length=128)
@@ -129,6 +187,8 @@ class Account(models.Model):
     bank_account_id = models.CharField(max_length=128)
     #: Keyed digest of the account's numbers: recognises it after a new link, tells nothing by itself.
     identification_digest = models.CharField(max_length=64, blank=True)
+    #: Keyed digest of the owners' names as the bank told them: another one means another person. Empty: never told.
+    holder_digest = models.CharField(max_length=64, blank=True, db_default="")
 
     category = models.CharField(max_length=20, choices=[(c, c) for c in AccountCategory])
     account_type = models.CharField(max_length=10)
@@ -150,6 +210,16 @@ class Account(models.Model):
     coverage_first_on = models.DateField(null=True)
     coverage_last_on = models.DateField(null=True)
     coverage_gaps = models.JSONField(default=list)
+    #: First day the bank says it has anything for; null: it did not say.
+    bank_first_on = models.DateField(null=True)
+    #: From when an unattended refresh will be carried out again; null: now.
+    next_refresh_after = models.DateTimeField(null=True)
+    #: Booked balance minus the booked rows since `proven_first_on`, minor units: what the rows must stand on.
+    proven_opening_minor = models.BigIntegerField(null=True)
+    proven_first_on = models.DateField(null=True)
+    #: Since when no live consent needs the account, or its transactions; null: one does.
+    unneeded_at = models.DateTimeField(null=True)
+    transactions_unneeded_at = models.DateTimeField(null=True)
     #: Raised whenever anything a reader could see changed.
     version = models.PositiveBigIntegerField(default=1)
 
@@ -168,6 +238,13 @@ class Account(models.Model):
     @staticmethod
     def within(user_id: uuid.UUID, account_ids: Collection[uuid.UUID]) -> dict[str, Any]:
         return {"user_id": user_id, "id__in": account_ids}
+
+
+class LinkMethod(models.TextChoices):
+    """How a booked row was found to be the pending one."""
+
+    BANK = "bank"  #: the bank's own id
+    EXACT = "exact"  #: the only pending row with the same amount, currency and text
 
 
 class Balance(models.Model):
@@ -244,6 +321,12 @@ class Transaction(models.Model):
     content_hash = models.CharField(max_length=64)
     revision = models.PositiveIntegerField(default=1)
     change_sequence = models.PositiveBigIntegerField()
+    #: The sequence it was added with, and the last one that changed what row filters look at (listed_on, sensitive
+    #: group, merchant key, reference): a delta tells added, modified and removed apart by them.
+    added_sequence = models.PositiveBigIntegerField(db_default=0, default=0)
+    refiled_sequence = models.PositiveBigIntegerField(db_default=0, default=0)
+    #: How it was recognised when it went from pending to booked; null: it did not, or not yet.
+    link_method = models.CharField(max_length=10, null=True, choices=LinkMethod.choices)
     first_seen_at = models.DateTimeField()
     updated_at = models.DateTimeField()
 
@@ -287,6 +370,33 @@ class RawPayload(models.Model):
         return {"account_id__in": ()}  # no permit opens raw rows
 
 
+class LinkSuggestion(models.Model):
+    """A booked row that may be a pending one which vanished: alike, but not equal. Nothing is linked by it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    account = models.ForeignKey(Account, models.CASCADE, related_name="+", db_index=False)
+    pending_transaction_id = models.UUIDField()
+    booked_transaction_id = models.UUIDField()
+    confidence_percent = models.PositiveSmallIntegerField()
+    created_at = models.DateTimeField()
+
+    objects = GovernedManager["LinkSuggestion"]()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "pending_transaction_id", "booked_transaction_id"], name="link_suggested_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+    @staticmethod
+    def within(user_id: uuid.UUID, account_ids: Collection[uuid.UUID]) -> dict[str, Any]:
+        return {"account_id__in": ()}  # no permit opens suggestions
+
+
 class QuarantinedRow(models.Model):
     """A row we could not take: the operator sees reason, field and connector; the value stays sealed."""
 
@@ -313,6 +423,132 @@ class QuarantinedRow(models.Model):
         return {"account_id__in": ()}  # no permit opens quarantined rows
 
 
+class FindingKind(models.TextChoices):
+    """What an operator should look at."""
+
+    BALANCE_DRIFT = "BALANCE_DRIFT"  #: opening + booked rows differ from the bank's booked balance
+    HOLDER_CHANGED = "HOLDER_CHANGED"  #: another person answers behind the login
+    HISTORY_SHORT = "HISTORY_SHORT"  #: the bank has less than it promises
+    LIST_UNSTABLE = "LIST_UNSTABLE"  #: it changed while it was paged, again and again
+    UPSTREAM_NOT_ENDED = "UPSTREAM_NOT_ENDED"  #: the bank does not let us delete its consent
+
+
+class Finding(models.Model):
+    """Something that is not as it should be; ids and codes only. Open until it is seen to be right again."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(max_length=30, choices=FindingKind.choices)
+    institution = models.ForeignKey(Institution, models.CASCADE, related_name="+")
+    connection_id = models.UUIDField(null=True)
+    account_id = models.UUIDField(null=True)
+    code = models.CharField(max_length=60, blank=True)
+    opened_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind", "connection_id", "account_id"],
+                condition=models.Q(closed_at=None, account_id__isnull=False),
+                name="finding_open_once_per_account",
+            ),
+            models.UniqueConstraint(
+                fields=["kind", "connection_id"],
+                condition=models.Q(closed_at=None, account_id=None),
+                name="finding_open_once_per_connection",
+            ),
+        ]
+        indexes = [models.Index(fields=["closed_at", "-opened_at"], name="finding_open")]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class FetchRecord(models.Model):
+    """One fetch of one upstream resource of one account, written before the call: the ledger of quotas."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    connection = models.ForeignKey(Connection, models.CASCADE, related_name="+", db_index=False)
+    #: Null: the list of accounts, which is the connection's own.
+    account_id = models.UUIDField(null=True)
+    resource = models.CharField(max_length=20)
+    presence = models.CharField(max_length=10)  #: consents.scopes.Presence
+    #: One run of one job is one access, however many windows and pages it takes.
+    job_id = models.UUIDField()
+    epoch = models.PositiveIntegerField()
+    fetched_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["connection", "account_id", "resource", "fetched_at"], name="fetch_record_window"),
+            models.Index(fields=["fetched_at"], name="fetch_record_old"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class UpstreamEndingStatus(models.TextChoices):
+    """PENDING -> LEASED -> DONE | PENDING (again later) | IMPOSSIBLE."""
+
+    PENDING = "PENDING"
+    LEASED = "LEASED"
+    DONE = "DONE"
+    IMPOSSIBLE = "IMPOSSIBLE"
+
+
+class UpstreamEnding(models.Model):
+    """A consent at a bank that is to be deleted there: retried until it confirms, or declared impossible."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    institution = models.ForeignKey(Institution, models.CASCADE, related_name="+")
+    bank_consent_id = models.CharField(max_length=128)
+    connection_id = models.UUIDField(null=True)  #: null: no connection came of it
+    reason = models.CharField(max_length=60)
+    status = models.CharField(max_length=12, choices=UpstreamEndingStatus.choices, default=UpstreamEndingStatus.PENDING)
+    epoch = models.PositiveIntegerField(default=0)
+    attempts = models.PositiveIntegerField(default=0)
+    next_attempt_at = models.DateTimeField()
+    dispatched_at = models.DateTimeField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    error_code = models.CharField(max_length=60, blank=True)
+    created_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["institution", "bank_consent_id"], name="upstream_ending_once")]
+        indexes = [models.Index(fields=["status", "next_attempt_at"], name="upstream_ending_due")]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class RefreshRequest(models.Model):
+    """A platform asked for fresh data under one consent; what became of it is told by its jobs."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    consent_id = models.UUIDField()
+    platform_id = models.UUIDField()
+    #: SHA-256 of the Idempotency-Key; null: none was sent.
+    key_digest = models.CharField(max_length=64, null=True)
+    #: SHA-256 of what was asked: the same key with another request is an error.
+    request_digest = models.CharField(max_length=64)
+    presence = models.CharField(max_length=10)
+    #: [{"connection_id", "job_id"} or {"connection_id", "code", "retry_at"}], ids and codes only.
+    parts = models.JSONField(default=list)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["consent_id", "key_digest"], name="refresh_request_once_per_key")
+        ]
+        indexes = [models.Index(fields=["created_at"], name="refresh_request_old")]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
 class SyncJobStatus(models.TextChoices):
     """QUEUED -> LEASED -> COMMITTED | RETRY_WAIT -> LEASED | FAILED | CANCELLED."""
 
@@ -331,6 +567,7 @@ class SyncTrigger(models.TextChoices):
     """FDX actor type, extended."""
 
     USER_PRESENT = "USER_PRESENT"
+    USER_ATTESTED = "USER_ATTESTED"  #: present, as the platform says
     PLATFORM_READ = "PLATFORM_READ"
     SCHEDULE = "SCHEDULE"
     BANK_EVENT = "BANK_EVENT"
@@ -342,7 +579,11 @@ class SyncJob(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     connection = models.ForeignKey(Connection, models.CASCADE, related_name="+")
+    #: The connection's; null in rows of an earlier release.
+    institution = models.ForeignKey(Institution, models.CASCADE, null=True, related_name="+", db_index=False)
     trigger = models.CharField(max_length=20, choices=SyncTrigger.choices)
+    #: Where the user is while present: told to the bank, and forgotten when the job ends.
+    customer_ip_address = models.GenericIPAddressField(null=True)
     status = models.CharField(max_length=20, choices=SyncJobStatus.choices, default=SyncJobStatus.QUEUED)
     stage = models.CharField(max_length=20, blank=True)
     epoch = models.PositiveIntegerField(default=0)
@@ -366,7 +607,10 @@ class SyncJob(models.Model):
                 fields=["connection"], condition=models.Q(status__in=LIVE_JOBS), name="sync_job_one_live"
             )
         ]
-        indexes = [models.Index(fields=["status", "next_attempt_at"], name="sync_job_due")]
+        indexes = [
+            models.Index(fields=["status", "next_attempt_at"], name="sync_job_due"),
+            models.Index(fields=["institution", "status", "lease_until"], name="sync_job_by_institution"),
+        ]
 
     def __str__(self) -> str:
         return str(self.id)

@@ -11,7 +11,7 @@ from consents.denials import Denial
 from consents.facts import consent_facts
 from consents.models import Consent, ConsentAccount
 from consents.policy import Permit, PermitSlice, decide
-from consents.scopes import Purpose, fetched_for
+from consents.scopes import Presence, Purpose, fetched_for
 from consents.states import ConsentAccountStatus, ConsentStatus, PlatformStatus
 
 
@@ -32,7 +32,7 @@ class Plan:
         return part is not None and resource in part.resources
 
 
-def plan(connection: Connection, *, attended: bool, now: datetime, lock: bool = False) -> Plan:
+def plan(connection: Connection, *, presence: Presence, now: datetime, lock: bool = False) -> Plan:
     """Asks decide() for every purpose of every consent on this connection. `lock`: hold the consents (by id) while a
     transaction writes, so that a revocation comes before or after it, never within."""
     accounts: dict[UUID, AccountPlan] = {}
@@ -45,7 +45,7 @@ def plan(connection: Connection, *, attended: bool, now: datetime, lock: bool = 
                 slices,
                 PlatformStatus(consent.platform.status),
                 Purpose(purpose),
-                attended,
+                presence,
                 now,
             )
             if not isinstance(answer, Denial):

@@ -20,7 +20,7 @@ from banks.types import TransactionStatus
 from consents.errors import PermitExpired, ScopeNotGranted
 from consents.models import ApprovedMerchant, Consent, LodgedReference, UsageRow
 from consents.policy import Permit, PermitSlice
-from consents.scopes import Record, SensitiveGroup
+from consents.scopes import Presence, Record, SensitiveGroup
 from consents.states import ConsentStatus
 
 #: All that may be taken from here: no table, no query (tests/architecture/test_seam.py holds importers to it).
@@ -294,7 +294,7 @@ def _commit_usage(
                 purpose=permit.purpose or "",
                 scopes=sorted(part.released),
                 rows=count,
-                attended=permit.attended,
+                attended=part.presence != Presence.ABSENT,
                 request_id=request_id,
                 read_at=now,
             )

@@ -1,7 +1,7 @@
 """A connector ready to talk to one bank, for one connection: profile, HTTP client, credentials out of the vault."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ from django.conf import settings
 from banks import registry, vault
 from banks.connector import Connector, ConnectorContext, Credentials, InstitutionProfile
 from banks.errors import BankConsentEnded, BankError, ReauthorisationRequired, StaleLease
-from banks.http import BankClient, HttpLimits
+from banks.http import BankClient, Exchange, HttpLimits
 from banks.models import Connection, Institution
 from banks.vault import Vault
 
@@ -32,6 +32,7 @@ def connector_for(
     credentials: Credentials | None = None,
     bank_consent_id: str | None = None,
     deadline_monotonic: float | None = None,
+    on_exchange: Callable[[Exchange], None] | None = None,
 ) -> Iterator[Connector]:
     """A connector whose connections are closed afterwards. Raises UnknownConnector, Unsealable.
 
@@ -44,6 +45,7 @@ def connector_for(
         # Loopback is for pretend banks alone, and for exactly their addresses.
         allowed_loopback_origins=origins if institution.is_sandbox else frozenset(),
         job_deadline_monotonic=deadline_monotonic,
+        on_exchange=on_exchange,
     ) as client:
         context = ConnectorContext(
             institution=profile_of(institution),
@@ -111,7 +113,13 @@ class Session:
     credentials: Credentials
 
 
-def fresh_session(connection: Connection, *, now: datetime, deadline_monotonic: float) -> Session:
+def fresh_session(
+    connection: Connection,
+    *,
+    now: datetime,
+    deadline_monotonic: float,
+    on_exchange: Callable[[Exchange], None] | None = None,
+) -> Session:
     """Credentials that last; a bank's refresh token is one-time, so its use is announced and its answer kept at once.
 
     The intent is committed before the call: that also proves the database can be written while the old token is still
@@ -133,6 +141,7 @@ def fresh_session(connection: Connection, *, now: datetime, deadline_monotonic: 
         credentials=credentials,
         bank_consent_id=connection.bank_consent_id,
         deadline_monotonic=deadline_monotonic,
+        on_exchange=on_exchange,
     ) as connector:
         try:
             renewed = connector.refresh()

@@ -19,6 +19,7 @@ from banks.plan import Plan, plan
 from banks.reconcile import Addition, Changes, Correction, Stored
 from banks.types import BalanceData, RejectedRow, Resource, TransactionStatus
 from banks.vault import Vault, keyed_digest
+from consents.scopes import Presence
 
 #: Rows in one transaction: enough to be cheap, few enough that a revocation never waits long.
 CHUNK = 500
@@ -30,7 +31,7 @@ class NoLongerNeeded(Exception):
 
 @contextmanager
 def fenced(
-    held: Claim, *, stage: str, attended: bool, now: Callable[[], datetime]
+    held: Claim, *, stage: str, presence: Presence, now: Callable[[], datetime]
 ) -> Iterator[tuple[Connection, Plan]]:
     """One write transaction of a job: consents locked and asked again, connection locked, lease checked.
 
@@ -38,7 +39,7 @@ def fenced(
     """
     with transaction.atomic():
         unlocked = Connection.objects.select_related("institution").get(id=held.connection_id)
-        needs = plan(unlocked, attended=attended, now=now(), lock=True)
+        needs = plan(unlocked, presence=presence, now=now(), lock=True)
         with fenced_alone(held, stage=stage) as connection:
             yield connection, needs
 

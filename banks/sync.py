@@ -31,8 +31,9 @@ from banks.errors import (
     ReauthorisationRequired,
     StaleLease,
 )
+from banks.http import Exchange
 from banks.leases import Claim, JobError
-from banks.models import Account, Connection, SyncJobStatus, SyncTrigger
+from banks.models import Account, Connection, SyncJobStatus
 from banks.normalize.entries import Entry, entry
 from banks.normalize.money import AmountRejected
 from banks.plan import AccountPlan, Plan, plan
@@ -89,20 +90,22 @@ class _Run:
     held: Claim
     connection: Connection
     plan: Plan
-    attended: bool
     clock: Callable[[], datetime]
     result: SyncResult = field(default_factory=SyncResult)
     #: Ours -> the bank's, of accounts that are planned and that the bank lists.
     bank_ids: dict[UUID, str] = field(default_factory=dict)
 
 
-def run(held: Claim, *, clock: Callable[[], datetime]) -> SyncResult | None:
+def run(
+    held: Claim, *, clock: Callable[[], datetime], on_exchange: Callable[[Exchange], None] | None = None
+) -> SyncResult | None:
     """Do the job and record how it ended. None when it was cancelled, or had become someone else's.
 
+    `on_exchange` is told of every call to the bank.
     Never raises BankError: that is an ending. Anything else is a defect; the job is put back and the error goes on.
     """
     try:
-        return _run(held, clock)
+        return _run(held, clock, on_exchange)
     except StaleLease:
         log.info("lease lost", extra={"job_id": held.job_id, "connection_id": held.connection_id})
         return None
@@ -114,22 +117,24 @@ def run(held: Claim, *, clock: Callable[[], datetime]) -> SyncResult | None:
         raise
 
 
-def _run(held: Claim, clock: Callable[[], datetime]) -> SyncResult | None:
+def _run(
+    held: Claim, clock: Callable[[], datetime], on_exchange: Callable[[Exchange], None] | None
+) -> SyncResult | None:
     connection = Connection.objects.select_related("institution").get(id=held.connection_id)
-    attended = held.trigger == SyncTrigger.USER_PRESENT
-    wanted = plan(connection, attended=attended, now=clock())
+    wanted = plan(connection, presence=held.presence, now=clock())
     if not wanted.accounts or connection.status in _HELD:
         leases.finish(held, SyncJobStatus.CANCELLED, counts={}, error=JobError(code="not_needed"), now=clock())
         return None
     deadline = time.monotonic() + held.seconds
-    session = sessions.fresh_session(connection, now=clock(), deadline_monotonic=deadline)
-    work = _Run(held=held, connection=connection, plan=wanted, attended=attended, clock=clock)
+    session = sessions.fresh_session(connection, now=clock(), deadline_monotonic=deadline, on_exchange=on_exchange)
+    work = _Run(held=held, connection=connection, plan=wanted, clock=clock)
     with sessions.connector_for(
         connection.institution,
         now=clock(),
         credentials=session.credentials,
         bank_consent_id=connection.bank_consent_id,
         deadline_monotonic=deadline,
+        on_exchange=on_exchange,
     ) as connector:
         _sync_accounts(work, connector)
         for account_id, account_plan in _planned(work, Resource.BALANCES):
@@ -170,7 +175,7 @@ def _guarded(
 
 def _sync_accounts(work: _Run, connector: Connector) -> None:
     fetched = connector.accounts()
-    with store.fenced(work.held, stage="ACCOUNTS", attended=work.attended, now=work.clock) as (connection, needs):
+    with store.fenced(work.held, stage="ACCOUNTS", presence=work.held.presence, now=work.clock) as (connection, needs):
         stored = Account.objects.for_sync().filter(connection=connection).order_by("id")
         pairs = accounts.recognised(stored, fetched)
         # The bank lists what its customer ticked there; we keep what somebody may read.
@@ -189,7 +194,7 @@ def _sync_accounts(work: _Run, connector: Connector) -> None:
 def _sync_balances(work: _Run, connector: Connector, account_id: UUID, account_plan: AccountPlan) -> None:
     _still_needed(work, account_id, Resource.BALANCES)
     fetched = connector.balances(work.bank_ids[account_id])
-    with store.fenced(work.held, stage="BALANCES", attended=work.attended, now=work.clock) as (_, needs):
+    with store.fenced(work.held, stage="BALANCES", presence=work.held.presence, now=work.clock) as (_, needs):
         store.require(needs, account_id, Resource.BALANCES)
         work.result.balances += store.store_balances(account_id, fetched, now=work.clock())
 
@@ -220,7 +225,7 @@ def _sync_transactions(work: _Run, connector: Connector, account_id: UUID, accou
         since=fetched.since,
     )
     for write in store.writes(account_id, changes, now=work.clock()):
-        with store.fenced(work.held, stage="TRANSACTIONS", attended=work.attended, now=work.clock) as (
+        with store.fenced(work.held, stage="TRANSACTIONS", presence=work.held.presence, now=work.clock) as (
             connection,
             needs,
         ):
@@ -296,7 +301,10 @@ def _fetch(
 
 
 def _complete(work: _Run, account_id: UUID, fetched: _Fetched) -> None:
-    with store.fenced(work.held, stage="TRANSACTIONS", attended=work.attended, now=work.clock) as (connection, needs):
+    with store.fenced(work.held, stage="TRANSACTIONS", presence=work.held.presence, now=work.clock) as (
+        connection,
+        needs,
+    ):
         store.require(needs, account_id, Resource.TRANSACTIONS)
         store.quarantine(
             connection, account_id, fetched.rejected, connector=connection.institution.connector, now=work.clock()
@@ -314,7 +322,7 @@ def _complete(work: _Run, account_id: UUID, fetched: _Fetched) -> None:
 def _still_needed(work: _Run, account_id: UUID, resource: Resource) -> None:
     """Before every call: the bank hears nothing that no live consent asks for. Raises NoLongerNeeded."""
     connection = Connection.objects.select_related("institution").get(id=work.connection.id)
-    store.require(plan(connection, attended=work.attended, now=work.clock()), account_id, resource)
+    store.require(plan(connection, presence=work.held.presence, now=work.clock()), account_id, resource)
 
 
 def _local_today(work: _Run) -> date:
@@ -327,7 +335,7 @@ def _local_today(work: _Run) -> date:
 
 def _finish(work: _Run) -> None:
     now, result = work.clock(), work.result
-    with store.fenced(work.held, stage="FINISHING", attended=work.attended, now=work.clock) as (connection, _):
+    with store.fenced(work.held, stage="FINISHING", presence=work.held.presence, now=work.clock) as (connection, _):
         _succeeded(connection, now)
         if result.added or result.modified or result.removed:
             events.publish(

@@ -33,9 +33,7 @@ def consent_facts(consent: Consent) -> ConsentFacts:
     )
 
 
-def policies_in_force(
-    institution_ids: Iterable[UUID], platform_id: UUID, *, now: datetime
-) -> dict[UUID, PolicyFacts]:
+def policies_in_force(institution_ids: Iterable[UUID], platform_id: UUID, *, now: datetime) -> dict[UUID, PolicyFacts]:
     """Per institution the policy in force for this platform: its own before the general one, the newest of each."""
     rows = (
         BankPolicy.objects.filter(institution_id__in=list(institution_ids), effective_from__lte=now)
@@ -69,6 +67,7 @@ def _policy_facts(row: BankPolicy, general: BankPolicy | None) -> PolicyFacts:
         on_platform_only=row.on_platform_only,
         hidden_groups=frozenset(SensitiveGroup(g) for g in row.hidden_groups),
         requires_attended=row.requires_attended,
+        accepts_attestation=row.accepts_attestation,
         requires_fapi2=row.requires_fapi2,
     )
 

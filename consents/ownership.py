@@ -9,7 +9,7 @@ from datetime import datetime
 from uuid import UUID
 
 from consents.policy import _MINT, Permit, PermitSlice
-from consents.scopes import DERIVED_SCOPES, LocationPrecision, Scope
+from consents.scopes import DERIVED_SCOPES, LocationPrecision, Presence, Scope
 
 
 def owner_permit(user_id: UUID, accounts: Collection[tuple[UUID, UUID]], *, expires_at: datetime) -> Permit:
@@ -20,7 +20,7 @@ def owner_permit(user_id: UUID, accounts: Collection[tuple[UUID, UUID]], *, expi
         consent_id=None,
         platform_id=None,
         purpose=None,
-        attended=True,
+        presence=Presence.PRESENT,
         slices=tuple(
             PermitSlice(
                 institution_id=institution_id,
@@ -31,6 +31,8 @@ def owner_permit(user_id: UUID, accounts: Collection[tuple[UUID, UUID]], *, expi
                 location_precision=LocationPrecision.STORE,
                 on_platform_only=False,
                 hidden_groups=frozenset(),
+                history_days_max=None,
+                presence=Presence.PRESENT,
             )
             for institution_id in sorted(institutions)
         ),

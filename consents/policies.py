@@ -30,6 +30,7 @@ class PolicyTerms:
     on_platform_only: bool = False
     hidden_groups: frozenset[SensitiveGroup] = frozenset()
     requires_attended: bool = False
+    accepts_attestation: bool = False
     requires_fapi2: bool = True
 
 
@@ -67,6 +68,7 @@ def sign(
             on_platform_only=terms.on_platform_only,
             hidden_groups=sorted(terms.hidden_groups),
             requires_attended=terms.requires_attended,
+            accepts_attestation=terms.accepts_attestation,
             requires_fapi2=terms.requires_fapi2,
             approved_by=sorted(str(person) for person in approved_by),
             created_at=now,

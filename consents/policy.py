@@ -17,6 +17,7 @@ from consents.scopes import (
     PURPOSE_SCOPES,
     RUNNING_FIELDS,
     LocationPrecision,
+    Presence,
     Purpose,
     Record,
     Scope,
@@ -72,6 +73,7 @@ class PolicyFacts:
     on_platform_only: bool
     hidden_groups: frozenset[SensitiveGroup]
     requires_attended: bool
+    accepts_attestation: bool
     requires_fapi2: bool
 
 
@@ -109,6 +111,8 @@ class PermitSlice:
     location_precision: LocationPrecision | None
     on_platform_only: bool
     hidden_groups: frozenset[SensitiveGroup]
+    history_days_max: int | None  #: the policy's limit, of which `history_from` is today's edge
+    presence: Presence  #: what the bank takes the user's presence for
 
     def fields(self, record: Record) -> tuple[str, ...]:
         """Columns of `record` that this slice releases; empty when closed."""
@@ -129,7 +133,7 @@ class Permit:
     consent_id: UUID | None  #: None: the account holder's own
     platform_id: UUID | None
     purpose: Purpose | None
-    attended: bool
+    presence: Presence  #: as claimed; each slice says what its bank makes of it
     slices: tuple[PermitSlice, ...]
     expires_at: datetime
     mint: InitVar[object]
@@ -161,19 +165,19 @@ def decide(
     slices: Sequence[Slice],
     platform: PlatformStatus,
     purpose: Purpose | None,
-    attended: bool,
+    presence: Presence,
     now: datetime,
 ) -> Permit | Denial:
     """One Permit over every institution that says yes; a Denial when the consent, or all of them, say no.
 
-    `purpose` may be None when the consent names exactly one. `attended`: the user is present.
+    `purpose` may be None when the consent names exactly one.
     """
     if denial := _ended(consent, now) or _unavailable(consent, platform):
         return denial
     named = _purpose(consent, purpose)
     if isinstance(named, Denial):
         return named
-    answers = [_slice(consent, part, named, attended=attended, now=now) for part in slices]
+    answers = [_slice(consent, part, named, presence=presence, now=now) for part in slices]
     permitted = [answer for answer in answers if isinstance(answer, _Permitted)]
     if not permitted:
         return next((a for a in answers if isinstance(a, Denial)), DENIALS[DenialCode.NO_ACCOUNTS])
@@ -182,7 +186,7 @@ def decide(
         consent_id=consent.id,
         platform_id=consent.platform_id,
         purpose=named,
-        attended=attended,
+        presence=presence,
         slices=tuple(answer.part for answer in permitted),
         expires_at=min(consent.expires_at, *(answer.expires_at for answer in permitted)),
         mint=_MINT,
@@ -242,12 +246,13 @@ class _Permitted:
 
 
 def _slice(
-    consent: ConsentFacts, part: Slice, purpose: Purpose, *, attended: bool, now: datetime
+    consent: ConsentFacts, part: Slice, purpose: Purpose, *, presence: Presence, now: datetime
 ) -> _Permitted | Denial:
     policy = part.policy
     if policy is None:
         return DENIALS[DenialCode.POLICY_ABSENT]
-    if denial := _policy_refuses(policy, purpose, attended=attended):
+    accepted = _accepted_presence(policy, presence)
+    if denial := _policy_refuses(policy, purpose, accepted):
         return denial
     if policy.requires_fapi2 and not consent.platform_uses_fapi2:
         return DENIALS[DenialCode.PROFILE_REQUIRED]
@@ -269,19 +274,28 @@ def _slice(
         location_precision=_precision(consent.location_precision, policy.location_precision),
         on_platform_only=consent.on_platform_only or policy.on_platform_only,
         hidden_groups=consent.hidden_groups | policy.hidden_groups,
+        history_days_max=policy.history_days_max,
+        presence=accepted,
     )
     clocks = [a.connection_expires_at for a in accounts if a.connection_expires_at is not None]
     return _Permitted(permitted, min([until, *clocks]))
 
 
-def _policy_refuses(policy: PolicyFacts, purpose: Purpose, *, attended: bool) -> Denial | None:
+def _accepted_presence(policy: PolicyFacts, presence: Presence) -> Presence:
+    """A platform's word counts where the bank takes it; elsewhere nobody is there."""
+    if presence == Presence.ATTESTED and not policy.accepts_attestation:
+        return Presence.ABSENT
+    return presence
+
+
+def _policy_refuses(policy: PolicyFacts, purpose: Purpose, presence: Presence) -> Denial | None:
     if policy.status == PolicyStatus.SUSPEND:
         return DENIALS[DenialCode.POLICY_SUSPENDED]
     if policy.status == PolicyStatus.BLOCK:
         return DENIALS[DenialCode.POLICY_BLOCKED]
     if purpose not in policy.purposes:
         return DENIALS[DenialCode.POLICY_EXCLUDES]
-    if policy.requires_attended and not attended:
+    if policy.requires_attended and presence == Presence.ABSENT:
         return DENIALS[DenialCode.ATTENDED_REQUIRED]
     return None
 

@@ -63,6 +63,14 @@ class DurationType(StrEnum):
     PERSISTENT = "PERSISTENT"
 
 
+class Presence(StrEnum):
+    """Whether the user is there while data is asked for. Banks count and charge by it (RTS 2018/389 article 36(5))."""
+
+    ABSENT = "ABSENT"
+    ATTESTED = "ATTESTED"  #: the platform says so; worth what the bank's policy makes of it
+    PRESENT = "PRESENT"  #: at our own pages
+
+
 #: Derived answers: they stand alone and release no rows of what they are worked out from.
 DERIVED_SCOPES = frozenset({Scope.INSIGHTS, Scope.ALERTS, Scope.ANSWERS})
 
@@ -178,9 +186,7 @@ FIELD_RULES: dict[Record, tuple[FieldRule, ...]] = {
 RUNNING_FIELDS = frozenset({"balance_after_minor"})
 
 
-def opened_fields(
-    record: Record, scopes: Collection[Scope], precision: LocationPrecision | None
-) -> tuple[str, ...]:
+def opened_fields(record: Record, scopes: Collection[Scope], precision: LocationPrecision | None) -> tuple[str, ...]:
     """Columns of `record` that these scopes open, in the table's order; empty when the record is closed."""
     granted = frozenset(scopes)
     if not RECORD_SCOPES[record] & granted:

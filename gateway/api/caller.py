@@ -9,7 +9,7 @@ from consents.denials import DENIALS, Denial, DenialCode
 from consents.errors import Denied
 from consents.models import Consent, Platform
 from consents.policy import ENDED, Permit
-from consents.scopes import Purpose
+from consents.scopes import Presence, Purpose
 from consents.states import PlatformStatus
 from gateway import problems
 from gateway.oauth import bearer
@@ -86,7 +86,7 @@ def challenge(error: Exception) -> str | None:
 def _decide(consent: Consent, purpose: Purpose | None, now: datetime) -> Permit | Denial:
     try:
         # Attestation of presence is not accepted from platforms yet: every call counts as unattended.
-        return permit_for(consent, purpose=purpose, attended=False, now=now)
+        return permit_for(consent, purpose=purpose, presence=Presence.ABSENT, now=now)
     except Denied as refused:
         return refused.denial
 

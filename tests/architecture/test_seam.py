@@ -300,7 +300,7 @@ FIELDS: dict[str, Any] = {
     "consent_id": None,
     "platform_id": None,
     "purpose": None,
-    "attended": True,
+    "presence": "PRESENT",
     "slices": (),
     "expires_at": NOW,
 }

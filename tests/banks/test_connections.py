@@ -24,7 +24,7 @@ from consents.audit import Actor
 from consents.errors import ConsentNotFound, Denied, TransitionRefused
 from consents.models import Consent, ConsentAccount, Event, Platform
 from consents.policies import PolicyTerms
-from consents.scopes import Purpose, Scope
+from consents.scopes import Presence, Purpose, Scope
 from consents.states import Initiator, PolicyStatus
 from gateway.identity.models import User
 from tests.support import cast, linked
@@ -606,13 +606,18 @@ def test_an_account_taken_back_at_the_bank_is_served_no_more(
     world: Linked, alice: User, chat: Platform, budget: Platform
 ) -> None:
     consent = world.consent(alice, chat, BALANCES)
-    assert len(authority.permit_for(consent, purpose=None, attended=False, now=clock.now()).slices[0].account_ids) == 2
+    assert (
+        len(
+            authority.permit_for(consent, purpose=None, presence=Presence.ABSENT, now=clock.now()).slices[0].account_ids
+        )
+        == 2
+    )
     kept = linked.accounts()[0]
 
     again = world.lodged(alice, budget, BALANCES)
     world.link(again, "happy", accounts=[kept.bank_account_id])
 
-    permit = authority.permit_for(consent, purpose=None, attended=False, now=clock.now())
+    permit = authority.permit_for(consent, purpose=None, presence=Presence.ABSENT, now=clock.now())
     assert permit.slices[0].account_ids == {kept.id}
 
 

@@ -12,7 +12,7 @@ from banks.types import Resource
 from consents import platforms
 from consents.lifecycle import AccountChoice
 from consents.models import BankPolicy, Consent, ConsentAccount, Platform
-from consents.scopes import Purpose, Scope
+from consents.scopes import Presence, Purpose, Scope
 from consents.states import ConnectionStatus, ConsentAccountStatus, ConsentStatus, PlatformStatus
 from gateway.identity.models import User
 from tests.support import cast
@@ -41,8 +41,8 @@ class Scene:
         platform = terms.pop("platform", self.chat)
         return cast.authorised_consent(self.user, platform, scopes, accounts=chosen, now=NOW, **terms)
 
-    def plan(self, *, attended: bool = False, now: Any = NOW) -> Plan:
-        return plan(Connection.objects.select_related("institution").get(id=self.link.id), attended=attended, now=now)
+    def plan(self, *, presence: Presence = Presence.ABSENT, now: Any = NOW) -> Plan:
+        return plan(Connection.objects.select_related("institution").get(id=self.link.id), presence=presence, now=now)
 
 
 @pytest.fixture
@@ -180,8 +180,8 @@ def test_a_bank_that_wants_the_user_present_is_not_asked_without(scene: Scene) -
     scene.consent()
     BankPolicy.objects.update(requires_attended=True)
 
-    assert scene.plan(attended=False).accounts == {}
-    assert scene.plan(attended=True).accounts
+    assert scene.plan(presence=Presence.ABSENT).accounts == {}
+    assert scene.plan(presence=Presence.PRESENT).accounts
 
 
 def test_another_link_of_the_same_person_is_not_this_ones_business(scene: Scene) -> None:

@@ -31,7 +31,7 @@ from banks.types import (
 )
 from consents import lifecycle
 from consents.models import Consent
-from consents.scopes import Scope
+from consents.scopes import Presence, Scope
 from tests import environment
 from tests.support import cast
 from tests.support.cast import NOW
@@ -224,7 +224,10 @@ class Scene:
     def write(self, held: Claim, first: int, count: int = 1) -> None:
         """As sync does it. Raises StaleLease, NoLongerNeeded."""
         for chunk in store.writes(self.account.id, additions(first, count), now=NOW):
-            with store.fenced(held, stage="TRANSACTIONS", attended=True, now=lambda: NOW) as (connection, needs):
+            with store.fenced(held, stage="TRANSACTIONS", presence=Presence.PRESENT, now=lambda: NOW) as (
+                connection,
+                needs,
+            ):
                 store.require(needs, self.account.id, Resource.TRANSACTIONS)
                 chunk(connection)
 
@@ -340,6 +343,7 @@ def _at_once(trouble: list[Exception], *hands: Callable[[], Any]) -> None:
 
 
 # -- balances, quarantine ----------------------------------------------------------------------------------------------
+
 
 def balance(amount: str = "10.00", **changes: Any) -> BalanceData:
     return BalanceData(

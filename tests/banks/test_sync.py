@@ -20,7 +20,7 @@ from banks.vault import Vault
 from consents import clock
 from consents.errors import Denied
 from consents.models import Consent, Event, Platform
-from consents.scopes import Purpose, Scope
+from consents.scopes import Presence, Purpose, Scope
 from consents.states import ConnectionStatus
 from gateway.identity.models import User
 from tests.support import cast, linked
@@ -89,7 +89,7 @@ def served(consent: Consent) -> list[read.Answer]:
     permit = permit_for(
         Consent.objects.select_related("user", "platform").get(id=consent.id),
         purpose=Purpose.ACCOUNT_OVERVIEW,
-        attended=False,
+        presence=Presence.ABSENT,
         now=now,
     )
     answers: list[read.Answer] = []

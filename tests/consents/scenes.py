@@ -8,7 +8,7 @@ from uuid import UUID
 from consents import policy
 from consents.denials import Denial
 from consents.policy import AccountFacts, ConsentFacts, Permit, PolicyFacts, Slice
-from consents.scopes import LocationPrecision, Purpose, Scope
+from consents.scopes import LocationPrecision, Presence, Purpose, Scope
 from consents.states import ConnectionStatus, ConsentAccountStatus, ConsentStatus, PlatformStatus, PolicyStatus
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
@@ -53,6 +53,7 @@ def bank_policy(**changes: Any) -> PolicyFacts:
             "on_platform_only": False,
             "hidden_groups": frozenset(),
             "requires_attended": False,
+            "accepts_attestation": False,
             "requires_fapi2": False,
             **changes,
         }
@@ -79,11 +80,11 @@ class Case:
     slices: tuple[Slice, ...]
     platform: PlatformStatus = PlatformStatus.ACTIVE
     purpose: Purpose | None = None
-    attended: bool = False
+    presence: Presence = Presence.ABSENT
     now: datetime = NOW
 
     def decided(self) -> Permit | Denial:
-        return policy.decide(self.consent, self.slices, self.platform, self.purpose, self.attended, self.now)
+        return policy.decide(self.consent, self.slices, self.platform, self.purpose, self.presence, self.now)
 
     def permitted(self) -> Permit:
         answer = self.decided()

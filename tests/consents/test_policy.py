@@ -8,7 +8,7 @@ import pytest
 
 from consents.denials import Denial
 from consents.policy import ENDED, Permit
-from consents.scopes import LocationPrecision, Purpose, Record, Scope, SensitiveGroup
+from consents.scopes import LocationPrecision, Presence, Purpose, Record, Scope, SensitiveGroup
 from consents.states import ConnectionStatus, ConsentAccountStatus, ConsentStatus, PlatformStatus, PolicyStatus
 from tests.consents.scenes import ACORN, BIRCH, CARD, CURRENT, NOW, SAVINGS, Case, account, one_bank, two_banks
 
@@ -362,7 +362,7 @@ def test_an_account_whose_link_fails_leaves_its_neighbour_served() -> None:
 
 
 def test_a_permit_says_for_whom_by_whom_and_what_for() -> None:
-    case = replace(one_bank(), attended=True)
+    case = replace(one_bank(), presence=Presence.PRESENT)
 
     permit = case.permitted()
 
@@ -372,14 +372,31 @@ def test_a_permit_says_for_whom_by_whom_and_what_for() -> None:
         case.consent.platform_id,
     )
     assert permit.purpose == Purpose.ACCOUNT_OVERVIEW
-    assert permit.attended
+    assert permit.presence == Presence.PRESENT
+    assert [part.presence for part in permit.slices] == [Presence.PRESENT]
     assert permit.expires_at == case.consent.expires_at
 
 
 def test_an_attended_call_passes_where_the_bank_wants_the_user_present() -> None:
-    case = replace(bank_wants_the_user_present(one_bank()), attended=True)
+    case = replace(bank_wants_the_user_present(one_bank()), presence=Presence.PRESENT)
 
     assert isinstance(case.decided(), Permit)
+
+
+def test_a_platforms_word_that_the_user_is_there_counts_only_where_the_bank_takes_it() -> None:
+    wanted = bank_wants_the_user_present(one_bank())
+    deaf = replace(wanted, presence=Presence.ATTESTED)
+    trusting = replace(wanted.with_policy(accepts_attestation=True), presence=Presence.ATTESTED)
+
+    refused = deaf.decided()
+    assert isinstance(refused, Denial) and refused.code == "attended_required"
+    assert [part.presence for part in trusting.permitted().slices] == [Presence.ATTESTED]
+
+
+def test_an_attestation_that_the_bank_does_not_take_makes_an_unattended_call() -> None:
+    case = replace(one_bank(), presence=Presence.ATTESTED)
+
+    assert [part.presence for part in case.permitted().slices] == [Presence.ABSENT]
 
 
 def test_derived_scopes_are_never_among_the_released() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from consents.denials import Denial
 from consents.policy import AccountFacts, ConsentFacts, Permit, PermitSlice, PolicyFacts, Slice
-from consents.scopes import LocationPrecision, Purpose, Record, Scope, SensitiveGroup
+from consents.scopes import LocationPrecision, Presence, Purpose, Record, Scope, SensitiveGroup
 from consents.states import ConnectionStatus, ConsentAccountStatus, ConsentStatus, PlatformStatus, PolicyStatus
 from tests.consents.scenes import ALICE, CHAT, NOW, Case
 from tests.consents.test_scopes import PURPOSES
@@ -70,6 +70,7 @@ policies = st.builds(
     on_platform_only=st.booleans(),
     hidden_groups=groups,
     requires_attended=_mostly(False, st.just(True)),
+    accepts_attestation=st.booleans(),
     requires_fapi2=_mostly(False, st.just(True)),
 )
 accounts = st.tuples(
@@ -104,7 +105,7 @@ def cases(draw: st.DrawFn) -> Case:
         slices=tuple(slices),
         platform=draw(_mostly(PlatformStatus.ACTIVE, st.sampled_from(list(PlatformStatus)))),
         purpose=draw(_mostly(usual, st.one_of(st.none(), st.sampled_from(list(Purpose))))),
-        attended=draw(st.booleans()),
+        presence=draw(st.sampled_from(Presence)),
     )
 
 
@@ -137,7 +138,7 @@ def test_a_permit_never_exceeds_consent_policy_purpose_platform_or_connection(ca
     assert permit.purpose in consent.purposes
     assert case.purpose in (None, permit.purpose)
     assert (permit.user_id, permit.consent_id, permit.platform_id) == (consent.user_id, consent.id, consent.platform_id)
-    assert permit.attended == case.attended
+    assert permit.presence == case.presence
     assert permit.slices
     for given_part in permit.slices:
         (offered,) = [part for part in case.slices if part.institution_id == given_part.institution_id]
@@ -149,7 +150,10 @@ def test_a_permit_never_exceeds_consent_policy_purpose_platform_or_connection(ca
 def _never_exceeds(part: PermitSlice, permit: Permit, consent: ConsentFacts, policy: PolicyFacts) -> None:
     assert policy.status == "ALLOW"
     assert permit.purpose in policy.purposes
-    assert permit.attended or not policy.requires_attended
+    assert part.presence == (
+        Presence.ABSENT if permit.presence == "ATTESTED" and not policy.accepts_attestation else permit.presence
+    )
+    assert part.presence != Presence.ABSENT or not policy.requires_attended
     assert consent.platform_uses_fapi2 or not policy.requires_fapi2
     granted = part.released | part.derivable
     assert permit.purpose is not None
@@ -205,6 +209,7 @@ def test_there_is_a_permit_whenever_nothing_says_no(case: Case) -> None:
         scopes=frozenset(Scope),
         purposes=frozenset(Purpose),
         requires_attended=False,
+        accepts_attestation=True,
         requires_fapi2=False,
         duration_days_max=None,
     )
@@ -232,7 +237,7 @@ def narrowings(draw: st.DrawFn, case: Case) -> Case:
     if kind == "platform":
         return replace(case, platform=draw(st.sampled_from(list(PlatformStatus))))
     if kind == "absent":
-        return replace(case, attended=False)
+        return replace(case, presence=Presence.ABSENT)
     if kind == "later":
         return replace(case, now=case.now + timedelta(days=draw(st.integers(1, 100))))
     if kind == "account":

@@ -15,7 +15,7 @@ from consents.models import AccessToken, BankPolicy, Consent, Grant, Platform, R
 from consents.models.tokens import digest
 from consents.policy import Permit
 from consents.requested import RequestedAccess
-from consents.scopes import LocationPrecision, Purpose, Scope, SensitiveGroup
+from consents.scopes import LocationPrecision, Presence, Purpose, Scope, SensitiveGroup
 from consents.states import Initiator, PlatformStatus
 from gateway.identity.models import User
 
@@ -236,10 +236,12 @@ def consent(
     )
 
 
-def permit(of: Consent, *, now: datetime = NOW, purpose: Purpose | None = None, attended: bool = False) -> Permit:
+def permit(
+    of: Consent, *, now: datetime = NOW, purpose: Purpose | None = None, presence: Presence = Presence.ABSENT
+) -> Permit:
     """What this consent opens now, decided from its rows. Raises Denied."""
     fresh = Consent.objects.select_related("user", "platform").get(id=of.id)
-    return authority.permit_for(fresh, purpose=purpose, attended=attended, now=now)
+    return authority.permit_for(fresh, purpose=purpose, presence=presence, now=now)
 
 
 def tokens(of: Consent) -> tuple[AccessToken, RefreshToken, Grant]:
