@@ -17,7 +17,7 @@ from django.http import HttpRequest, HttpResponse
 from banks.sandbox.behaviours import documents, identities, lists, logins, memory, numbers, refusals, transport, waits
 from banks.sandbox.behaviours.base import SOUND, Behaviour, Entries, visit_of
 from banks.sandbox.ledger import Entry
-from banks.sandbox.people import Scenario
+from banks.sandbox.people import SCENARIOS, Scenario
 
 if TYPE_CHECKING:
     from banks.sandbox.door import ClientView, CustomerAccess
@@ -53,6 +53,7 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "other_number": identities.OtherNumber(),
     "closed_account": identities.ClosedAccount(),
 }
+assert BEHAVIOURS.keys() <= SCENARIOS.keys(), "a behaviour belongs to somebody who banks here"
 
 
 def of(user: str) -> Behaviour:
