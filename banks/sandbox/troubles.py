@@ -112,7 +112,7 @@ TROUBLES: tuple[Trouble, ...] = (
     _trouble(
         "sparse",
         "Spencer Thin",
-        "Every member that the standard calls optional is missing, also ids, Meta and Links.Self.",
+        "Every member that the standard calls optional is missing: ids, texts, Meta, and Links after the last page.",
         "Take unknown as unknown; never fill in a value.",
     ),
     _trouble(

@@ -94,8 +94,7 @@ def serve(
     behaviour = of(access.person.name)
     if behaviour is SOUND:
         return view(request, access, **arguments)
-    memory.begin(access.person.name, access.today)
-    kept = memory.of(access.person.name)
+    kept = memory.begun(access.person.name, access.today)
     stage = kept.stage_on(access.today, behaviour.stage_days)
     visit = visit_of(request, access, stage, kept.seconds)
     behaviour.arrive(visit)

@@ -42,10 +42,14 @@ def of(user: str) -> Memory:
     return Memory(**row) if row else Memory()
 
 
-def begin(user: str, today: date) -> None:
-    """Note the day of the first answer, once."""
+def begun(user: str, today: date) -> Memory:
+    """The same, after noting that today is the day of the first answer, unless an earlier one was noted."""
+    kept = of(user)
+    if kept.began_on is not None:
+        return kept
     models.Memory.objects.get_or_create(pk=user)
     models.Memory.objects.filter(pk=user, began_on=None).update(began_on=today)
+    return of(user)
 
 
 def switch(user: str, changes: Mapping[str, Any]) -> None:

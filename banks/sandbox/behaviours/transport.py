@@ -11,7 +11,8 @@ _ERROR_PAGE = "<!doctype html><html><head><title>Error</title></head><body><h1>S
 
 
 class Truncated(Behaviour):
-    """Transactions: the connection ends before Content-Length is reached. Balances: half a document, honestly measured.
+    """Transactions: the connection ends before Content-Length is reached. Balances: half a
+    document, in an answer that ends as it should.
 
     The list of accounts is whole, so that a customer can connect.
     """

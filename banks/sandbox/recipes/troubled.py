@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from banks.sandbox.ledger import Counterparty, Draft, Kind
-from banks.sandbox.merchants import LEEDS
+from banks.sandbox.merchants import LEEDS, Merchant
 from banks.sandbox.recipes.household import FIRST_DAY
 from banks.sandbox.recipes.pages import Book, days, die, paid_by_card, transfer
 
@@ -66,6 +66,15 @@ _LANDLORD = Counterparty(name="Holbeck Lettings", sort_code="009947", number="80
 _POWER = Counterparty(name="Brightline Energy", sort_code="009981", number="11100011")
 _NIGHT = Counterparty(name="Night Bus Company", sort_code="009986", number="66600012")
 _OWN_SAVINGS = Counterparty(name="Own savings", sort_code="009910", number="10000009")
+_HOTEL = Merchant(
+    name="Abbey Hotel",
+    mcc="7011",
+    descriptor="ABBEY HOTEL 001 LEEDS GB",
+    town="Leeds",
+    post_code="LS1 4AP",
+    address_line="2 Wellington Street",
+    store_number="001",
+)
 
 Also = Callable[[date], Iterator[Draft]]
 
@@ -182,5 +191,5 @@ def last_sunday(year: int, month: int) -> date:
 
 
 def _hotel(day: date, *, reserved_on: date, pending: bool) -> Draft:
-    payment = paid_by_card(day, LEEDS.restaurants[0], 180 + reserved_on.day, contactless=False)
+    payment = paid_by_card(day, _HOTEL, 180 + reserved_on.day, contactless=False)
     return replace(payment, pending=pending)
