@@ -18,7 +18,6 @@ from banks.sandbox.permissions import in_words
 
 #: Session key: the user name of the customer who logged in at this page.
 _CUSTOMER = "access"
-_LISTED_MAX = 100
 
 
 def end(consent_id: str, now: datetime, *, user: str | None = None) -> bool:
@@ -68,7 +67,7 @@ def _list(request: HttpRequest, person: Scenario, error: str = "") -> HttpRespon
         user=person.name, status=ConsentStatus.AUTH, deleted_at=None
     )
     shown: list[dict[str, Any]] = []
-    for consent in given.order_by("-created_at", "pk")[:_LISTED_MAX]:
+    for consent in given.order_by("-created_at", "pk"):
         behaviours.befall(consent, now, today)
         if consent.status_at(now) is ConsentStatus.AUTH:
             shown.append(_row(consent))

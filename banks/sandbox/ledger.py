@@ -116,7 +116,7 @@ def entry_id(account: BankAccount, day: date, kind: Kind, ordinal: int) -> str:
 
 
 def build(account: BankAccount, drafts: Iterable[Draft], *, before_minor: int, today: date) -> Ledger:
-    """Book `drafts`, in the order they happened within a day, on `before_minor`; show as far back as the account does."""
+    """Book `drafts`, in the order they happened within a day, on `before_minor`; show the days the account shows."""
     first_on = today - timedelta(days=(account.history_days or HISTORY_DAYS) - 1)
     opening = balance = before_minor
     pending_sum = 0

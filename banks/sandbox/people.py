@@ -124,24 +124,28 @@ _PEOPLE = (
         name="overdrawn",
         full_name="Gareth Price",
         description="One current account that has been in its overdraft for months: negative balances.",
+        advice="Show what is below zero as below zero.",
         accounts=(_current("overdrawn", overdraft_minor=75_000),),
     ),
     Scenario(
         name="empty",
         full_name="Edith Marsh",
         description="One account with a zero balance and no transactions at all.",
+        advice="Show an account without rows, and no error.",
         accounts=(_current("empty", overdraft_minor=0),),
     ),
     Scenario(
         name="many",
         full_name="Malcolm Reyes",
         description="One account with exactly 10 000 transactions in the last 400 days: paging.",
+        advice="Read every page, and each row once.",
         accounts=(_current("many", overdraft_minor=0, nickname="Shop till"),),
     ),
     Scenario(
         name="down",
         full_name="Dora Whitfield",
         description="Login and consent work; every account, balance and transaction answer is 503.",
+        advice="Try again after the 120 seconds that Retry-After names; do not ask the user to connect again.",
         accounts=(_current("down"), _savings("down")),
         behaviour=Behaviour.DOWN,
     ),
@@ -152,6 +156,7 @@ _PEOPLE = (
             "Broken answers: balances that include the savings account are cut off in mid-JSON; "
             "one transaction of the current account has an amount with five decimals."
         ),
+        advice="Refuse the broken balances; hold back the one row with its reason, and keep the others.",
         accounts=(_current("garbage"), _savings("garbage")),
         behaviour=Behaviour.GARBAGE,
     ),

@@ -28,6 +28,7 @@ ODDITIES: dict[str, dict[str, Any]] = {
     "odd-direction": {"CreditDebitIndicator": "Sideways"},
     "odd-mutability": {"TransactionMutability": "Perhaps"},
     "odd-codes": {"BankTransactionCode": {"Code": "ZZZZ", "SubCode": "ZZZZ"}},
+    "odd-card": {"CardInstrument": {"CardSchemeName": "XCARD", "AuthorisationType": "Telepathy"}},
     "odd-year-33": {"BookingDateTime": "0033-04-03T15:00:00+00:00", "ValueDateTime": "0033-04-03T15:00:00+00:00"},
     "odd-year-9999": {"BookingDateTime": "9999-12-31T23:59:59+00:00", "ValueDateTime": "9999-12-31T23:59:59+00:00"},
 }
@@ -46,6 +47,8 @@ class OddNumbers(Behaviour):
         for balance in members(body, "Balance"):
             if balance["Type"] == "ITAV":
                 balance["Type"] = "ZZZZ"
+            for line in balance.get("CreditLine", ()):
+                line["Type"] = "Imaginary"
         return body
 
 

@@ -57,6 +57,7 @@ ODD = (
     "odd-direction",
     "odd-mutability",
     "odd-codes",
+    "odd-card",
     "odd-year-33",
     "odd-year-9999",
 )

@@ -164,10 +164,13 @@ def test_odd_numbers_has_one_row_for_each_oddity(bank: SandboxBank) -> None:
     assert latest["odd-direction"]["CreditDebitIndicator"] == "Sideways"
     assert latest["odd-mutability"]["TransactionMutability"] == "Perhaps"
     assert latest["odd-codes"]["BankTransactionCode"] == {"Code": "ZZZZ", "SubCode": "ZZZZ"}
+    assert latest["odd-card"]["CardInstrument"] == {"CardSchemeName": "XCARD", "AuthorisationType": "Telepathy"}
     assert latest["odd-year-33"]["BookingDateTime"].startswith("0033-")
     assert latest["odd-year-9999"]["BookingDateTime"].startswith("9999-")
     assert client.api("GET", "/accounts").json()["Data"]["Account"][0]["AccountTypeCode"] == "ZZZZ"
-    assert {row["Type"] for row in client.api("GET", "/balances").json()["Data"]["Balance"]} == {"ITBD", "ZZZZ"}
+    balances = {row["Type"]: row for row in client.api("GET", "/balances").json()["Data"]["Balance"]}
+    assert set(balances) == {"ITBD", "ZZZZ"}
+    assert balances["ZZZZ"]["CreditLine"][0]["Type"] == "Imaginary"
 
 
 def test_odd_numbers_leaves_its_other_rows_sound(bank: SandboxBank, document: Any) -> None:
