@@ -5,7 +5,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
-from banks.sandbox import dates, garbage, paging
+from banks.sandbox import behaviours, dates, garbage, paging
 from banks.sandbox.answers import CONSENT_MISMATCH, INVALID_DATE, ObError, data
 from banks.sandbox.door import CustomerAccess, for_customers
 from banks.sandbox.histories import ledger_of
@@ -37,9 +37,12 @@ def list_transactions(request: HttpRequest, access: CustomerAccess, account_id: 
     access.require(*TRANSACTIONS)
     chosen = _chosen(access, account_id)
     page = paging.asked_for(request, access.today)
-    rows = _rows(request, access, chosen, page.today)
+    rows = _rows(request, access, chosen, page)
     detail = "ReadTransactionsDetail" in access.permissions
-    shown = [transaction(account, entry, detail=detail) for account, entry in paging.cut(rows, page)]
+    shown = [
+        behaviours.transaction(access, transaction(account, entry, detail=detail), entry)
+        for account, entry in paging.cut(rows, page)
+    ]
     total = paging.total_pages(len(rows))
     meta: dict[str, Any] = {"TotalPages": total}
     if chosen:
@@ -94,7 +97,7 @@ def _account(account: BankAccount, *, detail: bool) -> dict[str, Any]:
 
 
 def _holder_name(account: BankAccount) -> str:
-    return SCENARIOS[account.holder].full_name
+    return account.names or SCENARIOS[account.holder].full_name
 
 
 def _balances(account: BankAccount, access: CustomerAccess) -> list[dict[str, Any]]:
@@ -119,7 +122,7 @@ def _balance(account: BankAccount, kind: str, minor: int, as_of: str) -> dict[st
 
 
 def _rows(
-    request: HttpRequest, access: CustomerAccess, chosen: tuple[BankAccount, ...], today: date
+    request: HttpRequest, access: CustomerAccess, chosen: tuple[BankAccount, ...], page: paging.Page
 ) -> list[tuple[BankAccount, Entry]]:
     """Entries inside the consent's and the request's window, on the permitted side, newest first."""
     consent = access.consent
@@ -131,7 +134,7 @@ def _rows(
     rows = [
         (account, entry)
         for account in chosen
-        for entry in ledger_of(account, today).entries
+        for entry in behaviours.entries(access, ledger_of(account, page.today).entries, page.number)
         if (credits if entry.draft.amount_minor >= 0 else debits) and _within(entry.draft.day, earliest, latest)
     ]
     if len(chosen) > 1:

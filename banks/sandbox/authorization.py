@@ -47,8 +47,11 @@ class Refused(Exception):
         self.url = address.url(error=error, error_description=description)
 
 
-def begin(query: QueryDict, now: datetime) -> AuthorizationRequest:
-    """Store the request that this query carries. Raises BadRequest and Refused."""
+def begin(query: QueryDict, *, now: datetime, real_now: datetime) -> AuthorizationRequest:
+    """Store the request that this query carries. Raises BadRequest and Refused.
+
+    `now` is the bank's instant, `real_now` the one a client can know: its request object is judged by that.
+    """
     client, claims = _signed_by_client(query)
     redirect_uri = claims.get("redirect_uri")
     # Compared as a whole and exactly (RFC 9700 section 2.1).
@@ -56,7 +59,7 @@ def begin(query: QueryDict, now: datetime) -> AuthorizationRequest:
         raise BadRequest("The redirect_uri is not registered for this client.")
     state = claims.get("state")
     address = ReturnAddress(redirect_uri=redirect_uri, state=state if isinstance(state, str) else "")
-    _check(query, claims, client, address, now)
+    _check(query, claims, client, address, real_now)
     return AuthorizationRequest.objects.create(
         id=secrets.token_urlsafe(24),
         client=client,

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
-from banks.sandbox import clock, dates, strictjson, tokens
+from banks.sandbox import behaviours, clock, dates, strictjson, tokens
 from banks.sandbox.answers import (
     AISP,
     FIELD_INVALID,
@@ -80,6 +80,7 @@ def _own(request: HttpRequest, access: ClientAccess, consent_id: str) -> Account
     if consent is None:
         raise ObError(400, (NOT_FOUND, "There is no such consent."), path="ConsentId")
     trail(request).consent_id = consent.pk
+    behaviours.befall(consent, access.now, clock.today())
     return consent
 
 

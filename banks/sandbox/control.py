@@ -2,12 +2,22 @@
 
 GET    /control/requests?after=ID        the request log, oldest first, at most 1 000 rows
 DELETE /control/requests                 forget it
-GET    /control/state                    day, people, clients, consents, faults
+GET    /control/state                    clock, people, clients, consents, faults
 POST   /control/faults                   see faults.add;  DELETE: none any more
-POST   /control/today                    {"days_ahead": 1}: move the day of the books (not the instants)
-POST   /control/consents/{id}/cancel     what a customer does in the bank's own access dashboard: AUTH -> CANC
+GET    /control/clock                    {"now", "real_now", "today", "seconds_ahead", "days_ahead", "books_on"}
+POST   /control/clock                    any of {"seconds_ahead": 86400, "days_ahead": 1, "books_on": "2026-03-29"}:
+                                         what is named is set, forwards or back; see clock.py for what moves.
+                                         books_on null lets the days go by again
+DELETE /control/clock                    real time again
+POST   /control/today                    {"days_ahead": 1}: the same for the day of the books alone
+POST   /control/consents/{id}/cancel     what a customer does at /access, the bank's own page: AUTH -> CANC
+GET    /control/people/{name}            {"name", "stage", "seconds", "began_on"} of a scenario's user
+POST   /control/people/{name}            {"stage": 1}: the turn a scenario waits for happens now, whatever day it is;
+                                         {"stage": 0}: from the beginning, counters too; {"stage": null}: as days go by;
+                                         {"seconds": 0.1}: how long a scenario waits; null: as documented
 
-`Authorization: Bearer <SANDBOX_CONTROL_TOKEN>`. Without that setting nothing of this exists (404).
+All answers are JSON; a refusal is {"error": "why"}. `Authorization: Bearer <SANDBOX_CONTROL_TOKEN>`, and only from a
+loopback address: 403 for any other peer, token or not. Without that setting nothing of this exists (404).
 """
 
 import hmac
@@ -18,8 +28,10 @@ from typing import Any
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from banks.sandbox import clock, faults, strictjson
-from banks.sandbox.models import AccountAccessConsent, Calendar, Client, ConsentStatus, Fault, RequestRecord
+from banks.sandbox import access, clock, faults, strictjson
+from banks.sandbox.behaviours import memory
+from banks.sandbox.models import AccountAccessConsent, Client, ConsentStatus, Fault, RequestRecord
+from banks.sandbox.peers import is_loopback
 from banks.sandbox.people import SCENARIOS
 from banks.sandbox.settings import SANDBOX_CONTROL_TOKEN
 from banks.sandbox.wire import instant
@@ -58,6 +70,9 @@ def _authenticate(request: HttpRequest) -> None:
     expected = SANDBOX_CONTROL_TOKEN
     if not expected:
         raise ControlError(404, "not found")
+    # The socket's peer, never a header. A proxy on this machine is loopback too: the token is checked all the same.
+    if not is_loopback(request.META.get("REMOTE_ADDR", "")):
+        raise ControlError(403, "the control API answers on loopback only")
     given = request.headers.get("Authorization", "")
     if not hmac.compare_digest(given.encode(), f"Bearer {expected}".encode()):
         raise ControlError(401, "the control token is missing or wrong")
@@ -89,8 +104,7 @@ def _forget_requests(request: HttpRequest) -> dict[str, Any]:
 def _state(request: HttpRequest) -> dict[str, Any]:
     now = clock.now()
     return {
-        "now": instant(now),
-        "today": clock.today().isoformat(),
+        **_clock_answer(clock.reading()),
         "people": {person.name: _person(person.name) for person in SCENARIOS.values()},
         "clients": list(Client.objects.order_by("pk").values("client_id", "name", "redirect_uris")),
         "consents": [
@@ -127,24 +141,76 @@ def _drop_faults(request: HttpRequest) -> dict[str, Any]:
     return {"deleted": deleted}
 
 
+def _clock(request: HttpRequest) -> dict[str, Any]:
+    return _clock_answer(clock.reading())
+
+
+def _move_clock(request: HttpRequest) -> dict[str, Any]:
+    return _clock_answer(_moved(_body(request)))
+
+
+def _reset_clock(request: HttpRequest) -> dict[str, Any]:
+    return _clock_answer(clock.reset())
+
+
 def _set_today(request: HttpRequest) -> dict[str, Any]:
-    days_ahead = _body(request).get("days_ahead")
-    if isinstance(days_ahead, bool) or not isinstance(days_ahead, int) or not 0 <= days_ahead <= 3650:
-        raise ControlError(400, "days_ahead is a whole number from 0 to 3650")
-    Calendar.objects.update_or_create(pk=Calendar.ONLY, defaults={"days_ahead": days_ahead})
-    return {"today": clock.today().isoformat()}
+    return {"today": _moved({"days_ahead": _body(request).get("days_ahead")}).day(clock.real_now()).isoformat()}
+
+
+def _moved(changes: dict[str, Any]) -> clock.Reading:
+    try:
+        return clock.move(changes)
+    except clock.ClockError as problem:
+        raise ControlError(400, str(problem)) from problem
+
+
+def _clock_answer(reading: clock.Reading) -> dict[str, Any]:
+    real_now = clock.real_now()
+    return {
+        "now": instant(reading.instant(real_now)),
+        "real_now": instant(real_now),
+        "today": reading.day(real_now).isoformat(),
+        "seconds_ahead": reading.seconds_ahead,
+        "days_ahead": reading.days_ahead,
+        "books_on": reading.books_on.isoformat() if reading.books_on else None,
+    }
 
 
 def _cancel(request: HttpRequest, consent_id: str) -> dict[str, Any]:
-    now = clock.now()
-    waiting = AccountAccessConsent.objects.filter(pk=consent_id, status=ConsentStatus.AUTH, deleted_at=None)
-    if not waiting.update(status=ConsentStatus.CANC, status_updated_at=now):
+    if not access.end(consent_id, clock.now()):
         raise ControlError(404, "there is no such authorised consent")
     return {"consent_id": consent_id, "status": ConsentStatus.CANC.value}
+
+
+def _read_person(request: HttpRequest, name: str) -> dict[str, Any]:
+    return _memory(name)
+
+
+def _set_person(request: HttpRequest, name: str) -> dict[str, Any]:
+    _memory(name)
+    try:
+        memory.switch(name, _body(request))
+    except memory.InvalidSwitch as problem:
+        raise ControlError(400, str(problem)) from problem
+    return _memory(name)
+
+
+def _memory(name: str) -> dict[str, Any]:
+    if name not in SCENARIOS:
+        raise ControlError(404, "nobody of this name banks here")
+    kept = memory.of(name)
+    return {
+        "name": name,
+        "stage": kept.stage,
+        "seconds": kept.seconds,
+        "began_on": kept.began_on.isoformat() if kept.began_on else None,
+    }
 
 
 requests = _controlled(GET=_requests, DELETE=_forget_requests)
 state = _controlled(GET=_state)
 fault_list = _controlled(POST=_add_fault, DELETE=_drop_faults)
+clock_view = _controlled(GET=_clock, POST=_move_clock, DELETE=_reset_clock)
 today = _controlled(POST=_set_today)
+person = _controlled(GET=_read_person, POST=_set_person)
 cancel = _controlled(POST=_cancel)

@@ -9,7 +9,7 @@ from functools import wraps
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 
-from banks.sandbox import clock, faults
+from banks.sandbox import behaviours, clock, faults
 from banks.sandbox.answers import (
     CONSENT_MISMATCH,
     HEADER_INVALID,
@@ -22,6 +22,7 @@ from banks.sandbox.answers import (
     ObError,
     error,
 )
+from banks.sandbox.behaviours.base import Visit
 from banks.sandbox.models import AccessToken, AccountAccessConsent, Client, ConsentStatus
 from banks.sandbox.people import SCENARIOS, Behaviour, Scenario
 from banks.sandbox.tokens import digest
@@ -38,7 +39,10 @@ class ClientAccess:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerAccess:
-    """A client on behalf of a customer: an authorised consent, what it permits, and the bank's day."""
+    """A client on behalf of a customer: an authorised consent, what it permits, and the bank's day.
+
+    `visit`: set where the customer's scenario has a say in the answer (see behaviours).
+    """
 
     consent: AccountAccessConsent
     permissions: frozenset[str]
@@ -46,6 +50,7 @@ class CustomerAccess:
     account_ids: frozenset[str]
     now: datetime
     today: date
+    visit: Visit | None = None
 
     def require(self, *any_of: str) -> None:
         """Raises 403 unless the consent has one of these permissions."""
@@ -77,7 +82,7 @@ def for_customers(**views: ClientView) -> Callable[..., HttpResponse]:
         faults.apply(access.person.name, request.path)
         if access.person.behaviour is Behaviour.DOWN:
             raise ObError(503, (UNEXPECTED, "The bank is closed for maintenance."), headers={"Retry-After": "120"})
-        return view(request, access, **arguments)
+        return behaviours.serve(request, access, view, arguments)
 
     return _endpoint(views, enter)
 
@@ -159,9 +164,10 @@ def _customer_access(request: HttpRequest) -> CustomerAccess:
     consent = _token(request).consent
     if consent is None:
         raise ObError(403, (CONSENT_MISMATCH, "This needs a token of the authorization code grant."))
-    now = clock.now()
+    now, today = clock.now(), clock.today()
     if consent.deleted_at is not None:
         raise _unauthorised()
+    behaviours.befall(consent, now, today)
     _require_authorised(consent.status_at(now))
     person = SCENARIOS[consent.user]
     return CustomerAccess(
@@ -170,7 +176,7 @@ def _customer_access(request: HttpRequest) -> CustomerAccess:
         person=person,
         account_ids=frozenset(consent.account_ids),
         now=now,
-        today=clock.today(),
+        today=today,
     )
 
 

@@ -4,7 +4,7 @@ An effect is a row in EFFECTS: its name, what values it takes. A new kind is a n
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.db.models import F, Q
@@ -59,10 +59,15 @@ def apply(user: str, path: str) -> None:
     """Let the faults that fit happen: waits, and raises ObError when one injects a status."""
     for fault in Fault.objects.filter(Q(user="") | Q(user=user)).order_by("pk"):
         if fault.path_contains in path and _claim(fault):
-            time.sleep(fault.effect.get("delay_ms", 0) / 1000)
-            if "status" in fault.effect:
-                headers = {"Retry-After": str(fault.effect["retry_after"])} if "retry_after" in fault.effect else {}
-                raise ObError(fault.effect["status"], (UNEXPECTED, "A fault was injected."), headers=headers)
+            happen(fault.effect, "A fault was injected.")
+
+
+def happen(effect: Mapping[str, int], words: str) -> None:
+    """Let one effect (see EFFECTS) happen: wait, then raise ObError with `words` when it has a status."""
+    time.sleep(effect.get("delay_ms", 0) / 1000)
+    if "status" in effect:
+        headers = {"Retry-After": str(effect["retry_after"])} if "retry_after" in effect else {}
+        raise ObError(effect["status"], (UNEXPECTED, words), headers=headers)
 
 
 def _claim(fault: Fault) -> bool:

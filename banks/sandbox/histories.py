@@ -5,7 +5,8 @@ from datetime import date
 from functools import lru_cache
 
 from banks.sandbox.ledger import Ledger, build
-from banks.sandbox.people import BankAccount
+from banks.sandbox.people import SCENARIOS, BankAccount
+from banks.sandbox.recipes import troubled
 from banks.sandbox.recipes.bulk import till
 from banks.sandbox.recipes.household import BRENNAN, HALLAM, PENROSE, WHITFIELD, household
 from banks.sandbox.recipes.overdraft import overdraft
@@ -19,13 +20,26 @@ _RECIPES: dict[str, Callable[[date], dict[str, Book]]] = {
     "many": till,
     "down": lambda today: household(WHITFIELD, today),
     "garbage": lambda today: household(HALLAM, today),
+    "joint": lambda today: {"current": troubled.life("joint", today), "joint": troubled.life("joint|both", today)},
+    "joint2": lambda today: {"current": troubled.life("joint2", today), "joint": troubled.life("joint|both", today)},
+    "another_person": lambda today: {
+        "current": troubled.life("another_person", today),
+        "other": troubled.life("another_person|other", today),
+    },
+    "corrected": troubled.corrected,
+    "pending_new_id": troubled.pending_new_id,
+    "pending_vanishes": troubled.pending_vanishes,
+    "duplicates": troubled.duplicates,
+    "dst": troubled.dst,
+    "odd_numbers": troubled.odd_numbers,
 }
 
 
 @lru_cache(maxsize=16)
 def history(holder: str, today: date) -> dict[str, Book]:
     """Account code -> everything that happened on it up to `today`, oldest first. Raises KeyError."""
-    return _RECIPES[holder](today)
+    recipe = _RECIPES.get(holder)
+    return recipe(today) if recipe else troubled.plain(SCENARIOS[holder].name, today)
 
 
 @lru_cache(maxsize=64)

@@ -66,7 +66,10 @@ class Foreign:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """One thing that happened on one day. `amount_minor` is signed: negative is money out."""
+    """One thing that happened on one day. `amount_minor` is signed: negative is money out.
+
+    `pending`: None by the rule (card business of today is), else whether it is, whatever day it is.
+    """
 
     day: date
     kind: Kind
@@ -77,6 +80,7 @@ class Draft:
     counterparty: Counterparty | None = None
     foreign: Foreign | None = None
     contactless: bool = False
+    pending: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,8 +116,8 @@ def entry_id(account: BankAccount, day: date, kind: Kind, ordinal: int) -> str:
 
 
 def build(account: BankAccount, drafts: Iterable[Draft], *, before_minor: int, today: date) -> Ledger:
-    """Book `drafts`, in the order they happened within a day, on `before_minor`; show the last HISTORY_DAYS days."""
-    first_on = today - timedelta(days=HISTORY_DAYS - 1)
+    """Book `drafts`, in the order they happened within a day, on `before_minor`; show the days the account shows."""
+    first_on = today - timedelta(days=(account.history_days or HISTORY_DAYS) - 1)
     opening = balance = before_minor
     pending_sum = 0
     ordinals: Counter[tuple[date, Kind]] = Counter()
@@ -125,7 +129,7 @@ def build(account: BankAccount, drafts: Iterable[Draft], *, before_minor: int, t
             continue
         ordinal = ordinals[draft.day, draft.kind]
         ordinals[draft.day, draft.kind] += 1
-        pending = draft.day == today and draft.kind in PENDING_KINDS
+        pending = draft.day == today and draft.kind in PENDING_KINDS if draft.pending is None else draft.pending
         if pending:
             pending_sum += draft.amount_minor
         else:

@@ -28,7 +28,7 @@ class RequestLog:
         if request.path.startswith(LOGGED):
             seen = trail(request)
             RequestRecord.objects.create(
-                at=clock.now(),
+                at=clock.real_now(),
                 method=(request.method or "")[:10],
                 path=request.path[:500],
                 query_keys=sorted(request.GET)[:50],

@@ -219,11 +219,13 @@ class Fault(models.Model):
 
 
 class Calendar(models.Model):
-    """How far the bank's day is ahead of London's. One row."""
+    """How far the bank's clock was moved (see clock.py). One row."""
 
     ONLY: ClassVar[int] = 1
 
     days_ahead = models.PositiveIntegerField(default=0)
+    seconds_ahead = models.PositiveBigIntegerField(default=0, db_default=0)
+    books_on = models.DateField(null=True)
 
     objects: ClassVar[models.Manager["Calendar"]] = models.Manager()
 
@@ -231,4 +233,41 @@ class Calendar(models.Model):
         app_label = "sandbox"
 
     def __str__(self) -> str:
-        return f"{self.days_ahead} days ahead"
+        return f"{self.seconds_ahead} seconds and {self.days_ahead} days ahead"
+
+
+class Memory(models.Model):
+    """What the bank remembers of a scenario's user (see behaviours/memory.py)."""
+
+    user = models.CharField(max_length=40, primary_key=True)
+    began_on = models.DateField(null=True)
+    stage = models.PositiveSmallIntegerField(null=True)
+    seconds = models.FloatField(null=True)
+
+    objects: ClassVar[models.Manager["Memory"]] = models.Manager()
+
+    class Meta:
+        app_label = "sandbox"
+
+    def __str__(self) -> str:
+        return f"memory of {self.user}"
+
+
+class Tally(models.Model):
+    """How often something happened to a scenario's user, and under which consent (empty: whichever)."""
+
+    user = models.CharField(max_length=40)
+    consent_id = models.CharField(max_length=128, blank=True)
+    what = models.CharField(max_length=120)
+    count = models.PositiveIntegerField(default=0)
+
+    objects: ClassVar[models.Manager["Tally"]] = models.Manager()
+
+    class Meta:
+        app_label = "sandbox"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["user", "consent_id", "what"], name="one_tally_for_each")
+        ]
+
+    def __str__(self) -> str:
+        return f"tally {self.pk}"

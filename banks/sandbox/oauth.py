@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonRes
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET
 
-from banks.sandbox import authorization, clock, faults, jose, pages, tokens
+from banks.sandbox import authorization, behaviours, clock, faults, jose, pages, tokens
 from banks.sandbox.answers import ObError
 from banks.sandbox.models import AccountAccessConsent, Client
 from banks.sandbox.settings import SANDBOX_ISSUER
@@ -70,7 +70,7 @@ def jwks(request: HttpRequest) -> HttpResponse:
 def authorize(request: HttpRequest) -> HttpResponse:
     """Check the request and send the browser to the login page; 303, so that no form is ever repeated elsewhere."""
     try:
-        asked = authorization.begin(request.GET, clock.now())
+        asked = authorization.begin(request.GET, now=clock.now(), real_now=clock.real_now())
     except authorization.BadRequest as problem:
         return pages.problem(request, "This request cannot be answered", str(problem), status=400)
     except authorization.Refused as problem:
@@ -101,17 +101,17 @@ def _token(request: HttpRequest) -> dict[str, Any]:
         raise TokenError("invalid_request", "the form cannot be read: too large, or not UTF-8") from problem
     if any(len(values) > 1 for _, values in form.lists()):
         raise TokenError("invalid_request", "a parameter is given twice")
-    now = clock.now()
-    client = _client(request, now)
+    # Client and bank have a clock each: what passes between them signed is dated by the real one.
+    client = _client(request, clock.real_now())
     grant_type = form.get("grant_type", "")
     if grant_type not in GRANT_TYPES:
         raise TokenError("unsupported_grant_type", f"one of {', '.join(GRANT_TYPES)}")
     trail(request).grant_type = grant_type
     try:
-        issued = _grant(request, client, now)
+        issued = _grant(request, client, clock.now())
     except tokens.InvalidGrant as problem:
         raise TokenError("invalid_grant", str(problem)) from problem
-    return _body(client, issued, now)
+    return _body(client, issued, clock.real_now())
 
 
 def _client(request: HttpRequest, now: datetime) -> Client:
@@ -157,6 +157,7 @@ def _note(request: HttpRequest, consent: AccountAccessConsent | None) -> None:
     seen = trail(request)
     if consent is not None:
         seen.consent_id, seen.user = consent.pk, consent.user
+        behaviours.grant(seen.user, clock.today())
     faults.apply(seen.user, request.path)
 
 

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_http_methods
 
-from banks.sandbox import authorization, clock, dates, tokens
+from banks.sandbox import authorization, behaviours, clock, dates, tokens
 from banks.sandbox.middleware import CONTENT_SECURITY_POLICY
 from banks.sandbox.models import AccountAccessConsent, AuthorizationRequest, ConsentStatus
 from banks.sandbox.people import PASSWORD, SCENARIOS, Scenario, log_in
@@ -90,7 +90,9 @@ def _open_request(request_id: str) -> AuthorizationRequest | None:
 
 def _logged_in(request: HttpRequest, asked: AuthorizationRequest) -> Scenario | None:
     login = request.session.get(_LOGIN)
-    return SCENARIOS.get(login["user"]) if login is not None and login["request"] == asked.pk else None
+    if login is None or login["request"] != asked.pk or login["user"] not in SCENARIOS:
+        return None
+    return behaviours.present(SCENARIOS[login["user"]], clock.today())
 
 
 def _gone(request: HttpRequest) -> HttpResponse:
@@ -145,11 +147,12 @@ def _settle(lodged: AccountAccessConsent, person: Scenario, chosen: list[str], n
     movable = current.deleted_at is None and current.user in ("", person.name)
     if not movable or status not in (ConsentStatus.AWAU, ConsentStatus.AUTH, ConsentStatus.CANC):
         return False
-    changes: dict[str, Any] = {"status": ConsentStatus.AUTH, "user": person.name, "account_ids": chosen}
-    if not chosen:
-        if status is not ConsentStatus.AWAU:
-            return False
-        changes = {"status": ConsentStatus.RJCT}
+    if not chosen and status is not ConsentStatus.AWAU:
+        return False
+    changes: dict[str, Any] = {"status": ConsentStatus.RJCT}
+    if chosen:
+        changes = {"status": ConsentStatus.AUTH, "user": person.name, "account_ids": chosen}
+        changes |= behaviours.authorised(person.name, now)
     AccountAccessConsent.objects.filter(pk=current.pk, status=current.status).update(status_updated_at=now, **changes)
     return True
 

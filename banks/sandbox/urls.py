@@ -3,7 +3,7 @@
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, re_path
 
-from banks.sandbox import accounts, consents, control, oauth, pages
+from banks.sandbox import access, accounts, consents, control, oauth, pages
 from banks.sandbox.answers import AISP, NOT_FOUND, UNEXPECTED, ObError
 from banks.sandbox.door import answering
 
@@ -42,6 +42,7 @@ urlpatterns: list[URLPattern] = [
     path("", pages.home),
     path("login/<str:request_id>", pages.login),
     path("consent/<str:request_id>", pages.consent),
+    path("access", access.page),
     path(".well-known/openid-configuration", oauth.discovery),
     path("oauth/jwks", oauth.jwks),
     path("oauth/authorize", oauth.authorize),
@@ -58,6 +59,8 @@ urlpatterns: list[URLPattern] = [
     path("control/requests", control.requests),
     path("control/state", control.state),
     path("control/faults", control.fault_list),
+    path("control/clock", control.clock_view),
     path("control/today", control.today),
+    path("control/people/<str:name>", control.person),
     path("control/consents/<str:consent_id>/cancel", control.cancel),
 ]

@@ -88,3 +88,28 @@ def calendar(bank: SandboxBank) -> Iterator[Callable[[int], None]]:
 
     yield ahead
     ahead(0)
+
+
+@pytest.fixture
+def clock(bank: SandboxBank) -> Iterator[Callable[..., Any]]:
+    """clock(seconds_ahead=61), clock(books_on="2026-03-29"): the bank's clock, put right again after the test."""
+
+    def move(**changes: Any) -> Any:
+        return bank.control("POST", "/control/clock", json=changes)
+
+    yield move
+    bank.control("DELETE", "/control/clock")
+
+
+@pytest.fixture
+def turn(bank: SandboxBank) -> Iterator[Callable[..., Any]]:
+    """turn("drift", stage=1), turn("slow", seconds=0.1): a scenario's switches; it begins anew after the test."""
+    turned = set()
+
+    def switch(name: str, **switches: Any) -> Any:
+        turned.add(name)
+        return bank.control("POST", f"/control/people/{name}", json=switches)
+
+    yield switch
+    for name in turned:
+        bank.control("POST", f"/control/people/{name}", json={"stage": 0, "seconds": None})

@@ -69,3 +69,21 @@ def test_a_customer_gets_through_login_and_consent_and_back(
     assert "code=" in sent.value.url and "state=back" in sent.value.url and "iss=" in sent.value.url
     assert not [line for line in console if "Content Security Policy" in line]
     context.close()
+
+
+def test_a_customer_ends_access_in_a_browser(chromium: Browser, client: BankClient) -> None:
+    client.connect("closed_account")
+    page = chromium.new_context(viewport={"width": 320, "height": 800}).new_page()
+
+    page.goto(f"{client.issuer}/access")
+    assert_accessible(page, 320)
+    page.fill("#username", "closed_account")
+    page.fill("#password", "sandbox")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=End access")
+    assert_accessible(page, 320)
+    page.click(f"form:has(input[value='{client.consent_id}']) button")
+
+    page.wait_for_selector(f"form:has(input[value='{client.consent_id}'])", state="detached")
+    assert client.api("GET", "/accounts").status_code == 401
+    page.context.close()

@@ -13,7 +13,14 @@ TODAY = date(2026, 11, 21)
 ACCOUNTS = [account for person in SCENARIOS.values() for account in person.accounts]
 DAYS = [TODAY, date(2027, 1, 1), date(2028, 2, 29)]
 
+#: Customers whose rows change or leave after they were shown, on purpose (recipes.troubled).
+UNSTEADY = {"corrected", "pending_new_id", "pending_vanishes"}
+STEADY = [account for account in ACCOUNTS if account.holder not in UNSTEADY]
+
 every_account = pytest.mark.parametrize("account", ACCOUNTS, ids=lambda account: f"{account.holder}-{account.code}")
+every_steady_account = pytest.mark.parametrize(
+    "account", STEADY, ids=lambda account: f"{account.holder}-{account.code}"
+)
 
 
 def happy(code: str = "current") -> BankAccount:
@@ -51,7 +58,7 @@ def test_running_balance_of_each_row_follows_from_the_one_before(account: BankAc
     assert balance == ledger.booked_minor
 
 
-@every_account
+@every_steady_account
 def test_rows_keep_id_amount_and_balance_when_the_day_moves(account: BankAccount) -> None:
     def booked(ledger: Ledger) -> dict[str, tuple[Draft, int | None]]:
         return {entry.id: (entry.draft, entry.balance_minor) for entry in ledger.entries if not entry.pending}
@@ -64,7 +71,7 @@ def test_rows_keep_id_amount_and_balance_when_the_day_moves(account: BankAccount
         assert kept.items() <= booked(after).items()
 
 
-@every_account
+@every_steady_account
 def test_pending_rows_are_booked_the_next_day_under_the_same_id(account: BankAccount) -> None:
     before, after = ledger_of(account, TODAY), ledger_of(account, TODAY + timedelta(days=1))
 

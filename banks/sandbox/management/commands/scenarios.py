@@ -1,4 +1,4 @@
-"""`scenarios [--json]`: who banks here, with which password, and what each is for."""
+"""`scenarios [--json | --markdown]`: who banks here, with which password, and what each is for."""
 
 import json
 from argparse import ArgumentParser
@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from banks.sandbox.catalogue import as_markdown
 from banks.sandbox.people import PASSWORD, SCENARIOS
 
 
@@ -13,7 +14,9 @@ class Command(BaseCommand):
     help = "Lists the customers of the bank: user name, password, scenario."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--json", action="store_true", help="one line for programs: username, password, scenario")
+        form = parser.add_mutually_exclusive_group()
+        form.add_argument("--json", action="store_true", help="one line for programs: username, password, scenario")
+        form.add_argument("--markdown", action="store_true", help="docs/scenarios.md")
 
     def handle(self, *args: Any, **options: Any) -> None:
         people = [
@@ -23,5 +26,8 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps(people))
             return
+        if options["markdown"]:
+            self.stdout.write(as_markdown(SCENARIOS.values()), ending="")
+            return
         for person in people:
-            self.stdout.write(f"{person['username']:<10} {person['password']:<10} {person['scenario']}")
+            self.stdout.write(f"{person['username']:<20} {person['password']:<10} {person['scenario']}")
