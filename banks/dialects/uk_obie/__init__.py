@@ -15,6 +15,7 @@ from banks.dialects.members import RowRejected
 from banks.dialects.uk_obie import authorisation
 from banks.dialects.uk_obie.codes import VERSIONS
 from banks.dialects.uk_obie.parse import (
+    latest_of_each_type,
     parse_account,
     parse_balance,
     parse_coverage,
@@ -91,11 +92,11 @@ class UkObie:
     def balances(self, bank_account_id: str) -> list[BalanceData]:
         """All balances of one account. One that cannot be read fails the call: the rest alone would mislead."""
         try:
-            return [
+            return latest_of_each_type(
                 parse_balance(row, bank_account_id=bank_account_id, version=self._version)
                 for answer in self._pages(_under(bank_account_id, "balances"), of_account=True)
                 for row in _listed(answer, "Balance", needed=True)
-            ]
+            )
         except RowRejected as error:
             raise BankFormatChanged(f"balance {error}") from None
 

@@ -199,13 +199,16 @@ def refresh(context: ConnectorContext) -> Credentials:
 
 
 def read_consent(context: ConnectorContext, consent_id: str, version: Version) -> BankConsent:
-    """Raises BankConsentEnded when it does not exist, BankMisconfigured when we may not ask."""
+    """Raises BankConsentEnded when it does not exist, BankMisconfigured when we may not ask, BankFormatChanged."""
     answer = context.http.get_json(_consent_url(context, consent_id), headers=headers(_own_token(context)))
     if _is_unknown(answer, version):
         raise BankConsentEnded("unknown_consent", upstream_status=answer.status)
     if answer.status != 200:
         raise BankMisconfigured("consent_unreadable", upstream_status=answer.status)
-    return _consent_of(answer)
+    consent = _consent_of(answer)
+    if consent.id != consent_id:
+        raise BankFormatChanged("other_consent", upstream_status=answer.status)
+    return consent
 
 
 def consent_status(context: ConnectorContext, consent_id: str, version: Version) -> BankConsentStatus:
@@ -281,8 +284,17 @@ def _consent_of(answer: Answer) -> BankConsent:
     consent_id, status, expires = (members.get(name) for name in ("ConsentId", "Status", "ExpirationDateTime"))
     if not isinstance(consent_id, str) or not 0 < len(consent_id) <= 128 or not isinstance(status, str):
         raise BankFormatChanged("consent_answer", upstream_status=answer.status)
+    return BankConsent(consent_id, status, _expiry(expires, answer))
+
+
+def _expiry(value: JsonValue, answer: Answer) -> datetime | None:
+    """None only when none is told: one that cannot be read must not pass for an open-ended consent."""
+    if value is None:
+        return None
     try:
-        expires_at = instant(expires) if isinstance(expires, str) else None
+        expires_at = instant(value) if isinstance(value, str) else None
     except DateRejected:
-        raise BankFormatChanged("consent_expiry", upstream_status=answer.status) from None
-    return BankConsent(consent_id, status, expires_at)
+        expires_at = None
+    if expires_at is None:
+        raise BankFormatChanged("consent_expiry", upstream_status=answer.status)
+    return expires_at

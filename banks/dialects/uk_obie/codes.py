@@ -188,6 +188,9 @@ CHANNEL_BY_AUTHORISATION: dict[str, Channel] = {"Contactless": Channel.IN_STORE,
 #: OBInternalTransactionMutability1Code.
 IMMUTABLE: dict[str, bool] = {"Immutable": True, "Mutable": False}
 
+#: Of a balance (OBCreditLine1); one of a bank's own is not known.
+CREDIT_LINE_TYPES = frozenset(("Available", "Credit", "Emergency", "Pre-Agreed", "Temporary"))
+
 #: What is neither a card nor a loan holds deposits.
 CATEGORY_BY_TYPE: dict[str, AccountCategory] = {
     "CARD": AccountCategory.CREDIT_CARD,

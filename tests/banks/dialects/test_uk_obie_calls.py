@@ -9,7 +9,14 @@ import pytest
 
 from banks.connector import ConnectorContext, Credentials, InstitutionProfile
 from banks.dialects.uk_obie import UkObie
-from banks.errors import BankConsentEnded, BankMisconfigured, BankUnavailable, NotSupported, ReauthorisationRequired
+from banks.errors import (
+    BankConsentEnded,
+    BankFormatChanged,
+    BankMisconfigured,
+    BankUnavailable,
+    NotSupported,
+    ReauthorisationRequired,
+)
 from banks.http import BankClient
 from banks.types import BankConsentStatus
 from tests.support.hostile_server import HostileServer, json_answer
@@ -164,6 +171,21 @@ def test_a_consent_that_the_bank_does_not_know_has_ended(server: HostileServer, 
         server.scripted[CONSENT_PATH] = answer
 
         assert connector_of(server, version).consent_status(bank_consent_id=CONSENT).ended
+
+
+@pytest.mark.parametrize("expires_at", [1_800_000_000, "2026-05-30T00:00:00", "2026-05-30", "never", ["x"], ""])
+def test_an_end_that_cannot_be_read_is_not_taken_for_open_ended(server: HostileServer, expires_at: object) -> None:
+    server.scripted[CONSENT_PATH] = consent("AUTH", expires_at)
+
+    with pytest.raises(BankFormatChanged):
+        connector_of(server).consent_status(bank_consent_id=CONSENT)
+
+
+def test_what_is_said_of_another_consent_says_nothing_of_this_one(server: HostileServer) -> None:
+    server.scripted["/aisp/account-access-consents/consent-2"] = consent("CANC")
+
+    with pytest.raises(BankFormatChanged):
+        connector_of(server).consent_status(bank_consent_id="consent-2")
 
 
 @pytest.mark.parametrize("status", [400, 401, 403])
