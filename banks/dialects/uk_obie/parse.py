@@ -151,11 +151,9 @@ def parse_balance(value: JsonValue, *, bank_account_id: str, version: Version) -
     money = row.unsigned_money("Amount", negative=_is_debit(row, "CreditDebitIndicator"))
     if money is None:
         raise RowRejected("missing_member", "Amount")
-    if not row.has("DateTime"):
-        raise RowRejected("missing_member", "DateTime")
     as_of = row.instant("DateTime")
     if as_of is None:
-        raise RowRejected("bad_date", "DateTime")
+        raise RowRejected("missing_member", "DateTime")
     return BalanceData(
         type=version.balance_types.get(type_code, "OTHER"),
         money=money,
