@@ -11,7 +11,8 @@ FIRST_YEAR, LAST_YEAR = 1970, 2100
 
 _ISO = re.compile(
     r"(?P<date>\d{4}-\d{2}-\d{2})"
-    r"(?:T(?P<hour>\d{2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?"
+    # Later Pythons read 24:00 as midnight of the day after; it is no date-time of RFC 3339.
+    r"(?:T(?P<hour>[01]\d|2[0-3]):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?"
     r"(?P<offset>Z|[+-]\d{2}:?\d{2})?)?",
     re.ASCII,
 )

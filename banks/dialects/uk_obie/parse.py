@@ -1,29 +1,35 @@
-"""Rows of UK Open Banking Read/Write v4.0 as our values. Pure; one bad row never loses the others.
+"""Rows of UK Open Banking Read/Write as our values. Pure; one bad row never loses the others.
 
 Amounts are unsigned in the standard; the sign is CreditDebitIndicator's: Debit is money out and negative, on credit
 cards too, and a debit balance is owed.
+
+What says which entry a row is, how much and when must be right, or the row is rejected: AccountId, TransactionId,
+Status, CreditDebitIndicator, Amount, BookingDateTime. So must every other amount in it (Balance, InstructedAmount,
+ExchangeRate): a bank that gets one wrong is not believed in the next. What merely describes the row (codes of its kind,
+names, places, texts, merchant, category code, mutability, ValueDateTime; of an account its names, type, status and
+opening day) is unknown where it is not what the standard says, and the row stays; it is kept whole under seal.
 """
 
 import re
+from collections.abc import Iterable, Sequence
 from datetime import date
 
 from banks.dialects.members import Row, RowRejected
 from banks.dialects.uk_obie.codes import (
     ACCOUNT_STATUS,
-    ACCOUNT_TYPES,
-    BALANCE_TYPES,
     CARD_KINDS,
     CASH_MCC,
     CATEGORY_BY_TYPE,
     CHANNEL_BY_AUTHORISATION,
+    CREDIT_LINE_TYPES,
     IMMUTABLE,
     KIND_BY_FAMILY,
     KIND_BY_SUB_FAMILY,
     MASKED_FROM,
     SCHEMES,
     TRANSFER_KINDS,
-    VERSIONS,
     Version,
+    transaction_code,
 )
 from banks.normalize.dates import DateRejected, calendar_date
 from banks.normalize.merchants import merchant_category_code
@@ -51,13 +57,14 @@ NAME_LENGTH_MAX = 140
 ACCOUNT_ID_LENGTH_MAX = 40  # AccountId in the document
 TRANSACTION_ID_LENGTH_MAX = 210
 
-_V4 = VERSIONS["4.0"]
+_HOLDER_NAME_LENGTH_MAX = 350  # Name in the document
+_PAGES_MAX = 2**31 - 1  # int32 in the document
 _COUNTRY = re.compile(r"[A-Z]{2}")
 _LAST_FOUR = re.compile(r"[0-9]{4}\Z")
 
 
-def parse_account(value: JsonValue) -> AccountData:
-    """OBAccount6. Basic and Detail alike: the numbers are there only with ReadAccountsDetail.
+def parse_account(value: JsonValue, *, version: Version) -> AccountData:
+    """OBAccount6. Basic and Detail alike: numbers and owners' names are there only with ReadAccountsDetail.
 
     Raises RowRejected; Currency is 0..1 in the document, but an account without one cannot be kept (missing_member).
     """
@@ -65,20 +72,24 @@ def parse_account(value: JsonValue) -> AccountData:
     bank_account_id = row.identifier("AccountId", into="bank_account_id", length_max=ACCOUNT_ID_LENGTH_MAX)
     if bank_account_id is None:
         raise RowRejected("missing_member", "AccountId")
-    type_code = row.code("AccountTypeCode", into="account_type") or ""
-    identifications = _identifications(row)
+    account_type = version.account_types.get(row.hint(version.account_type_member, into="account_type") or "", "OTHER")
+    numbers = row.rows("Account")
+    identifications = _identifications(numbers)
+    if identifications:
+        row.note("identifications", "Account")
     return AccountData(
         bank_account_id=bank_account_id,
-        category=CATEGORY_BY_TYPE.get(type_code, AccountCategory.DEPOSIT),
-        account_type=type_code if type_code in ACCOUNT_TYPES else "OTHER",
+        category=CATEGORY_BY_TYPE.get(account_type, AccountCategory.DEPOSIT),
+        account_type=account_type,
         # Account.Name is the owner's name, never the account's.
         name=row.text("Nickname", into="name", length_max=NAME_LENGTH_MAX)
         or row.text("Description", into="name", length_max=NAME_LENGTH_MAX),
         currency=_currency(row),
-        status=ACCOUNT_STATUS.get(row.code("Status", into="status") or "", AccountStatus.OPEN),
+        status=ACCOUNT_STATUS.get(row.hint("Status", into="status") or "", AccountStatus.OPEN),
         identifications=identifications,
         masked_number=_masked(identifications),
-        opened_on=row.calendar_date("OpeningDate", into="opened_on"),
+        opened_on=_day(row, "OpeningDate", into="opened_on"),
+        holder_names=_holder_names(numbers),
         provenance=row.provenance,
     )
 
@@ -90,16 +101,25 @@ def _currency(row: Row) -> str:
     return currency
 
 
-def _identifications(row: Row) -> tuple[Identification, ...]:
-    listed = row.at("Account")
-    if listed is None:
-        return ()
-    if not isinstance(listed, list):
-        raise RowRejected("bad_type", "Account")
+def _day(row: Row, path: str, *, into: str) -> date | None:
+    """A date that merely describes."""
+    day = _date_or_none(row.hint(path))
+    if day is not None:
+        row.note(into, path)
+    return day
+
+
+def _holder_names(numbers: Sequence[Row]) -> tuple[str, ...]:
+    """Account[].Name, each once: the owners' names, neither product nor nickname (document, OBCashAccount5)."""
+    names = (number.text("Name", into="holder_names", length_max=_HOLDER_NAME_LENGTH_MAX) for number in numbers)
+    return tuple(dict.fromkeys(name for name in names if name is not None))
+
+
+def _identifications(numbers: Sequence[Row]) -> tuple[Identification, ...]:
+    """An account is recognised by its numbers, so one that cannot be read is no account that can be kept."""
     found = []
-    for index, entry in enumerate(listed):
-        path = f"Account[{index}]"
-        scheme, number = (_entry_code(entry, name, path) for name in ("SchemeName", "Identification"))
+    for entry in numbers:
+        scheme, number = entry.needed_code("SchemeName"), entry.needed_code("Identification")
         scheme_name = SCHEMES.get(scheme)
         cleaned = clean(number, length_max=256)
         if scheme_name is None or cleaned is None:
@@ -111,16 +131,7 @@ def _identifications(row: Row) -> tuple[Identification, ...]:
                 continue
             cleaned = f"************{last[0]}"
         found.append(Identification(scheme_name=scheme_name, value=cleaned))
-    if found:
-        row.note("identifications", "Account")
     return tuple(found)
-
-
-def _entry_code(entry: JsonValue, name: str, path: str) -> str:
-    try:
-        return Row(entry).needed_code(name)
-    except RowRejected as error:
-        raise RowRejected(error.reason, f"{path}.{error.field}".rstrip(".")) from None
 
 
 def _masked(identifications: tuple[Identification, ...]) -> str | None:
@@ -132,20 +143,19 @@ def _masked(identifications: tuple[Identification, ...]) -> str | None:
     return None
 
 
-def parse_balance(value: JsonValue) -> BalanceData:
+def parse_balance(value: JsonValue, *, bank_account_id: str, version: Version) -> BalanceData:
     """One Balance of OBReadBalance1. Raises RowRejected; DateTime must name a moment, so it needs its offset."""
     row = Row(value)
-    row.needed_code("AccountId")
+    _check_account(row, bank_account_id)
     type_code = row.needed_code("Type")
     money = row.unsigned_money("Amount", negative=_is_debit(row, "CreditDebitIndicator"))
     if money is None:
         raise RowRejected("missing_member", "Amount")
-    row.needed_code("DateTime")
     as_of = row.instant("DateTime")
     if as_of is None:
-        raise RowRejected("bad_date", "DateTime")
+        raise RowRejected("missing_member", "DateTime")
     return BalanceData(
-        type=type_code if type_code in BALANCE_TYPES else "OTHER",
+        type=version.balance_types.get(type_code, "OTHER"),
         money=money,
         as_of=as_of,
         credit_lines=_credit_lines(row),
@@ -153,29 +163,40 @@ def parse_balance(value: JsonValue) -> BalanceData:
 
 
 def _credit_lines(row: Row) -> tuple[CreditLine, ...]:
-    listed = row.at("CreditLine")
-    if listed is None:
-        return ()
-    if not isinstance(listed, list):
-        raise RowRejected("bad_type", "CreditLine")
     lines = []
-    for entry in listed:
-        line = Row(entry)
+    for line in row.rows("CreditLine"):
         included = line.flag("Included")
         if included is None:
-            raise RowRejected("missing_member", "CreditLine.Included")
+            raise line.rejected("missing_member", "Included")
+        code = line.hint("Type")
         lines.append(
             CreditLine(
                 included=included,
-                type=line.code("Type"),
+                type=code if code in CREDIT_LINE_TYPES else None,
                 amount=line.unsigned_money("Amount", negative=False),
             )
         )
     return tuple(lines)
 
 
+def latest_of_each_type(balances: Iterable[BalanceData]) -> list[BalanceData]:
+    """One balance for each type and currency: of several, the latest, as a bank that lists a day's course means it.
+
+    Of those without a word of ours (OTHER) of one instant, the first stays. Raises RowRejected(ambiguous) for a known
+    type that is told twice for one instant and not alike.
+    """
+    kept: dict[tuple[str, str], BalanceData] = {}
+    for balance in balances:
+        before = kept.setdefault((balance.type, balance.money.currency), balance)
+        if balance.as_of > before.as_of:
+            kept[balance.type, balance.money.currency] = balance
+        elif balance.as_of == before.as_of and balance != before and balance.type != "OTHER":
+            raise RowRejected("ambiguous", "Type")
+    return list(kept.values())
+
+
 def parse_transaction(
-    value: JsonValue, *, bank_account_id: str, version: Version = _V4
+    value: JsonValue, *, bank_account_id: str, version: Version
 ) -> TransactionData | RejectedRow | None:
     """OBTransaction6 of one account. None: a row that is no entry (see Version.not_entries).
 
@@ -190,8 +211,7 @@ def parse_transaction(
 
 
 def _entry(row: Row, raw: bytes, bank_account_id: str, version: Version) -> TransactionData | None:
-    if row.needed_code("AccountId") != bank_account_id:
-        raise RowRejected("other_account", "AccountId")
+    _check_account(row, bank_account_id)
     status_code = row.needed_code("Status", into="status")
     if status_code in version.not_entries:
         return None
@@ -209,7 +229,7 @@ def _entry(row: Row, raw: bytes, bank_account_id: str, version: Version) -> Tran
     booked_on = listed_on if status is TransactionStatus.BOOKED else None
     if booked_on is not None:
         row.note("booked_on", "BookingDateTime")
-    mcc = merchant_category_code(row.code("MerchantDetails.MerchantCategoryCode"))
+    mcc = merchant_category_code(row.hint("MerchantDetails.MerchantCategoryCode"))
     if mcc is not None:
         row.note("mcc", "MerchantDetails.MerchantCategoryCode")
     kind = _kind(row, mcc, debit)
@@ -225,26 +245,32 @@ def _entry(row: Row, raw: bytes, bank_account_id: str, version: Version) -> Tran
         money=money,
         booked_on=booked_on,
         listed_on=listed_on,
-        value_on=row.calendar_date("ValueDateTime", into="value_on"),
+        value_on=_day(row, "ValueDateTime", into="value_on"),
         # BookingDateTime is when the bank posted the entry, at most banks midnight: not when it happened.
         transacted_at=None,
         kind=kind,
         channel=_channel(row, kind, place),
-        immutable=IMMUTABLE.get(row.code("TransactionMutability", into="immutable") or ""),
+        immutable=IMMUTABLE.get(row.hint("TransactionMutability", into="immutable") or ""),
         merchant_name=merchant_name,
         mcc=mcc,
         counterparty_name=counterparty_name,
-        counterparty_kind=_counterparty_kind(row, merchant_name, counterparty_name, mcc),
+        counterparty_kind=_counterparty_kind(row, debit, merchant_name, counterparty_name, mcc),
         place=place,
         instructed=row.unsigned_money("CurrencyExchange.InstructedAmount", negative=debit, into="instructed"),
         exchange_rate=row.positive_number("CurrencyExchange.ExchangeRate", into="exchange_rate"),
         balance_after=balance_after,
-        balance_after_type=_balance_type(row) if balance_after is not None else None,
+        balance_after_type=_balance_type(row, version) if balance_after is not None else None,
         description=row.text("TransactionInformation", into="description", length_max=500),
         reference=row.text("TransactionReference", into="reference", length_max=210),
         provenance=row.provenance,
         raw=raw,
     )
+
+
+def _check_account(row: Row, bank_account_id: str) -> None:
+    """What is said of another account than the one asked for is nobody's here."""
+    if row.needed_code("AccountId") != bank_account_id:
+        raise RowRejected("other_account", "AccountId")
 
 
 def _is_debit(row: Row, path: str) -> bool:
@@ -271,7 +297,7 @@ def _kind_of_codes(row: Row) -> TransactionKind | None:
     tables = {"SubCode": KIND_BY_SUB_FAMILY, "Code": KIND_BY_FAMILY}
     for member, kinds in tables.items():
         path = f"BankTransactionCode.{member}"
-        kind = kinds.get(row.code(path) or "")
+        kind = kinds.get(transaction_code(row.hint(path) or ""))
         if kind is not None:
             row.note("kind", path)
             return kind
@@ -279,10 +305,10 @@ def _kind_of_codes(row: Row) -> TransactionKind | None:
 
 
 def _kind_of_members(row: Row, mcc: str | None) -> TransactionKind:
-    if row.code("CategoryPurposeCode") == "SALA":
+    if row.hint("CategoryPurposeCode") == "SALA":
         row.note("kind", "CategoryPurposeCode")
         return TransactionKind.SALARY
-    if row.has("CardInstrument"):
+    if row.is_object("CardInstrument"):
         row.note("kind", "CardInstrument")
         return TransactionKind.CARD_PAYMENT
     if mcc is not None:  # only card schemes assign one
@@ -295,12 +321,12 @@ def _channel(row: Row, kind: TransactionKind, place: Place | None) -> Channel | 
     if kind in TRANSFER_KINDS:
         row.note("channel", row.provenance["kind"])
         return Channel.TRANSFER
-    if kind is TransactionKind.CASH and row.has("CardInstrument"):
+    if kind is TransactionKind.CASH and row.is_object("CardInstrument"):
         row.note("channel", "CardInstrument")
         return Channel.ATM
     if kind not in CARD_KINDS:
         return None
-    channel = CHANNEL_BY_AUTHORISATION.get(row.code("CardInstrument.AuthorisationType") or "")
+    channel = CHANNEL_BY_AUTHORISATION.get(row.hint("CardInstrument.AuthorisationType") or "")
     if channel is not None:
         row.note("channel", "CardInstrument.AuthorisationType")
         return channel
@@ -317,7 +343,7 @@ def _place(row: Row, kind: TransactionKind) -> Place | None:
     SupplementaryData.Place {Country, Town, PostCode, AddressLine} is documented by the sandbox bank (banks.sandbox).
     The object is free (OBSupplementaryData1), so another bank's Place of another shape is ignored, not rejected.
     """
-    if kind not in CARD_KINDS and not row.has("MerchantDetails"):
+    if kind not in CARD_KINDS and not row.is_object("MerchantDetails"):
         return None
     extension = row.at("SupplementaryData")
     listed = extension.get("Place") if isinstance(extension, dict) else None
@@ -340,11 +366,12 @@ def _free_text(value: JsonValue, length_max: int) -> str | None:
     return clean(value, length_max=length_max) if isinstance(value, str) else None
 
 
+def _other_side(debit: bool) -> tuple[str, str]:
+    return ("CreditorAccount.Name", "UltimateCreditor.Name") if debit else ("DebtorAccount.Name", "UltimateDebtor.Name")
+
+
 def _counterparty_name(row: Row, debit: bool) -> str | None:
-    paths = (
-        ("CreditorAccount.Name", "UltimateCreditor.Name") if debit else ("DebtorAccount.Name", "UltimateDebtor.Name")
-    )
-    for path in paths:
+    for path in _other_side(debit):
         name = row.text(path, into="counterparty_name", length_max=NAME_LENGTH_MAX)
         if name is not None:
             return name
@@ -352,15 +379,16 @@ def _counterparty_name(row: Row, debit: bool) -> str | None:
 
 
 def _counterparty_kind(
-    row: Row, merchant_name: str | None, counterparty_name: str | None, mcc: str | None
+    row: Row, debit: bool, merchant_name: str | None, counterparty_name: str | None, mcc: str | None
 ) -> CounterpartyKind | None:
     """Only what is proven; None is treated as a private person.
 
-    A merchant beside a named payee proves nothing of the payee: on a marketplace that is a person.
+    A merchant beside a named payee proves nothing of the payee: on a marketplace that is a person. So does one beside a
+    payee whose name cannot be read.
     """
-    if counterparty_name is not None:
+    if merchant_name is None or counterparty_name is not None:
         return None
-    if merchant_name is None:
+    if any(row.is_unreadable(path) for path in _other_side(debit)):
         return None
     row.note("counterparty_kind", "MerchantDetails")
     return CounterpartyKind.FINANCIAL_INSTITUTION if mcc in CASH_MCC else CounterpartyKind.MERCHANT
@@ -377,9 +405,8 @@ def _balance_after(row: Row) -> Money | None:
     return money
 
 
-def _balance_type(row: Row) -> str:
-    code = row.needed_code("Balance.Type", into="balance_after_type")
-    return code if code in BALANCE_TYPES else "OTHER"
+def _balance_type(row: Row, version: Version) -> str:
+    return version.balance_types.get(row.needed_code("Balance.Type", into="balance_after_type"), "OTHER")
 
 
 def parse_coverage(meta: JsonValue) -> Coverage:
@@ -387,6 +414,14 @@ def parse_coverage(meta: JsonValue) -> Coverage:
     members = meta if isinstance(meta, dict) else {}
     first, last = (_date_or_none(members.get(name)) for name in ("FirstAvailableDateTime", "LastAvailableDateTime"))
     return Coverage(first_on=first, last_on=last)
+
+
+def parse_pages_total(meta: JsonValue) -> int | None:
+    """TotalPages of Meta; None when it is not said, or is no count of pages."""
+    total = meta.get("TotalPages") if isinstance(meta, dict) else None
+    if not isinstance(total, int) or isinstance(total, bool) or not 1 <= total <= _PAGES_MAX:
+        return None
+    return total
 
 
 def _date_or_none(value: JsonValue) -> date | None:
