@@ -146,6 +146,28 @@ class CursorInvalid(ReadError):
     """The cursor was not made by us for this account and these filters."""
 
 
+class CursorStale(ReadError):
+    """The cursor is ours and theirs, but what may be seen has changed since: the list must be begun again."""
+
+
+class RefreshNotFound(ReadError):
+    """Not there, not this consent's, or older than a day: one answer for all."""
+
+
+class IdempotencyKeyReused(Exception):
+    """The key came with another request within the last 24 hours."""
+
+
+class RefreshRefused(Exception):
+    """Nothing can be fetched for now at any bank. `reason` is the code of the one that can be asked again first;
+    `next_refresh_after` is when."""
+
+    def __init__(self, reason: str, next_refresh_after: datetime) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.next_refresh_after = next_refresh_after
+
+
 class LinkError(Exception):
     """Root of what can go wrong while a bank is linked."""
 
