@@ -20,7 +20,7 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Case, F, Q, QuerySet, Value, When
+from django.db.models import Case, Q, QuerySet, Value, When
 
 from banks import models, permitted
 from banks.errors import CursorStale
@@ -198,8 +198,9 @@ def _changes_in(permit: Permit, opened: _Opened, stretch: Stretch, count: int) -
         .filter(account_id=opened.state.id)
         .filter(change_sequence__gt=stretch.at, change_sequence__lte=stretch.until)
     )
-    found = _told(_flagged(rows, permit, opened.part, stretch)).order_by("change_sequence")
-    for row_id, sequence, is_live, is_known in found.values_list("id", "change_sequence", "is_live", "is_known")[:count]:
+    told = _told(_flagged(rows, permit, opened.part, stretch)).order_by("change_sequence")
+    found = told.values_list("id", "change_sequence", "is_live", "is_known")[:count]
+    for row_id, sequence, is_live, is_known in found:
         yield _Change(sequence=sequence, opened=opened, id=row_id, is_live=is_live, is_new=not is_known)
 
 

@@ -119,7 +119,7 @@ class AccountState:
 
 
 def account_states(permit: Permit, account_ids: frozenset[UUID]) -> list[AccountState]:
-    """By id. Also the check, in a statement of its own, that the accounts are the permit's user's: others are absent."""
+    """By id. Also the check, in a statement of its own, that accounts are the permit's user's: others are absent."""
     names = tuple(AccountState.__dataclass_fields__)
     found = models.Account.objects.permitted(permit).filter(id__in=account_ids).order_by("id")
     return [AccountState(**row) for row in found.values(*names)]

@@ -110,7 +110,7 @@ class AccountProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangePage(Answer):
-    """`rows` are `added` and `modified`, each with its `account_id`; `removed` rows hold `id` and `account_id` alone."""
+    """`rows` are `added` and `modified`, each with its `account_id`; `removed` rows hold `id` and `account_id` only."""
 
     added: Sequence[Row]
     modified: Sequence[Row]

@@ -28,7 +28,7 @@ from consents.denials import DENIALS, DenialCode
 from consents.errors import Denied, PermitExpired
 from consents.models import Consent
 from consents.policy import Permit
-from consents.scopes import Presence
+from consents.scopes import Presence, Record
 from consents.states import SERVING_CONNECTIONS, ConnectionStatus, ConsentStatus
 
 #: How long a refresh can be looked at, and an idempotency key is remembered.
@@ -55,7 +55,7 @@ ENDED = frozenset({RefreshStatus.DONE, RefreshStatus.PARTIAL, RefreshStatus.FAIL
 class RefreshPart:
     """One connection. `code`: why it was refused, failed or waits; `retry_at`: when that may be over, as far as known.
 
-    `account_ids` are those the permit reaches now, as far as it tells accounts at all.
+    Accounts and bank are told as far as the permit opens them now.
     """
 
     institution_id: UUID | None
@@ -190,7 +190,7 @@ def _lodge(
         for connection_id in sorted({one.connection_id for one in wanted})
     ]
     if not any("job_id" in part for part in parts):
-        raise _refusal(parts)
+        raise _refusal(parts, now)
     return RefreshRequest.objects.create(
         consent_id=permit.consent_id,
         platform_id=permit.platform_id,
@@ -255,12 +255,12 @@ def _presence(permit: Permit, account_ids: Sequence[UUID]) -> Presence:
     return Presence.ABSENT if part is None else part.presence
 
 
-def _refusal(parts: Sequence[dict[str, str]]) -> Exception:
+def _refusal(parts: Sequence[dict[str, str]], now: datetime) -> Exception:
     ends = [(datetime.fromisoformat(part["retry_at"]), part["code"]) for part in parts if "retry_at" in part]
     if not ends:
         return Denied(DENIALS[DenialCode.CONNECTION_NOT_SERVING])
     next_refresh_after, reason = min(ends)
-    return RefreshRefused(reason, next_refresh_after)
+    return RefreshRefused(reason, next_refresh_after, now=now)
 
 
 def _digest(words: object) -> str:
@@ -273,15 +273,14 @@ def _digest(words: object) -> str:
 def _refresh(permit: Permit, row: RefreshRequest, now: datetime) -> Refresh:
     reached = _reached(permit)
     jobs = _jobs(row)
-    parts = tuple(_told(part, jobs, reached) for part in row.parts)
+    parts = tuple(_told(permit, part, jobs, reached, now) for part in row.parts)
+    ahead = [permitted.still_ahead(one.next_refresh_after, now) for one in reached]
     return Refresh(
         id=row.id,
         status=_whole([part.status for part in parts]),
         parts=parts,
         created_at=row.created_at,
-        next_refresh_after=permitted.earliest(
-            [permitted.still_ahead(one.next_refresh_after, now) for one in reached]
-        ),
+        next_refresh_after=permitted.earliest(ahead),
     )
 
 
@@ -301,8 +300,9 @@ def _answering(row: RefreshRequest, job: SyncJob) -> SyncJob:
     return later.exclude(id=job.id).order_by("created_at", "id").first() or job
 
 
-def _told(part: dict[str, Any], jobs: dict[str, SyncJob], reached: Sequence[_Reached]) -> RefreshPart:
-    mine = [one for one in reached if str(one.connection_id) == part["connection_id"]]
+def _told(
+    permit: Permit, part: dict[str, Any], jobs: dict[str, SyncJob], reached: Sequence[_Reached], now: datetime
+) -> RefreshPart:
     job = jobs.get(part["connection_id"])
     if job is not None:
         status, code, retry_at = _standing(job)
@@ -310,13 +310,21 @@ def _told(part: dict[str, Any], jobs: dict[str, SyncJob], reached: Sequence[_Rea
         status, code, retry_at = RefreshStatus.FAILED, str(DenialCode.CONNECTION_NOT_SERVING), None
     else:
         status, code, retry_at = RefreshStatus.REFUSED, part["code"], _instant(part.get("retry_at"))
+    fields = {
+        one: _account_fields(permit, one.id) for one in reached if str(one.connection_id) == part["connection_id"]
+    }
     return RefreshPart(
-        institution_id=mine[0].institution_id if mine else None,
-        account_ids=tuple(one.id for one in mine),
+        institution_id=next((one.institution_id for one, names in fields.items() if "institution_id" in names), None),
+        account_ids=tuple(one.id for one, names in fields.items() if names),
         status=status,
         code=code,
-        retry_at=retry_at,
+        retry_at=permitted.still_ahead(retry_at, now),
     )
+
+
+def _account_fields(permit: Permit, account_id: UUID) -> tuple[str, ...]:
+    part = permit.slice_of(account_id)
+    return () if part is None else part.fields(Record.ACCOUNT)
 
 
 def _standing(job: SyncJob) -> tuple[RefreshStatus, str | None, datetime | None]:
