@@ -41,6 +41,8 @@ from consents.policy import Permit, PermitSlice
 from consents.scopes import Record
 
 _FINGERPRINT_BYTES = 16
+#: Transactions, and names that are made on the way.
+_Rows = QuerySet[Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,7 @@ def _approved(permit: Permit, institution_ids: set[UUID]) -> list[list[str]]:
     """Merchants count as the rows do that they open: approving or withdrawing one changes no row."""
     if not institution_ids:
         return []
+    assert permit.platform_id is not None  # only a platform's permit is narrowed so
     approved = ApprovedMerchant.objects.filter(platform_id=permit.platform_id, institution_id__in=institution_ids)
     pairs = approved.order_by("institution_id", "merchant_key").values_list("institution_id", "merchant_key")
     return [[str(institution_id), key] for institution_id, key in pairs]
@@ -204,9 +207,7 @@ def _changes_in(permit: Permit, opened: _Opened, stretch: Stretch, count: int) -
         yield _Change(sequence=sequence, opened=opened, id=row_id, is_live=is_live, is_new=not is_known)
 
 
-def _flagged(
-    rows: QuerySet[models.Transaction], permit: Permit, part: PermitSlice, stretch: Stretch
-) -> QuerySet[models.Transaction, Any]:
+def _flagged(rows: _Rows, permit: Permit, part: PermitSlice, stretch: Stretch) -> _Rows:
     """Each row with what decides: a condition that is neither true nor false (null) is false."""
     return rows.annotate(
         is_shown=_flag(permitted.shown(permit, part)),
@@ -216,7 +217,7 @@ def _flagged(
     ).annotate(is_live=_flag(Q(is_shown=True, is_removed=False)))
 
 
-def _told(rows: QuerySet[models.Transaction, Any]) -> QuerySet[models.Transaction, Any]:
+def _told(rows: _Rows) -> _Rows:
     gone = Q(is_shown=True, is_removed=True) | Q(is_shown=False, is_refiled=True)
     return rows.filter(Q(is_live=True) | (Q(is_known=True) & gone))
 

@@ -95,12 +95,13 @@ def request(
     nothing but a renewal by the user helps.
     """
     permitted.still_valid(permit, now)
+    consent_id = _consent_id(permit)
     with transaction.atomic(durable=True):
-        _lock_consent(permit, now)
+        _lock_consent(consent_id, now)
         wanted = _wanted(permit, account_ids)
         asked = _digest([permit.purpose, sorted(str(account_id) for account_id in account_ids)])
         key = None if idempotency_key is None else _digest([_ENDPOINT, idempotency_key])
-        row = _known(permit, key, asked, now)
+        row = _known(consent_id, key, asked, now)
         if row is None:
             row = _lodge(permit, wanted, key=key, asked=asked, customer_ip_address=customer_ip_address, now=now)
     return _refresh(permit, row, now)
@@ -109,9 +110,8 @@ def request(
 def status(permit: Permit, refresh_id: UUID, *, now: datetime) -> Refresh:
     """How it stands. Raises RefreshNotFound, PermitExpired."""
     permitted.still_valid(permit, now)
-    row = RefreshRequest.objects.filter(
-        id=refresh_id, consent_id=permit.consent_id, created_at__gt=now - KEPT_FOR
-    ).first()
+    mine = RefreshRequest.objects.filter(consent_id=_consent_id(permit), created_at__gt=now - KEPT_FOR)
+    row = mine.filter(id=refresh_id).first()
     if row is None:
         raise RefreshNotFound(refresh_id)
     return _refresh(permit, row, now)
@@ -127,14 +127,19 @@ def forget(*, now: datetime, batch: int) -> int:
 # -- asking ------------------------------------------------------------------------------------------------------------
 
 
-def _lock_consent(permit: Permit, now: datetime) -> None:
+def _consent_id(permit: Permit) -> UUID:
+    assert permit.consent_id is not None  # the holder's own pages ask for jobs, not for refreshes
+    return permit.consent_id
+
+
+def _lock_consent(consent_id: UUID, now: datetime) -> None:
     """Whoever ends the consent holds its row too: they come before this request or after it, never within.
 
     Also what makes two requests with one key come one after the other.
     """
-    held = Consent.objects.select_for_update(no_key=True).filter(id=permit.consent_id).first()
+    held = Consent.objects.select_for_update(no_key=True).filter(id=consent_id).first()
     if held is None or held.status != ConsentStatus.AUTHORISED or held.is_expired(now):
-        raise PermitExpired(permit.consent_id)
+        raise PermitExpired(consent_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +167,10 @@ def _wanted(permit: Permit, account_ids: Collection[UUID]) -> list[_Reached]:
     return wanted
 
 
-def _known(permit: Permit, key: str | None, asked: str, now: datetime) -> RefreshRequest | None:
+def _known(consent_id: UUID, key: str | None, asked: str, now: datetime) -> RefreshRequest | None:
     if key is None:
         return None
-    row = RefreshRequest.objects.filter(consent_id=permit.consent_id, key_digest=key).first()
+    row = RefreshRequest.objects.filter(consent_id=consent_id, key_digest=key).first()
     if row is None:
         return None
     if row.created_at <= now - KEPT_FOR:
@@ -191,8 +196,9 @@ def _lodge(
     ]
     if not any("job_id" in part for part in parts):
         raise _refusal(parts, now)
+    assert permit.platform_id is not None  # as of every permit over a consent
     return RefreshRequest.objects.create(
-        consent_id=permit.consent_id,
+        consent_id=_consent_id(permit),
         platform_id=permit.platform_id,
         key_digest=key,
         request_digest=asked,
