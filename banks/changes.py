@@ -209,12 +209,13 @@ def _changes_in(permit: Permit, opened: _Opened, stretch: Stretch, count: int) -
 
 def _flagged(rows: _Rows, permit: Permit, part: PermitSlice, stretch: Stretch) -> _Rows:
     """Each row with what decides: a condition that is neither true nor false (null) is false."""
-    return rows.annotate(
+    flagged: _Rows = rows.annotate(
         is_shown=_flag(permitted.shown(permit, part)),
         is_removed=_flag(Q(status=TransactionStatus.REMOVED)),
         is_known=_flag(Q(added_sequence__lte=stretch.since)),
         is_refiled=_flag(Q(refiled_sequence__gt=stretch.since)),
     ).annotate(is_live=_flag(Q(is_shown=True, is_removed=False)))
+    return flagged
 
 
 def _told(rows: _Rows) -> _Rows:

@@ -70,6 +70,16 @@ PREFER = OpenApiParameter(
     description="`wait=8` (RFC 7240): answer when it has ended, after 8 seconds at most. `Preference-Applied` says "
     "that it was honoured; where many wait already it is not.",
 )
+LOCATION = OpenApiParameter(
+    "Location", OpenApiTypes.STR, OpenApiParameter.HEADER, response=[200, 202], description="Where to look at it."
+)
+PREFERENCE_APPLIED = OpenApiParameter(
+    "Preference-Applied",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    response=[200, 202],
+    description="`wait=` and the seconds, when waiting was agreed to.",
+)
 CONSENT_ID = OpenApiParameter(
     "consent_id", OpenApiTypes.STR, OpenApiParameter.PATH, description="From /v1/consent: this token's own."
 )

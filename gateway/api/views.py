@@ -25,7 +25,9 @@ from gateway.api.schema import (
     DATA,
     HEADERS,
     IDEMPOTENCY_KEY,
+    LOCATION,
     PREFER,
+    PREFERENCE_APPLIED,
     REFRESH_ID,
     TRANSACTION_QUERY,
     refusals,
@@ -174,7 +176,7 @@ class RefreshesView(PlatformView):
         summary="Ask the banks for fresh data",
         description="Says at once what was begun; the data is read as always once it is there. Banks allow a number of "
         "fetches a day while the user is away; with the user there, send the two x-fapi headers.",
-        parameters=[IDEMPOTENCY_KEY, PREFER, *HEADERS],
+        parameters=[IDEMPOTENCY_KEY, PREFER, LOCATION, PREFERENCE_APPLIED, *HEADERS],
         request=shapes.RefreshWanted,
         responses={
             200: OpenApiResponse(shapes.Refresh, description="It has ended."),

@@ -33,13 +33,19 @@ def preferred_seconds(prefer: str | None) -> int | None:
     return None
 
 
-def wait_until(ended: Callable[[], bool], seconds: int, *, pause: Callable[[float], None] = time.sleep) -> bool:
+def wait_until(
+    ended: Callable[[], bool],
+    seconds: int,
+    *,
+    pause: Callable[[float], None] = time.sleep,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> bool:
     """Look until `ended()` or the seconds are over. False: too many wait already, and nothing was done."""
     if not _places.acquire(blocking=False):
         return False
     try:
-        end = time.monotonic() + seconds
-        while not ended() and (left := end - time.monotonic()) > 0:
+        end = monotonic() + seconds
+        while not ended() and (left := end - monotonic()) > 0:
             pause(min(_PAUSE_SECONDS, left))
         return True
     finally:

@@ -275,6 +275,7 @@ def test_records_are_read_only_mappings_of_plain_values(current: Account) -> Non
         read.accounts(permit, now=NOW, request_id="r"),
         read.balances(permit, current.id, now=NOW, request_id="r"),
         read.transactions(permit, current.id, read.TransactionFilter(), now=NOW, request_id="r"),
+        read.changes(permit, None, revision=1, limit=1, now=NOW, request_id="r"),
     ]
 
     for answer in answers:
