@@ -59,7 +59,10 @@ class World:
     def _account(link: Connection, name: str) -> Account:
         account = ledger.account(link, name=name)
         ledger.balance(account)
-        ledger.transaction(account, listed_on=clock.now().date(), merchant_name=name, description=name)
+        ledger.transaction(
+            account, listed_on=clock.now().date(), merchant_name=name, description=name, change_sequence=1
+        )
+        Connection.objects.filter(id=link.id).update(change_sequence=1)
         return account
 
     @cached_property

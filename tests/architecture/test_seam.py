@@ -39,8 +39,9 @@ OURS = {"banks", "consents", "identity", "oauth"}
 
 @pytest.fixture
 def current(db: None) -> Account:
-    account = ledger.account(ledger.connection(ledger.user("alice"), ledger.institution()))
-    ledger.transaction(account)
+    link = ledger.connection(ledger.user("alice"), ledger.institution(), change_sequence=1)
+    account = ledger.account(link)
+    ledger.transaction(account, change_sequence=1)
     ledger.balance(account)
     return account
 
