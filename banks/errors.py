@@ -4,6 +4,7 @@ A BankError says once what the caller needs: `retry` (Never, After or AskCustome
 SyncJob records. It carries ids and codes only; never a bank's answer, an account number or a name.
 """
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
@@ -144,6 +145,29 @@ class AccountNotFound(ReadError):
 
 class CursorInvalid(ReadError):
     """The cursor was not made by us for this account and these filters."""
+
+
+class CursorStale(ReadError):
+    """The cursor is ours and theirs, but what may be seen has changed since: the list must be begun again."""
+
+
+class RefreshNotFound(ReadError):
+    """Not there, not this consent's, or older than a day: one answer for all."""
+
+
+class IdempotencyKeyReused(Exception):
+    """The key came with another request within the last 24 hours."""
+
+
+class RefreshRefused(Exception):
+    """Nothing can be fetched for now at any bank. `reason` is the code of the one that can be asked again first;
+    `next_refresh_after` is when, in `retry_after` seconds."""
+
+    def __init__(self, reason: str, next_refresh_after: datetime, *, now: datetime) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.next_refresh_after = next_refresh_after
+        self.retry_after = max(1, math.ceil((next_refresh_after - now).total_seconds()))
 
 
 class LinkError(Exception):

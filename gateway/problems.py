@@ -7,6 +7,7 @@ answer in their RFC's own form.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
@@ -271,6 +272,20 @@ _ROWS = (
         "A cursor belongs to one consent, one account and one set of filters. Start again without it.",
     ),
     _of_platform(
+        "cursor_stale",
+        410,
+        "The cursor's list has ended.",
+        "What this consent lets through has changed since: a cursor that went on would leave out rows that came into "
+        "view, or keep rows that left it. Drop your copy and begin again without a cursor, at action_url.",
+        action="begin_again_without_the_cursor",
+    ),
+    _of_platform(
+        "idempotency_key_reused",
+        422,
+        "The idempotency key belongs to another request.",
+        "Within 24 hours a key stands for one request. Send a new key with a new request.",
+    ),
+    _of_platform(
         "request_not_allowed",
         400,
         "The request goes too far.",
@@ -280,6 +295,12 @@ _ROWS = (
     _of_platform("account_not_found", 404, "There is no such account.", "No account of this consent has this id."),
     _of_platform("consent_not_found", 404, "There is no such consent.", "This token's consent does not have this id."),
     _of_platform("institution_not_found", 404, "There is no such bank.", "No bank here has this id."),
+    _of_platform(
+        "refresh_not_found",
+        404,
+        "There is no such refresh.",
+        "No refresh of this consent has this id, or it is more than 24 hours old.",
+    ),
     _of_platform("not_found", 404, "There is nothing at this address.", "See /docs/ for the addresses there are."),
     _of_platform(
         "method_not_allowed", 405, "The method is not allowed here.", "The Allow header names those that are."
@@ -300,6 +321,15 @@ _ROWS = (
         detail="Wait as long as Retry-After says.",
         display_message=_TRY_LATER,
         owner=Owner.PLATFORM,
+        suggested_action=_LATER,
+    ),
+    Problem(
+        code="refresh_refused",
+        status=429,
+        title="Nothing can be fetched for now.",
+        detail="The bank allows no further fetch before next_refresh_after; reason says why. What is stored is served.",
+        display_message="Your bank gives no newer data right now. Please try again later.",
+        owner=Owner.BANK,
         suggested_action=_LATER,
     ),
     _of_operator("internal_error", 500, "Something went wrong here.", "The request id finds it in the log."),
@@ -323,7 +353,11 @@ ERROR_CODES: dict[type[Exception], str] = {
     consent_errors.AuditBroken: "internal_error",
     bank_errors.AccountNotFound: "account_not_found",
     bank_errors.CursorInvalid: "cursor_invalid",
+    bank_errors.CursorStale: "cursor_stale",
     bank_errors.InstitutionNotFound: "institution_not_found",
+    bank_errors.RefreshNotFound: "refresh_not_found",
+    bank_errors.RefreshRefused: "refresh_refused",
+    bank_errors.IdempotencyKeyReused: "idempotency_key_reused",
     RequestInvalid: "invalid_request",
     PurposeUnknown: "purpose_unknown",
     TokenRefused: "invalid_token",
@@ -365,6 +399,7 @@ class _Particulars:
     errors: Sequence[FieldProblem] = ()
     retry_after: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    members: Mapping[str, str] = field(default_factory=dict)
 
 
 def answer(problem: Problem, request: HttpRequest, *, error: BaseException | None = None) -> HttpResponse:
@@ -387,6 +422,7 @@ def answer(problem: Problem, request: HttpRequest, *, error: BaseException | Non
         "display_message": problem.display_message,
         "request_id": request_id_of(request),
         "errors": [item.as_json() for item in extra.errors],
+        **extra.members,
     }
     headers = {"Cache-Control": "no-store", **extra.headers}
     return JsonResponse(body, status=problem.status, content_type=MEDIA_TYPE, headers=headers)
@@ -410,12 +446,17 @@ def type_uri(code: str) -> str:
     return f"{settings.ISSUER}/problems/{code}"
 
 
+#: Where a platform goes on.
+_PLATFORM_ADDRESSES = {"cursor_stale": "api:changes"}
+
+
 def action_url(problem: Problem) -> str | None:
-    """Where the user can change it: their own consents. None when it is not the user's to change."""
-    if problem.owner != Owner.USER:
+    """Where it can be changed: the user's own consents, or an address of the API; None: nowhere here."""
+    name = "portal:consents" if problem.owner == Owner.USER else _PLATFORM_ADDRESSES.get(problem.code)
+    if name is None:
         return None
     try:
-        return f"{settings.ISSUER}{reverse('portal:consents')}"
+        return f"{settings.ISSUER}{reverse(name)}"
     except NoReverseMatch:  # an installation that serves the API alone
         return None
 
@@ -432,13 +473,16 @@ def _particulars(problem: Problem, error: BaseException | None) -> _Particulars:
     if isinstance(error, exceptions.Throttled):
         wait: float | None = getattr(error, "wait", None)  # unknown to the stubs
         return _waiting(max(1, math.ceil(wait or 1)))
+    if isinstance(error, bank_errors.RefreshRefused):
+        instant = error.next_refresh_after.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        return _waiting(error.retry_after, reason=error.reason, next_refresh_after=instant)
     if problem.status == 503:
         return _waiting(5)
     return _Particulars()
 
 
-def _waiting(seconds: int) -> _Particulars:
-    return _Particulars(retry_after=seconds, headers={"Retry-After": str(seconds)})
+def _waiting(seconds: int, **members: str) -> _Particulars:
+    return _Particulars(retry_after=seconds, headers={"Retry-After": str(seconds)}, members=members)
 
 
 def _validation_errors(detail: object, path: str = "") -> list[FieldProblem]:

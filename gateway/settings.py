@@ -309,6 +309,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": r"/v1",
+    "ENUM_NAME_OVERRIDES": {"RefreshStatusEnum": "banks.refreshes.RefreshStatus"},
     "PREPROCESSING_HOOKS": ["gateway.api.schema.platform_api_only"],
 }
 

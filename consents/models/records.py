@@ -82,6 +82,8 @@ class UsageRow(models.Model):
     scopes = models.JSONField(default=list)
     rows = models.PositiveIntegerField()
     attended = models.BooleanField(default=False)
+    #: consents.scopes.Presence, as the bank took it; null in rows of an earlier release, which know `attended` alone.
+    presence = models.CharField(max_length=10, null=True)
     request_id = models.CharField(max_length=64)
     read_at = models.DateTimeField()
 

@@ -22,13 +22,8 @@ class ConsentTokenAuthentication(BaseAuthentication):
     """A bearer token in the Authorization header, and nowhere else (RFC 6750 section 2.1, RFC 9700 section 4.3.2)."""
 
     def authenticate(self, request: Request) -> tuple[None, Caller]:
-        """Raises TokenRefused, PurposeUnknown, Denied."""
-        return None, identify(
-            request.headers.get("Authorization"),
-            request.headers.get("Purpose"),
-            now=clock.now(),
-            request_id=request_id_of(request),
-        )
+        """Raises TokenRefused, PurposeUnknown, RequestInvalid, Denied."""
+        return None, identify(request.headers, now=clock.now(), request_id=request_id_of(request))
 
     def authenticate_header(self, request: Request) -> str:
         return bearer.challenge(None)

@@ -1,8 +1,10 @@
 """Who is calling and what that opens: token -> consent -> permit. No HTTP framework here."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
+from typing import Self
 
 from banks.authority import permit_for
 from consents.denials import DENIALS, Denial, DenialCode
@@ -12,6 +14,8 @@ from consents.policy import ENDED, Permit
 from consents.scopes import Presence, Purpose
 from consents.states import PlatformStatus
 from gateway import problems
+from gateway.api import presence
+from gateway.api.presence import Attestation
 from gateway.oauth import bearer
 
 
@@ -22,13 +26,18 @@ class Caller:
     consent: Consent
     platform: Platform
     purpose: Purpose | None  #: as the request named it
+    attestation: Attestation | None  #: the platform's word that the user is there
     now: datetime
     request_id: str
 
     @cached_property
     def decision(self) -> Permit | Denial:
         """Asked once per request."""
-        return _decide(self.consent, self.purpose, self.now)
+        claimed = Presence.ABSENT if self.attestation is None else Presence.ATTESTED
+        try:
+            return permit_for(self.consent, purpose=self.purpose, presence=claimed, now=self.now)
+        except Denied as refused:
+            return refused.denial
 
     @property
     def permit(self) -> Permit:
@@ -42,27 +51,34 @@ class Caller:
         if self.platform.status != PlatformStatus.ACTIVE:
             raise Denied(DENIALS[DenialCode.PLATFORM_NOT_ACTIVE])
 
-    def refuse_as_it_stands(self) -> None:
-        """Decide again from fresh rows: why a permit died while it was used. Raises Denied, or nothing."""
+    def again(self, now: datetime) -> Self:
+        """The same caller, to be decided anew from fresh rows."""
         fresh = Consent.objects.select_related("user", "platform").get(id=self.consent.id)
-        decision = _decide(fresh, self.purpose, self.now)
+        return replace(self, consent=fresh, platform=fresh.platform, now=now)
+
+    def refuse_as_it_stands(self) -> None:
+        """Decide again: why a permit died while it was used. Raises Denied, or nothing."""
+        decision = self.again(self.now).decision
         if isinstance(decision, Denial):
             raise Denied(decision)
 
 
-def identify(authorization: str | None, purpose: str | None, *, now: datetime, request_id: str) -> Caller:
-    """The caller behind these two headers, as they came; None where there was none.
+def identify(headers: Mapping[str, str], *, now: datetime, request_id: str) -> Caller:
+    """The caller behind the headers Authorization, Purpose and those of gateway.api.presence.
 
-    Raises TokenRefused, PurposeUnknown, and Denied when the consent has ended: its token is dead (401), whatever is
-    asked. A paused or suspended consent is refused where data is (403), so that it can still be looked at and ended.
+    Raises TokenRefused, PurposeUnknown, RequestInvalid, and Denied when the consent has ended: its token is dead (401),
+    whatever is asked. A paused or suspended consent is refused where data is (403), so that it can still be looked at
+    and ended.
     """
-    found = bearer.find(authorization, now=now)
+    found = bearer.find(headers.get("Authorization"), now=now)
     if isinstance(found, bearer.Refusal):
         raise problems.TokenRefused(present=found.cause is not bearer.Cause.MISSING)
+    purpose = headers.get("Purpose")
     caller = Caller(
         consent=found.consent,
         platform=found.platform,
         purpose=None if purpose is None else _purpose(purpose),
+        attestation=presence.attestation(headers, now=now),
         now=now,
         request_id=request_id,
     )
@@ -81,14 +97,6 @@ def challenge(error: Exception) -> str | None:
     if problem.status == 401:
         return bearer.challenge("invalid_token")
     return bearer.challenge("insufficient_scope") if problem.code == "scope_not_granted" else None
-
-
-def _decide(consent: Consent, purpose: Purpose | None, now: datetime) -> Permit | Denial:
-    try:
-        # Attestation of presence is not accepted from platforms yet: every call counts as unattended.
-        return permit_for(consent, purpose=purpose, presence=Presence.ABSENT, now=now)
-    except Denied as refused:
-        return refused.denial
 
 
 def _purpose(text: str) -> Purpose:

@@ -24,7 +24,8 @@ from banks.types import TransactionStatus
 from consents.models import Consent
 
 _VERSION = b"\x01"
-_SEALED_BYTES = len(_VERSION) + 16 + 4 + 16  # version, SIV tag, day, id
+_TAG_BYTES = 16
+_PLAIN_BYTES = 4 + 16  # day, id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,19 +73,31 @@ def binding(
 def seal(position: Position, bound: Binding) -> str:
     """An opaque string of 71 characters, safe in an address."""
     plain = position.listed_on.toordinal().to_bytes(4, "big") + position.id.bytes
-    return _text(_VERSION + _cipher().encrypt(plain, list(bound.parts())))
+    return seal_bytes(_VERSION, plain, bound.parts())
 
 
 def open_sealed(text: str, bound: Binding) -> Position:
     """Raises CursorInvalid: not ours, changed, or made for something else."""
+    plain = open_bytes(_VERSION, text, bound.parts())
+    if len(plain) != _PLAIN_BYTES:
+        raise CursorInvalid
+    return Position(date.fromordinal(int.from_bytes(plain[:4], "big")), UUID(bytes=plain[4:]))
+
+
+def seal_bytes(version: bytes, plain: bytes, parts: Sequence[bytes]) -> str:
+    """`parts` must be the same when it is opened. `version`, one byte, tells kinds of cursors apart."""
+    return _text(version + _cipher().encrypt(plain, list(parts)))
+
+
+def open_bytes(version: bytes, text: str, parts: Sequence[bytes]) -> bytes:
+    """Raises CursorInvalid."""
     sealed = _bytes(text)
-    if len(sealed) != _SEALED_BYTES or sealed[:1] != _VERSION:
+    if sealed[:1] != version or len(sealed) <= len(version) + _TAG_BYTES:
         raise CursorInvalid
     try:
-        plain = _cipher().decrypt(sealed[1:], list(bound.parts()))
+        return _cipher().decrypt(sealed[1:], list(parts))
     except InvalidTag:
         raise CursorInvalid from None
-    return Position(date.fromordinal(int.from_bytes(plain[:4], "big")), UUID(bytes=plain[4:]))
 
 
 def _text(sealed: bytes) -> str:

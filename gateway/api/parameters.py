@@ -35,6 +35,14 @@ class TransactionQuery:
     cursor: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeQuery:
+    """`cursor` is as it came."""
+
+    limit: int
+    cursor: str | None
+
+
 def none(query: QueryDict) -> None:
     """For addresses that take no parameter. Raises RequestInvalid."""
     _refuse(_strangers(query, ()))
@@ -52,6 +60,14 @@ def transactions(query: QueryDict) -> TransactionQuery:
     )
     if read.start_on and read.end_on and read.start_on > read.end_on:
         findings.append(FieldProblem(parameter="from", code="out_of_order", detail="`from` is later than `to`."))
+    _refuse(findings)
+    return read
+
+
+def changes(query: QueryDict) -> ChangeQuery:
+    """`limit`, `cursor`. Raises RequestInvalid with every finding at once."""
+    findings = _strangers(query, ("limit", "cursor"))
+    read = ChangeQuery(limit=_limit(query, findings), cursor=query.get("cursor"))
     _refuse(findings)
     return read
 

@@ -3,7 +3,7 @@
 Every function raises Denied, and for data also AccountNotFound, ScopeNotGranted and PermitExpired.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 from uuid import UUID
 
@@ -16,9 +16,9 @@ from consents.errors import PermitExpired
 from consents.models import Platform
 from consents.policy import Permit
 from gateway import pairwise
-from gateway.api import cursors, render
+from gateway.api import change_cursors, cursors, render
 from gateway.api.caller import Caller
-from gateway.api.parameters import TransactionQuery
+from gateway.api.parameters import ChangeQuery, TransactionQuery
 from gateway.api.render import Body
 
 T = TypeVar("T")
@@ -31,24 +31,24 @@ def institutions(caller: Caller) -> Body:
 
 
 def accounts(caller: Caller) -> Body:
-    answer = _served(caller, lambda permit: read.accounts(permit, now=caller.now, request_id=caller.request_id))
-    return {"accounts": _accounts(caller.platform, answer.rows), "as_of": render.plain(answer.as_of)}
+    answer = served(caller, lambda permit: read.accounts(permit, now=caller.now, request_id=caller.request_id))
+    return {"accounts": _accounts(caller.platform, answer.rows), **render.freshness(answer)}
 
 
 def account(caller: Caller, account_id: str) -> Body:
     wanted = _account_id(caller, account_id)
-    answer = _served(caller, lambda permit: read.account(permit, wanted, now=caller.now, request_id=caller.request_id))
+    answer = served(caller, lambda permit: read.account(permit, wanted, now=caller.now, request_id=caller.request_id))
     (body,) = _accounts(caller.platform, answer.rows)
-    return {"account": body, "as_of": render.plain(answer.as_of)}
+    return {"account": body, **render.freshness(answer)}
 
 
 def balances(caller: Caller, account_id: str) -> Body:
     wanted = _account_id(caller, account_id)
-    answer = _served(caller, lambda permit: read.balances(permit, wanted, now=caller.now, request_id=caller.request_id))
+    answer = served(caller, lambda permit: read.balances(permit, wanted, now=caller.now, request_id=caller.request_id))
     return {
         "account_id": account_id,
         "balances": [render.balance(row) for row in answer.rows],
-        "as_of": render.plain(answer.as_of),
+        **render.freshness(answer),
     }
 
 
@@ -56,7 +56,7 @@ def transactions(caller: Caller, account_id: str, query: TransactionQuery) -> Bo
     """One page. Raises CursorInvalid too."""
     wanted = _account_id(caller, account_id)
     bound = cursors.binding(caller.consent, wanted, start_on=query.start_on, end_on=query.end_on, status=query.status)
-    page = _served(
+    page = served(
         caller,
         lambda permit: read.transactions(
             permit,
@@ -75,8 +75,35 @@ def transactions(caller: Caller, account_id: str, query: TransactionQuery) -> Bo
     return {
         "transactions": _transactions(caller.platform, account_id, page.rows),
         "next_cursor": None if page.next is None else cursors.seal(page.next, bound),
-        "as_of": render.plain(page.as_of),
+        **render.freshness(page),
         "coverage": render.coverage(page.coverage),
+    }
+
+
+def changes(caller: Caller, query: ChangeQuery) -> Body:
+    """One page of what changed. Raises CursorInvalid and CursorStale too."""
+    page = served(
+        caller,
+        lambda permit: read.changes(
+            permit,
+            None if query.cursor is None else change_cursors.open_sealed(query.cursor, caller.consent),
+            revision=caller.consent.revision,
+            limit=query.limit,
+            now=caller.now,
+            request_id=caller.request_id,
+        ),
+    )
+    told = [one.account_id for one in page.accounts]
+    account_ids = dict(zip(told, pairwise.encode_all("acc", caller.platform.id, told), strict=True))
+    return {
+        "added": _changed(caller.platform, account_ids, page.added),
+        "modified": _changed(caller.platform, account_ids, page.modified),
+        "removed": _removed(caller.platform, account_ids, page.removed),
+        "next_cursor": change_cursors.seal(page.next, caller.consent),
+        "has_more": page.has_more,
+        "update_status": page.update_status,
+        "accounts": [render.progress(one, account_id=account_ids[one.account_id]) for one in page.accounts],
+        **render.freshness(page),
     }
 
 
@@ -98,16 +125,16 @@ def consent_id_of(caller: Caller) -> str:
     return pairwise.encode("con", caller.platform.id, caller.consent.id)
 
 
-# -- parts -------------------------------------------------------------------------------------------------------------
-
-
-def _served(caller: Caller, call: Callable[[Permit], T]) -> T:
+def served(caller: Caller, call: Callable[[Permit], T]) -> T:
     """`call`, and when the consent changed under it, the reason as it stands now instead of a bare PermitExpired."""
     try:
         return call(caller.permit)
     except PermitExpired:
         caller.refuse_as_it_stands()
         raise
+
+
+# -- parts -------------------------------------------------------------------------------------------------------------
 
 
 def _account_id(caller: Caller, text: str) -> UUID:
@@ -134,6 +161,23 @@ def _transactions(platform: Platform, account_id: str, rows: Sequence[Row]) -> l
     return [
         render.transaction(row, transaction_id=transaction_id, account_id=account_id)
         for row, transaction_id in zip(rows, ids, strict=True)
+    ]
+
+
+def _changed(platform: Platform, account_ids: Mapping[UUID, str], rows: Sequence[Row]) -> list[Body]:
+    ids = pairwise.encode_all("txn", platform.id, _uuids(rows, "id"))
+    accounts_of = [account_ids[account_id] for account_id in _uuids(rows, "account_id")]
+    return [
+        render.transaction(row, transaction_id=transaction_id, account_id=account_id)
+        for row, transaction_id, account_id in zip(rows, ids, accounts_of, strict=True)
+    ]
+
+
+def _removed(platform: Platform, account_ids: Mapping[UUID, str], rows: Sequence[Row]) -> list[Body]:
+    ids = pairwise.encode_all("txn", platform.id, _uuids(rows, "id"))
+    return [
+        {"transaction_id": transaction_id, "account_id": account_ids[account_id]}
+        for transaction_id, account_id in zip(ids, _uuids(rows, "account_id"), strict=True)
     ]
 
 

@@ -4,12 +4,14 @@ A member is there exactly when its column is in the record, and a column is in t
 opened it: null says "unknown", absent says "not yours to see".
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 
 from banks.directory import InstitutionCard
 from banks.normalize.money import to_text
-from banks.read import Coverage, Row
+from banks.read import AccountProgress, Answer, Coverage, Row
+from banks.refreshes import Refresh, RefreshPart
 from consents.models import Consent
 from consents.policy import PermitSlice
 from consents.scopes import LocationPrecision, Record, SensitiveGroup
@@ -60,6 +62,7 @@ def account(row: Row, *, account_id: str, card: InstitutionCard | None) -> Body:
         **({} if card is None else {"institution": institution_name(card)}),
         **_renamed(row, _ACCOUNT),
         "as_of": plain(row["as_of"]),
+        "next_refresh_after": plain(row["next_refresh_after"]),
     }
 
 
@@ -89,6 +92,42 @@ def transaction(row: Row, *, transaction_id: str, account_id: str) -> Body:
     if "description" in row:
         body["description"] = row["description"]
     return body
+
+
+def freshness(answer: Answer) -> Body:
+    return {"as_of": plain(answer.as_of), "next_refresh_after": plain(answer.next_refresh_after)}
+
+
+def progress(one: AccountProgress, *, account_id: str) -> Body:
+    return {
+        "account_id": account_id,
+        "update_status": one.update_status,
+        "as_of": plain(one.as_of),
+        "next_refresh_after": plain(one.next_refresh_after),
+        "coverage": coverage(one.coverage),
+    }
+
+
+def refresh(asked: Refresh, *, refresh_id: str, parts: Sequence[Body]) -> Body:
+    return {
+        "refresh_id": refresh_id,
+        "status": asked.status,
+        "parts": list(parts),
+        "created_at": plain(asked.created_at),
+        "next_refresh_after": plain(asked.next_refresh_after),
+    }
+
+
+def refresh_part(part: RefreshPart, *, account_ids: Sequence[str], card: InstitutionCard | None, now: datetime) -> Body:
+    """`card` is None where the permit does not release which bank it is; no account ids: where it tells none."""
+    wait = None if part.retry_at is None else max(1, math.ceil((part.retry_at - now).total_seconds()))
+    return {
+        **({} if card is None else {"institution": institution_name(card)}),
+        **({"account_ids": list(account_ids)} if account_ids else {}),
+        "status": part.status,
+        "code": part.code,
+        "retry_after": wait,
+    }
 
 
 def coverage(covered: Coverage) -> Body:

@@ -12,7 +12,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 
 from consents.scopes import Purpose
 from gateway import problems
-from gateway.api import shapes
+from gateway.api import presence, shapes
 from gateway.api.parameters import LIMIT_DEFAULT, STATUSES
 
 Endpoint = tuple[str, str, str, Callable[..., Any]]
@@ -43,10 +43,60 @@ TRANSACTION_QUERY = [
     ),
     OpenApiParameter("cursor", OpenApiTypes.STR, description="`next_cursor` of the page before; same filters."),
 ]
+CHANGE_QUERY = [
+    OpenApiParameter(
+        "limit",
+        {"type": "integer", "minimum": 1, "maximum": 500, "default": LIMIT_DEFAULT},
+        description="Rows of one page: added, modified and removed together.",
+    ),
+    OpenApiParameter("cursor", OpenApiTypes.STR, description="`next_cursor` of the answer before; none: from nothing."),
+]
+REFRESH_ID = OpenApiParameter(
+    "refresh_id",
+    OpenApiTypes.STR,
+    OpenApiParameter.PATH,
+    description="From POST /v1/refreshes, under the same consent.",
+)
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description="1 to 255 visible ASCII characters. For 24 hours one key with one request is one refresh.",
+)
+PREFER = OpenApiParameter(
+    "Prefer",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description="`wait=8` (RFC 7240): answer when it has ended, after 8 seconds at most. `Preference-Applied` says "
+    "that it was honoured; where many wait already it is not.",
+)
+LOCATION = OpenApiParameter(
+    "Location", OpenApiTypes.STR, OpenApiParameter.HEADER, response=[200, 202], description="Where to look at it."
+)
+PREFERENCE_APPLIED = OpenApiParameter(
+    "Preference-Applied",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    response=[200, 202],
+    description="`wait=` and the seconds, when waiting was agreed to.",
+)
 CONSENT_ID = OpenApiParameter(
     "consent_id", OpenApiTypes.STR, OpenApiParameter.PATH, description="From /v1/consent: this token's own."
 )
-HEADERS = [PURPOSE, REQUEST_ID]
+CUSTOMER_IP_ADDRESS = OpenApiParameter(
+    presence.ADDRESS_HEADER,
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description="The user is there: their IPv4 or IPv6 address. Only together with x-fapi-auth-date. Counts where the "
+    "bank's policy takes a platform's word, and is shown to the user as such.",
+)
+AUTH_DATE = OpenApiParameter(
+    presence.DATE_HEADER,
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description="When the user was last active, at most 15 minutes ago: `Tue, 15 Nov 1994 08:12:31 GMT` (RFC 9110).",
+)
+HEADERS = [PURPOSE, CUSTOMER_IP_ADDRESS, AUTH_DATE, REQUEST_ID]
 
 #: What every address under /v1 may answer.
 _ALWAYS = (

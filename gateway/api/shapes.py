@@ -8,6 +8,8 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from banks.read import UpdateStatus
+from banks.refreshes import RefreshStatus
 from banks.types import AccountCategory, AccountStatus, Channel, InstitutionStatus, TransactionKind
 from consents.denials import DenialCode, Owner
 from consents.scopes import LocationPrecision, Purpose, Scope, SensitiveGroup
@@ -63,6 +65,13 @@ def _as_of() -> serializers.DateTimeField:
     )
 
 
+def _next_refresh_after() -> serializers.DateTimeField:
+    return _instant(
+        "Before this instant a refresh without the user would not fetch all, because the bank's daily number of "
+        "fetches is used up. Null: it may be asked for now."
+    )
+
+
 class Direction(serializers.ChoiceField):
     def __init__(self) -> None:
         super().__init__(choices=["CREDIT", "DEBIT"], help_text="DEBIT: money out, or owed. Zero is CREDIT.")
@@ -103,16 +112,19 @@ class Account(Shape):
     masked_number = _text("The last four digits.")
     identifications = Identification(many=True, required=False, help_text="Needs `account_numbers`.")
     as_of = _as_of()
+    next_refresh_after = _next_refresh_after()
 
 
 class Accounts(Shape):
     accounts = Account(many=True)
     as_of = _as_of()
+    next_refresh_after = _next_refresh_after()
 
 
 class OneAccount(Shape):
     account = Account()
     as_of = _as_of()
+    next_refresh_after = _next_refresh_after()
 
 
 class CreditLine(Shape):
@@ -135,6 +147,7 @@ class Balances(Shape):
     account_id = serializers.CharField()
     balances = Balance(many=True)
     as_of = _as_of()
+    next_refresh_after = _next_refresh_after()
 
 
 class Merchant(Shape):
@@ -201,7 +214,66 @@ class Transactions(Shape):
     transactions = Transaction(many=True)
     next_cursor = _text("For the next page; null on the last.", required=True)
     as_of = _as_of()
+    next_refresh_after = _next_refresh_after()
     coverage = Coverage()
+
+
+class RemovedTransaction(Shape):
+    transaction_id = serializers.CharField()
+    account_id = serializers.CharField()
+
+
+class AccountProgress(Shape):
+    account_id = serializers.CharField()
+    update_status = serializers.ChoiceField(choices=list(UpdateStatus))
+    as_of = _as_of()
+    next_refresh_after = _next_refresh_after()
+    coverage = Coverage()
+
+
+class TransactionChanges(Shape):
+    added = Transaction(many=True, help_text="Put them into your copy.")
+    modified = Transaction(many=True, help_text="Put them into your copy too, also those that it does not hold.")
+    removed = RemovedTransaction(many=True, help_text="Take them out of your copy; it may not hold all of them.")
+    next_cursor = serializers.CharField(help_text="Keep it with your copy, and send it with the next request.")
+    has_more = serializers.BooleanField(help_text="True: ask again now. False: your copy is complete as of this walk.")
+    update_status = serializers.ChoiceField(
+        choices=list(UpdateStatus),
+        help_text="The least of the accounts': FIRST_SYNC, no fetch was completed yet; BACKFILLING, days of the "
+        "consent's window are missing; CURRENT, all that the bank has was fetched.",
+    )
+    accounts = AccountProgress(many=True)
+    as_of = _as_of()
+    next_refresh_after = _next_refresh_after()
+
+
+class RefreshWanted(Shape):
+    account_ids = serializers.ListField(
+        child=serializers.CharField(), required=False, min_length=1, max_length=100, help_text="Without it: all."
+    )
+
+
+class RefreshPart(Shape):
+    institution = InstitutionName(required=False, help_text="Needs `accounts`.")
+    account_ids = serializers.ListField(child=serializers.CharField(), required=False)
+    status = serializers.ChoiceField(choices=list(RefreshStatus))
+    code = _text(
+        "Why it was refused, failed, or waits: `fetch_quota_spent`, `upstream_rate_limited`, `connection_not_serving` "
+        "(the user must renew it), or what went wrong at the bank.",
+        required=True,
+    )
+    retry_after = serializers.IntegerField(allow_null=True, help_text="Seconds until that may be over, if known.")
+
+
+class Refresh(Shape):
+    refresh_id = serializers.CharField(help_text="Opaque. Known for 24 hours.")
+    status = serializers.ChoiceField(
+        choices=list(RefreshStatus),
+        help_text="QUEUED and RUNNING go on. DONE: all was fetched. PARTIAL: some was. FAILED: nothing was.",
+    )
+    parts = RefreshPart(many=True, help_text="One for each link to a bank.")
+    created_at = serializers.DateTimeField()
+    next_refresh_after = _next_refresh_after()
 
 
 class Denial(Shape):
@@ -253,8 +325,12 @@ class Problem(Shape):
     code = serializers.CharField()
     owner = serializers.ChoiceField(choices=list(Owner), allow_null=True, help_text="Who can change it.")
     suggested_action = _text(required=True)
-    action_url = _text("Where the user can change it.", required=True)
+    action_url = _text("Where the user can change it; with `cursor_stale`, the address to begin again.", required=True)
     retry_after = serializers.IntegerField(allow_null=True, help_text="Seconds.")
     display_message = serializers.CharField(help_text="A plain sentence you may show your user.")
     request_id = serializers.CharField()
+    reason = serializers.CharField(
+        required=False, help_text="With `refresh_refused`: the code of what stands against it."
+    )
+    next_refresh_after = serializers.DateTimeField(required=False, help_text="With `refresh_refused`: until when.")
     errors = FieldProblem(many=True)  # type: ignore[assignment]  # the member's name is the standard's

@@ -2,8 +2,9 @@
 
 from typing import Any, cast
 
-from drf_spectacular.utils import extend_schema
-from rest_framework.exceptions import NotAcceptable
+from django.urls import reverse
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.exceptions import NotAcceptable, UnsupportedMediaType
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
@@ -15,16 +16,29 @@ from consents import lifecycle
 from consents.audit import Actor
 from consents.errors import ConsentNotFound
 from consents.states import Initiator
-from gateway.api import parameters, reads, shapes
+from gateway.api import parameters, reads, refreshing, shapes
 from gateway.api.caller import Caller, challenge
-from gateway.api.schema import ACCOUNT_ID, CONSENT_ID, DATA, HEADERS, TRANSACTION_QUERY, refusals
+from gateway.api.schema import (
+    ACCOUNT_ID,
+    CHANGE_QUERY,
+    CONSENT_ID,
+    DATA,
+    HEADERS,
+    IDEMPOTENCY_KEY,
+    LOCATION,
+    PREFER,
+    PREFERENCE_APPLIED,
+    REFRESH_ID,
+    TRANSACTION_QUERY,
+    refusals,
+)
 
 
 class JsonOnly(BaseContentNegotiation):
     """DRF's own would read `?format=`, and take `;q=0` for a yes."""
 
     def select_parser(self, request: Request, parsers: Any) -> BaseParser:
-        return cast(BaseParser, parsers[0])
+        return cast(BaseParser, parsers[0])  # never used: bodies are read by json_body
 
     def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
         """Raises NotAcceptable."""
@@ -32,6 +46,17 @@ class JsonOnly(BaseContentNegotiation):
             raise NotAcceptable
         renderer: BaseRenderer = renderers[0]
         return renderer, renderer.media_type
+
+
+def json_body(request: Request) -> bytes:
+    """As it came; empty when there is none. Raises UnsupportedMediaType, RequestDataTooBig.
+
+    Not DRF's parsers: they take two members of one name for one, and fall over what is nested deeply.
+    """
+    body: bytes = request._request.body
+    if body and request.content_type.partition(";")[0].strip().lower() != "application/json":
+        raise UnsupportedMediaType(request.content_type)
+    return body
 
 
 class PlatformView(APIView):
@@ -127,6 +152,71 @@ class TransactionsView(PlatformView):
     def get(self, request: Request, account_id: str) -> Response:
         query = parameters.transactions(request.query_params)
         return Response(reads.transactions(self.caller, account_id, query))
+
+
+class TransactionChangesView(PlatformView):
+    @extend_schema(
+        operation_id="syncTransactions",
+        summary="What changed since last time, over all accounts",
+        description="For keeping a copy. Without a cursor everything comes as `added`. Follow `next_cursor` while "
+        "`has_more`, then keep it for the next time. What changes while you page comes with the next walk. A row that "
+        "only falls out of the consent's window as days pass is not told: drop it by its `listed_on`.",
+        parameters=[*CHANGE_QUERY, *HEADERS],
+        responses={200: shapes.TransactionChanges, **refusals(*DATA, "cursor_invalid", "cursor_stale")},
+        tags=["Transactions"],
+    )
+    def get(self, request: Request) -> Response:
+        query = parameters.changes(request.query_params)
+        return Response(reads.changes(self.caller, query))
+
+
+class RefreshesView(PlatformView):
+    @extend_schema(
+        operation_id="startRefresh",
+        summary="Ask the banks for fresh data",
+        description="Says at once what was begun; the data is read as always once it is there. Banks allow a number of "
+        "fetches a day while the user is away; with the user there, send the two x-fapi headers.",
+        parameters=[IDEMPOTENCY_KEY, PREFER, LOCATION, PREFERENCE_APPLIED, *HEADERS],
+        request=shapes.RefreshWanted,
+        responses={
+            200: OpenApiResponse(shapes.Refresh, description="It has ended."),
+            202: OpenApiResponse(shapes.Refresh, description="It goes on: look at the address in Location."),
+            **refusals(
+                *DATA,
+                "account_not_found",
+                "content_too_large",
+                "unsupported_media_type",
+                "idempotency_key_reused",
+                "refresh_refused",
+            ),
+        },
+        tags=["Refreshes"],
+    )
+    def post(self, request: Request) -> Response:
+        parameters.none(request.query_params)
+        asked = refreshing.wanted(
+            json_body(request),
+            idempotency_key=request.headers.get("Idempotency-Key"),
+            prefer=request.headers.get("Prefer"),
+        )
+        told = refreshing.start(self.caller, asked)
+        headers = {"Location": reverse("api:refresh", args=[told.refresh_id])}
+        if told.waited_seconds is not None:
+            headers["Preference-Applied"] = f"wait={told.waited_seconds}"
+        return Response(told.body, status=200 if told.has_ended else 202, headers=headers)
+
+
+class RefreshView(PlatformView):
+    @extend_schema(
+        operation_id="getRefresh",
+        summary="How a refresh stands",
+        parameters=[REFRESH_ID, *HEADERS],
+        responses={200: shapes.Refresh, **refusals(*DATA, "refresh_not_found")},
+        tags=["Refreshes"],
+    )
+    def get(self, request: Request, refresh_id: str) -> Response:
+        parameters.none(request.query_params)
+        return Response(refreshing.standing(self.caller, refresh_id).body)
 
 
 class ConsentView(PlatformView):

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db.models import Count, Max, Q, QuerySet
 
 from consents.models import UsageRow
-from consents.scopes import Purpose, Record
+from consents.scopes import Presence, Purpose, Record
 from gateway.portal import words
 from gateway.portal.accounts import GONE, AccountLabel
 
@@ -35,7 +35,7 @@ class ReadLine:
     account: str
     rows: int
     purpose: str
-    attended: bool
+    presence: str
     reference: str
 
 
@@ -65,11 +65,16 @@ def lines(rows: Iterable[UsageRow], labelled: dict[UUID, AccountLabel]) -> list[
             account=_account(row.account_id, labelled),
             rows=row.rows,
             purpose=words.PURPOSE_WORDS[Purpose(row.purpose)][0] if row.purpose else "",
-            attended=row.attended,
+            presence=words.PRESENCE_WORDS[_presence(row)],
             reference=row.request_id,
         )
         for row in rows
     ]
+
+
+def _presence(row: UsageRow) -> Presence:
+    # A row of an earlier release knows only that somebody was there; a platform's word did not count then.
+    return Presence(row.presence or (Presence.PRESENT if row.attended else Presence.ABSENT))
 
 
 def _account(account_id: UUID | None, labelled: dict[UUID, AccountLabel]) -> str:

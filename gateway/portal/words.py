@@ -6,7 +6,7 @@ A change of meaning is a new DISCLOSURE_VERSION: it is kept with each consent be
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from consents.scopes import LocationPrecision, Purpose, Record, Scope, SensitiveGroup
+from consents.scopes import LocationPrecision, Presence, Purpose, Record, Scope, SensitiveGroup
 from consents.states import ConsentStatus, Initiator
 
 DISCLOSURE_VERSION = "2026-1"
@@ -114,6 +114,12 @@ RECORD_WORDS: dict[Record, str] = {
     Record.ACCOUNT: "Account details",
     Record.BALANCE: "Account balance",
     Record.TRANSACTION: "Transactions",
+}
+
+PRESENCE_WORDS: dict[Presence, str] = {
+    Presence.ABSENT: "by itself",
+    Presence.ATTESTED: "the app said you were there",
+    Presence.PRESENT: "you were there",
 }
 
 CATEGORY_WORDS = {

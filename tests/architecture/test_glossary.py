@@ -14,6 +14,8 @@ from django.db import models
 
 from banks import types
 from banks.models import SyncJobStatus, SyncTrigger
+from banks.read import UpdateStatus
+from banks.refreshes import RefreshStatus
 from consents import denials, events, scopes, states
 from gateway import problems
 from gateway.identity.models import MembershipRole
@@ -28,6 +30,7 @@ WORDS: dict[type[Enum], str] = {
     scopes.SensitiveGroup: "NONE HEALTH GAMBLING ADULT ALCOHOL_TOBACCO RELIGION POLITICS CHARITY",
     scopes.DurationType: "ONE_TIME TIME_BOUND PERSISTENT",
     scopes.Record: "account balance transaction",
+    scopes.Presence: "ABSENT ATTESTED PRESENT",
     states.ConsentStatus: ("AWAITING_AUTHORISATION AUTHORISED PAUSED SUSPENDED REJECTED REVOKED EXPIRED CONSUMED"),
     states.ConsentAccountStatus: "ACTIVE SUSPENDED REVOKED",
     states.PlatformStatus: "PENDING ACTIVE INACTIVE SUSPENDED REVOKED SURRENDERED REMOVED",
@@ -59,7 +62,9 @@ WORDS: dict[type[Enum], str] = {
     types.AccountCategory: "DEPOSIT CREDIT_CARD LOAN INVESTMENT",
     types.InstitutionStatus: "ALIVE PARTIAL MAINTENANCE DOWN",
     SyncJobStatus: "QUEUED LEASED RETRY_WAIT COMMITTED FAILED CANCELLED",
-    SyncTrigger: "USER_PRESENT PLATFORM_READ SCHEDULE BANK_EVENT BACKFILL",
+    SyncTrigger: "USER_PRESENT USER_ATTESTED PLATFORM_READ SCHEDULE BANK_EVENT BACKFILL",
+    UpdateStatus: "FIRST_SYNC BACKFILLING CURRENT",
+    RefreshStatus: "QUEUED RUNNING DONE PARTIAL FAILED REFUSED",
     MembershipRole: "BANK_ADMIN PLATFORM_ADMIN",
 }
 
@@ -68,11 +73,12 @@ PROBLEM_CODES = (
     "scope_not_granted permit_expired invalid_token invalid_request purpose_unknown cursor_invalid "
     "request_not_allowed signature_rejected account_not_found consent_not_found institution_not_found not_found "
     "method_not_allowed not_acceptable transition_refused content_too_large unsupported_media_type "
-    "rate_limited service_unavailable internal_error"
+    "rate_limited service_unavailable internal_error "
+    "cursor_stale refresh_not_found refresh_refused idempotency_key_reused"
 )
 
 #: Words of `suggested_action` besides the denials' own.
-PROBLEM_ACTIONS = "correct_the_request get_a_new_token try_again_later"
+PROBLEM_ACTIONS = "correct_the_request get_a_new_token try_again_later begin_again_without_the_cursor"
 
 
 @pytest.mark.parametrize("vocabulary", WORDS, ids=lambda enum: enum.__name__)
@@ -183,7 +189,10 @@ OURS = {"banks", "consents", "identity", "oauth"}
 #: Names that come from the toolkit or from Django.
 INHERITED = {"created", "updated", "expires", "revoked", "last_checked", "last_login", "date_joined"}
 #: Edges and freshness say what they are: from when, until when, as of when.
-EDGES = {"effective_from", "lease_until", "as_of", "balances_as_of", "transactions_as_of", "history_from"}
+EDGES = {
+    "effective_from", "lease_until", "breaker_until", "probe_until", "next_refresh_after",
+    "as_of", "balances_as_of", "transactions_as_of", "history_from",
+}  # fmt: skip
 NOT_A_DAY = {"month"}
 
 
@@ -216,7 +225,7 @@ def test_an_instant_ends_in_at_and_a_day_ends_in_on() -> None:
 def test_money_is_an_integer_of_minor_units_and_says_so() -> None:
     wrong = []
     for label, field in _columns():
-        means_money = re.search(r"amount|balance|money|price|fee|limit", field.name)
+        means_money = re.search(r"amount|balance|money|price|fee|limit|opening", field.name)
         if isinstance(field, models.DecimalField | models.FloatField) or (
             isinstance(field, models.IntegerField) and bool(means_money) != field.name.endswith("_minor")
         ):

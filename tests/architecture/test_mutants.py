@@ -22,11 +22,16 @@ def mutant(django_db_modify_db_settings):
 
 #: What is taken out -> how.
 MUTANTS: dict[str, str] = {
-    "the consent is not looked at again": "import banks.read as r; r._consent_holds = lambda *a: True",
-    "the permit's clock is not looked at": "import banks.read as r; r._still_valid = lambda *a: None",
-    "no usage row is written": "import banks.read as r; r._commit_usage = lambda *a, **k: None",
+    "the consent is not looked at again": "import banks.permitted as p; p.consent_holds = lambda *a: True",
+    "the permit's clock is not looked at": "import banks.permitted as p; p.still_valid = lambda *a: None",
+    "no usage row is written": "import banks.permitted as p; p.commit_usage = lambda *a, **k: None",
+    "the window lets everything through": (
+        "import banks.permitted as p; from django.db.models import Q; "
+        "p.in_window = lambda part: Q(listed_on__isnull=False)"
+    ),
+    "no group is hidden": "import banks.permitted as p; from django.db.models import Q; p.not_hidden = lambda *a: Q()",
     "on-platform lets everything through": (
-        "import banks.read as r; from django.db.models import Q; r._on_platform = lambda *a: Q()"
+        "import banks.permitted as p; from django.db.models import Q; p.on_platform = lambda *a: Q()"
     ),
     "the account's owner is not checked": (
         "import banks.models as m; m.Account.within = staticmethod(lambda user, ids: {'id__in': ids})"
@@ -36,13 +41,32 @@ MUTANTS: dict[str, str] = {
         "lambda record, scopes, precision: tuple(rule.name for rule in s.FIELD_RULES[record])"
     ),
     "coverage is not clipped": (
-        "import banks.read as r; r._coverage = lambda state, part: r.Coverage("
+        "import banks.permitted as p; p.coverage = lambda state, part: p.Coverage("
         "first_on=state.coverage_first_on, last_on=state.coverage_last_on)"
+    ),
+}
+#: The same of the delta, by its own tests.
+DELTA_MUTANTS: dict[str, str] = {
+    **MUTANTS,
+    "a withheld row's id is told": (
+        "import banks.changes as c; from django.db.models import Q; "
+        "c._told = lambda rows: rows.filter(Q(is_live=True) | Q(is_known=True))"
+    ),
+    "a row that came and went is told": (
+        "import banks.changes as c; from django.db.models import Q; c._told = lambda rows: rows.filter("
+        "Q(is_live=True) | Q(is_shown=True, is_removed=True) | Q(is_known=True, is_shown=False, is_refiled=True))"
+    ),
+    "removals are not told": "import banks.changes as c; c._told = lambda rows: rows.filter(is_live=True)",
+    "a cursor fits every permit": "import banks.changes as c; c._fingerprint = lambda *a: bytes(16)",
+    "a cursor fits whatever merchants are approved": "import banks.changes as c; c._approved = lambda *a: []",
+    "rows beyond the walk are told": (
+        "import banks.changes as c; from dataclasses import replace; kept = c._changes_in; c._changes_in = "
+        "lambda permit, opened, stretch, count: kept(permit, opened, replace(stretch, until=2**62), count)"
     ),
 }
 
 
-def _run(tmp_path: Path, body: str) -> subprocess.CompletedProcess[str]:
+def _run(tmp_path: Path, body: str, tests: str = "tests/banks/test_read.py") -> subprocess.CompletedProcess[str]:
     (tmp_path / "mutant.py").write_text(_PLUGIN.format(body=body))
     environment = {
         **os.environ,
@@ -53,7 +77,7 @@ def _run(tmp_path: Path, body: str) -> subprocess.CompletedProcess[str]:
         [
             sys.executable,
             *("-m", "pytest", "-p", "tests.environment", "-p", "mutant", "-p", "no:cacheprovider", "-q", "-x"),
-            str(ROOT / "tests/banks/test_read.py"),
+            str(ROOT / tests),
         ],
         cwd=ROOT,
         env=environment,
@@ -65,9 +89,10 @@ def _run(tmp_path: Path, body: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.full
 def test_without_a_mutant_the_tests_of_the_seam_pass(tmp_path: Path) -> None:
-    result = _run(tmp_path, "pass")
+    for tests in ("tests/banks/test_read.py", "tests/banks/test_changes.py"):
+        result = _run(tmp_path, "pass", tests)
 
-    assert result.returncode == 0, result.stdout
+        assert result.returncode == 0, result.stdout
 
 
 @pytest.mark.parametrize(
@@ -79,6 +104,15 @@ def test_without_a_mutant_the_tests_of_the_seam_pass(tmp_path: Path) -> None:
 )
 def test_a_seam_without_one_of_its_checks_is_noticed(tmp_path: Path, name: str) -> None:
     result = _run(tmp_path, MUTANTS[name])
+
+    assert result.returncode == 1, f"{name}: no test failed\n{result.stdout}{result.stderr}"
+    assert "1 failed" in result.stdout
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", DELTA_MUTANTS)
+def test_a_delta_without_one_of_its_checks_is_noticed(tmp_path: Path, name: str) -> None:
+    result = _run(tmp_path, DELTA_MUTANTS[name], "tests/banks/test_changes.py")
 
     assert result.returncode == 1, f"{name}: no test failed\n{result.stdout}{result.stderr}"
     assert "1 failed" in result.stdout

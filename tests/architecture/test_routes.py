@@ -17,10 +17,10 @@ from django.test import Client
 from django.urls import get_resolver
 from django.urls.resolvers import URLPattern, URLResolver
 
-from banks.models import Account, Connection, LinkAttempt
+from banks.models import Account, Connection, LinkAttempt, RefreshRequest
 from consents import clock, platforms
 from consents.models import AccessToken, Consent
-from consents.scopes import Purpose, Scope
+from consents.scopes import Presence, Purpose, Scope
 from consents.states import PlatformStatus
 from gateway import pairwise
 from gateway.identity.models import User
@@ -59,7 +59,10 @@ class World:
     def _account(link: Connection, name: str) -> Account:
         account = ledger.account(link, name=name)
         ledger.balance(account)
-        ledger.transaction(account, listed_on=clock.now().date(), merchant_name=name, description=name)
+        ledger.transaction(
+            account, listed_on=clock.now().date(), merchant_name=name, description=name, change_sequence=1
+        )
+        Connection.objects.filter(id=link.id).update(change_sequence=1)
         return account
 
     @cached_property
@@ -115,6 +118,19 @@ class World:
     def alices(self) -> Tokens:
         """Chat's tokens for Alice."""
         return self.tokens(self.alice, self.chat, self.account)
+
+
+    @cached_property
+    def refresh(self) -> RefreshRequest:
+        """Asked for by Chat, under Alice's consent."""
+        return RefreshRequest.objects.create(
+            consent_id=self.alices.consent.id,
+            platform_id=self.chat.platform.id,
+            request_digest="",
+            presence=Presence.ABSENT,
+            parts=[{"connection_id": str(self.link.id), "code": "fetch_quota_spent"}],
+            created_at=clock.now(),
+        )
 
 
 _VERIFIER = "a-verifier-of-at-least-forty-three-characters-0123456789"
@@ -312,6 +328,9 @@ ROWS: list[Row] = [
     _api("v1/accounts/<str:account_id>", foreign=404),
     _api("v1/accounts/<str:account_id>/balances", foreign=404),
     _api("v1/accounts/<str:account_id>/transactions", foreign=404),
+    _api("v1/transactions/sync"),
+    _api("v1/refreshes", "POST", owner=202, foreign=202),
+    _api("v1/refreshes/<str:refresh_id>", foreign=404),
     # Not customer data: a consent that only waits may be looked at, and the directory read.
     _api("v1/institutions", paused_consent=200, suspended_consent=200),
     _api("v1/consent", paused_consent=200, suspended_consent=200),
@@ -434,6 +453,7 @@ def _path(row: Row, caller: Caller) -> str:
         values = {
             "<str:account_id>": pairwise.encode("acc", platform, world.account.id),
             "<str:consent_id>": consent and pairwise.encode("con", platform, consent.id),
+            "<str:refresh_id>": pairwise.encode("rfr", platform, world.refresh.id),
         }
     else:
         consent = world.waiting_for(caller.client) if row.route.startswith("connect/") else world.consent
@@ -482,7 +502,10 @@ def test_each_caller_gets_the_answer_of_the_row(world: World, row: Row, who: Cal
         assert answer["Location"].startswith("/sign-in/"), answer["Location"]
 
 
-@pytest.mark.parametrize("route", sorted(row.route for row in ROWS if row.route.startswith("v1/accounts")))
+_WITH_NAMES = ("v1/accounts", "v1/transactions")
+
+
+@pytest.mark.parametrize("route", sorted(row.route for row in ROWS if row.route.startswith(_WITH_NAMES)))
 def test_the_owners_platform_does_see_what_others_must_not(world: World, route: str) -> None:
     """Or the mark would be missing from their answers for the wrong reason."""
     row = next(row for row in ROWS if row.route == route)

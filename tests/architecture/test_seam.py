@@ -39,8 +39,9 @@ OURS = {"banks", "consents", "identity", "oauth"}
 
 @pytest.fixture
 def current(db: None) -> Account:
-    account = ledger.account(ledger.connection(ledger.user("alice"), ledger.institution()))
-    ledger.transaction(account)
+    link = ledger.connection(ledger.user("alice"), ledger.institution(), change_sequence=1)
+    account = ledger.account(link)
+    ledger.transaction(account, change_sequence=1)
     ledger.balance(account)
     return account
 
@@ -275,6 +276,7 @@ def test_records_are_read_only_mappings_of_plain_values(current: Account) -> Non
         read.accounts(permit, now=NOW, request_id="r"),
         read.balances(permit, current.id, now=NOW, request_id="r"),
         read.transactions(permit, current.id, read.TransactionFilter(), now=NOW, request_id="r"),
+        read.changes(permit, None, revision=1, limit=1, now=NOW, request_id="r"),
     ]
 
     for answer in answers:

@@ -10,7 +10,7 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from banks import read
+from banks import permitted, read
 from banks.errors import AccountNotFound
 from banks.models import Account, Institution, Transaction
 from banks.read import TransactionFilter
@@ -139,7 +139,7 @@ def test_an_account_holds_what_was_granted_and_no_more(world: World, granted: st
         (row,) = read.accounts(permit, now=NOW, request_id="req").rows
 
     expected = set(ACCOUNT_FIELDS.split()) - set(absent.split())
-    assert set(row) == expected | {"as_of"}
+    assert set(row) == expected | {"as_of", "next_refresh_after"}
     (columns,) = _selects(queries, "banks_account")
     for name in absent.split():
         assert f'"{name}"' not in columns
@@ -542,7 +542,7 @@ def test_accounts_of_two_banks_follow_each_banks_own_limits(world: World) -> Non
 
     by_id = {row["id"]: row for row in answer.rows}
     assert "name" in by_id[world.current.id]
-    assert set(by_id[card.id]) == {"id", "as_of"}
+    assert set(by_id[card.id]) == {"id", "as_of", "next_refresh_after"}
     assert answer.as_of == NOW - timedelta(hours=3)
     with pytest.raises(ScopeNotGranted):
         read.transactions(permit, card.id, ALL, now=NOW, request_id="req")
@@ -701,14 +701,14 @@ def test_a_stop_between_the_rows_and_the_usage_row_withholds_the_rows(
     ledger.balance(world.current)
     consent = world.consent()
     permit = ledger.permit(consent)
-    commit, handed_over = read._commit_usage, []
+    commit, handed_over = permitted.commit_usage, []
 
     def stopped_just_before(permit: Permit, counts: Any, *args: Any, **words: Any) -> None:
         handed_over.extend(count for _, count in counts)
         stop(consent)
         commit(permit, counts, *args, **words)
 
-    monkeypatch.setattr(read, "_commit_usage", stopped_just_before)
+    monkeypatch.setattr(permitted, "commit_usage", stopped_just_before)
 
     with pytest.raises(PermitExpired):
         READS[record](permit, world.current)

@@ -55,6 +55,11 @@ class Command(BaseCommand):
             help="groups of merchants whose transactions are left out",
         )
         parser.add_argument("--attended-only", action="store_true", help="serve only while the user is present")
+        parser.add_argument(
+            "--accepts-attestation",
+            action="store_true",
+            help="take the platform's word that the user is present; without it such a call counts as unattended",
+        )
         parser.add_argument("--allow-standard-profile", action="store_true", help="do not demand FAPI 2.0")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -99,6 +104,7 @@ def _terms(options: dict[str, Any]) -> PolicyTerms:
         on_platform_only=options["on_platform_only"],
         hidden_groups=frozenset(SensitiveGroup(g) for g in options["hide"]),
         requires_attended=options["attended_only"],
+        accepts_attestation=options["accepts_attestation"],
         requires_fapi2=not options["allow_standard_profile"],
     )
 

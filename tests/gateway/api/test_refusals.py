@@ -212,16 +212,16 @@ def test_a_change_between_decision_and_answer_sends_nothing(
     api: Api, account_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The consent is paused after the rows were read: 403 for what it is now, not 401 for a token that lives."""
-    from banks import read
+    from banks import permitted
 
     assert api.tokens is not None
-    consent, commit = api.tokens.consent, read._commit_usage
+    consent, commit = api.tokens.consent, permitted.commit_usage
 
     def paused_meanwhile(*arguments: object, **named: object) -> None:
         status(ConsentStatus.PAUSED)(consent)
         commit(*arguments, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(read, "_commit_usage", paused_meanwhile)
+    monkeypatch.setattr(permitted, "commit_usage", paused_meanwhile)
 
     answer = api.get(f"/v1/accounts/{account_id}/transactions")
 

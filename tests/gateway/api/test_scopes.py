@@ -15,7 +15,7 @@ from tests.support.cast import Member
 A, N, B, T = Scope.ACCOUNTS, Scope.ACCOUNT_NUMBERS, Scope.BALANCES, Scope.TRANSACTIONS
 M, L, C = Scope.MERCHANTS, Scope.LOCATIONS, Scope.COUNTERPARTIES
 
-ACCOUNT_ALWAYS = {"account_id", "as_of"}
+ACCOUNT_ALWAYS = {"account_id", "as_of", "next_refresh_after"}
 ACCOUNT_DETAILS = {"institution", "name", "type", "category", "status", "currency", "masked_number"}
 ROW_ALWAYS = {
     "transaction_id account_id status listed_on booked_on value_on transacted_at kind amount currency "

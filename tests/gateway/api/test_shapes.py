@@ -55,9 +55,11 @@ def test_accounts(let_in: LetIn, account_id: str) -> None:
                 "masked_number": "1234",
                 "identifications": [{"scheme_name": "IBAN", "value": "GB33BUKB20201555555555"}],
                 "as_of": "2026-01-02T03:04:05Z",
+                "next_refresh_after": None,
             }
         ],
         "as_of": "2026-01-02T03:04:05Z",
+        "next_refresh_after": None,
     }
 
 
@@ -66,7 +68,7 @@ def test_one_account_is_the_same_account(api: Api, account_id: str) -> None:
 
     alone = api.get(f"/v1/accounts/{account_id}").json()
 
-    assert alone == {"account": listed[0], "as_of": "2026-01-02T03:04:05Z"}
+    assert alone == {"account": listed[0], "as_of": "2026-01-02T03:04:05Z", "next_refresh_after": None}
 
 
 def test_balances(api: Api, account_id: str) -> None:
@@ -85,6 +87,7 @@ def test_balances(api: Api, account_id: str) -> None:
             }
         ],
         "as_of": "2026-01-02T03:04:05Z",
+        "next_refresh_after": None,
     }
 
 
@@ -179,6 +182,7 @@ def test_before_the_first_fetch_as_of_and_coverage_are_null(api: Api, account: A
         "transactions": [],
         "next_cursor": None,
         "as_of": None,
+        "next_refresh_after": None,
         "coverage": {"first_on": None, "last_on": None, "gaps": []},
     }
     assert api.get(f"/v1/accounts/{account_id}/balances").json()["as_of"] is None

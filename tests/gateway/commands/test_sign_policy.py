@@ -44,6 +44,13 @@ def test_it_allows_what_was_said(bank: Institution) -> None:
     assert (policy.scopes, policy.purposes) == (["accounts", "balances"], ["balance_check"])
 
 
+@pytest.mark.parametrize(("more", "accepted"), [([], False), (["--accepts-attestation"], True)])
+def test_a_platforms_word_counts_only_where_it_was_said(bank: Institution, more: list[str], accepted: bool) -> None:
+    policy = _sign(bank, "--scopes", "accounts", "--purposes", "balance_check", *more)
+
+    assert policy.accepts_attestation is accepted
+
+
 @pytest.mark.parametrize("status", ["SUSPEND", "BLOCK"])
 def test_a_stop_needs_no_scopes_and_names_none(bank: Institution, status: str) -> None:
     policy = _sign(bank, "--status", status)

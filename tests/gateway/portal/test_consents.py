@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -169,6 +170,29 @@ class TestDetail:
         for words in ("Account balance , 2 records", "by itself", "All accounts you chose", "req_of_a_platform"):
             assert page.says(words), words
         assert page.says("2 reads in all")
+
+    @pytest.mark.parametrize(
+        ("columns", "words"),
+        [
+            ({"presence": "PRESENT", "attended": True}, "you were there"),
+            ({"presence": "ATTESTED", "attended": True}, "the app said you were there"),
+            ({"presence": "ABSENT", "attended": False}, "by itself"),
+            # Rows of an earlier release.
+            ({"presence": None, "attended": True}, "you were there"),
+            ({"presence": None, "attended": False}, "by itself"),
+        ],
+    )
+    def test_tells_who_was_there_and_who_said_so(
+        self, browser: Client, sharing: Consent, columns: dict[str, Any], words: str
+    ) -> None:
+        read_by_platform(sharing)
+        UsageRow.objects.update(**columns)
+
+        page = Page(browser.get(f"/consents/{sharing.id}/"))
+
+        told = ("you were there", "the app said you were there", "by itself")
+        assert page.says(f"· {words}")
+        assert not [other for other in told if other != words and page.says(f"· {other}")]
 
     def test_shows_no_more_reads_than_a_page_holds(self, browser: Client, sharing: Consent) -> None:
         for number in range(usage.LATEST + 3):

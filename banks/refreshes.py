@@ -1,0 +1,362 @@
+"""Fresh data on a platform's request: a job per connection in the queue of record, and how they are getting on.
+
+No customer data passes here: instants, codes and ids. The data is read through banks.read once it is there.
+"""
+
+import hashlib
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from banks import leases, permitted, quota
+from banks.errors import (
+    AccountNotFound,
+    BankRateLimited,
+    IdempotencyKeyReused,
+    QuotaSpent,
+    RefreshNotFound,
+    RefreshRefused,
+)
+from banks.models import Account, Connection, RefreshRequest, SyncJob, SyncJobStatus, SyncTrigger
+from consents.denials import DENIALS, DenialCode
+from consents.errors import Denied, PermitExpired
+from consents.models import Consent
+from consents.policy import Permit
+from consents.scopes import Presence, Record
+from consents.states import SERVING_CONNECTIONS, ConnectionStatus, ConsentStatus
+
+#: How long a refresh can be looked at, and an idempotency key is remembered.
+KEPT_FOR = timedelta(hours=24)
+_ENDPOINT = "refreshes"
+
+
+class RefreshStatus(StrEnum):
+    """Of one connection's part, and of the whole."""
+
+    QUEUED = "QUEUED"
+    RUNNING = "RUNNING"
+    DONE = "DONE"
+    PARTIAL = "PARTIAL"  #: something was fetched, and something was not
+    FAILED = "FAILED"
+    REFUSED = "REFUSED"  #: not asked for, because it may not be now
+
+
+#: Nothing more will happen.
+ENDED = frozenset({RefreshStatus.DONE, RefreshStatus.PARTIAL, RefreshStatus.FAILED, RefreshStatus.REFUSED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefreshPart:
+    """One connection. `code`: why it was refused, failed or waits; `retry_at`: when that may be over, as far as known.
+
+    Accounts and bank are told as far as the permit opens them now.
+    """
+
+    institution_id: UUID | None
+    account_ids: tuple[UUID, ...]
+    status: RefreshStatus
+    code: str | None
+    retry_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refresh:
+    id: UUID
+    status: RefreshStatus
+    parts: tuple[RefreshPart, ...]
+    created_at: datetime
+    next_refresh_after: datetime | None
+
+    @property
+    def has_ended(self) -> bool:
+        return self.status in ENDED
+
+
+def request(
+    permit: Permit,
+    *,
+    account_ids: Collection[UUID] = (),
+    idempotency_key: str | None = None,
+    customer_ip_address: str | None = None,
+    now: datetime,
+) -> Refresh:
+    """Ask for fresh data of these accounts' connections; without any, of all the permit reaches.
+
+    The work rows are committed with the request. The same key with the same request within 24 hours is the same
+    refresh. `customer_ip_address` goes on only to banks that take the platform's word for the user's presence.
+
+    Raises AccountNotFound, IdempotencyKeyReused, RefreshRefused, PermitExpired, and Denied(connection_not_serving) when
+    nothing but a renewal by the user helps.
+    """
+    permitted.still_valid(permit, now)
+    consent_id = _consent_id(permit)
+    with transaction.atomic(durable=True):
+        _lock_consent(consent_id, now)
+        wanted = _wanted(permit, account_ids)
+        asked = _digest([permit.purpose, sorted(str(account_id) for account_id in account_ids)])
+        key = None if idempotency_key is None else _digest([_ENDPOINT, idempotency_key])
+        row = _known(consent_id, key, asked, now)
+        if row is None:
+            row = _lodge(permit, wanted, key=key, asked=asked, customer_ip_address=customer_ip_address, now=now)
+    return _refresh(permit, row, now)
+
+
+def status(permit: Permit, refresh_id: UUID, *, now: datetime) -> Refresh:
+    """How it stands. Raises RefreshNotFound, PermitExpired."""
+    permitted.still_valid(permit, now)
+    mine = RefreshRequest.objects.filter(consent_id=_consent_id(permit), created_at__gt=now - KEPT_FOR)
+    row = mine.filter(id=refresh_id).first()
+    if row is None:
+        raise RefreshNotFound(refresh_id)
+    return _refresh(permit, row, now)
+
+
+def forget(*, now: datetime, batch: int) -> int:
+    """Delete requests that can no longer be looked at; how many."""
+    old = RefreshRequest.objects.filter(created_at__lte=now - KEPT_FOR).values_list("id", flat=True)[:batch]
+    deleted, _ = RefreshRequest.objects.filter(id__in=list(old)).delete()
+    return deleted
+
+
+# -- asking ------------------------------------------------------------------------------------------------------------
+
+
+def _consent_id(permit: Permit) -> UUID:
+    assert permit.consent_id is not None  # the holder's own pages ask for jobs, not for refreshes
+    return permit.consent_id
+
+
+def _lock_consent(consent_id: UUID, now: datetime) -> None:
+    """Whoever ends the consent holds its row too: they come before this request or after it, never within.
+
+    Also what makes two requests with one key come one after the other.
+    """
+    held = Consent.objects.select_for_update(no_key=True).filter(id=consent_id).first()
+    if held is None or held.status != ConsentStatus.AUTHORISED or held.is_expired(now):
+        raise PermitExpired(consent_id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reached:
+    """An account of the permit's user that the permit reaches."""
+
+    id: UUID
+    connection_id: UUID
+    institution_id: UUID
+    next_refresh_after: datetime | None
+
+
+def _reached(permit: Permit) -> list[_Reached]:
+    rows = Account.objects.permitted(permit).order_by("id")
+    return [_Reached(*row) for row in rows.values_list("id", "connection_id", "institution_id", "next_refresh_after")]
+
+
+def _wanted(permit: Permit, account_ids: Collection[UUID]) -> list[_Reached]:
+    reached = _reached(permit)
+    if not account_ids:
+        return reached
+    wanted = [one for one in reached if one.id in account_ids]
+    if len(wanted) != len(set(account_ids)):
+        raise AccountNotFound
+    return wanted
+
+
+def _known(consent_id: UUID, key: str | None, asked: str, now: datetime) -> RefreshRequest | None:
+    if key is None:
+        return None
+    row = RefreshRequest.objects.filter(consent_id=consent_id, key_digest=key).first()
+    if row is None:
+        return None
+    if row.created_at <= now - KEPT_FOR:
+        RefreshRequest.objects.filter(id=row.id).update(key_digest=None)
+        return None
+    if row.request_digest != asked:
+        raise IdempotencyKeyReused
+    return row
+
+
+def _lodge(
+    permit: Permit,
+    wanted: Sequence[_Reached],
+    *,
+    key: str | None,
+    asked: str,
+    customer_ip_address: str | None,
+    now: datetime,
+) -> RefreshRequest:
+    parts = [
+        _part(permit, connection_id, wanted, customer_ip_address, now)
+        for connection_id in sorted({one.connection_id for one in wanted})
+    ]
+    if not any("job_id" in part for part in parts):
+        raise _refusal(parts, now)
+    assert permit.platform_id is not None  # as of every permit over a consent
+    return RefreshRequest.objects.create(
+        consent_id=_consent_id(permit),
+        platform_id=permit.platform_id,
+        key_digest=key,
+        request_digest=asked,
+        presence=permit.presence,
+        parts=parts,
+        created_at=now,
+    )
+
+
+def _part(
+    permit: Permit, connection_id: UUID, wanted: Sequence[_Reached], customer_ip_address: str | None, now: datetime
+) -> dict[str, str]:
+    """A job, or the reason why not; under the connection's lock."""
+    connection = (
+        Connection.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("institution")
+        .get(id=connection_id)
+    )
+    account_ids = [one.id for one in wanted if one.connection_id == connection_id]
+    refused = _why_not(permit, connection, account_ids, now)
+    if refused is not None:
+        code, retry_at = refused
+        told = {} if retry_at is None else {"retry_at": retry_at.isoformat()}
+        return {"connection_id": str(connection_id), "code": code, **told}
+    attested = _presence(permit, account_ids) == Presence.ATTESTED
+    job_id = leases.enqueue(
+        connection_id,
+        trigger=SyncTrigger.USER_ATTESTED if attested else SyncTrigger.PLATFORM_READ,
+        customer_ip_address=customer_ip_address if attested else None,
+        now=now,
+    )
+    return {"connection_id": str(connection_id), "job_id": str(job_id)}
+
+
+def _why_not(
+    permit: Permit, connection: Connection, account_ids: Sequence[UUID], now: datetime
+) -> tuple[str, datetime | None] | None:
+    """A code, and until when; None: nothing stands against it."""
+    status = ConnectionStatus(connection.status)
+    # Its rows are served on, but only the user can let us fetch again.
+    if status not in SERVING_CONNECTIONS or status == ConnectionStatus.REAUTH_REQUIRED:
+        return DenialCode.CONNECTION_NOT_SERVING, None
+    waiting = SyncJob.objects.filter(
+        connection_id=connection.id,
+        status=SyncJobStatus.RETRY_WAIT,
+        error_code=BankRateLimited.code,
+        next_attempt_at__gt=now,
+    ).first()
+    if waiting is not None:
+        return BankRateLimited.code, waiting.next_attempt_at
+    spent_until = quota.next_allowed(
+        connection.id, connection.institution, account_ids, presence=_presence(permit, account_ids), now=now
+    )
+    return None if spent_until is None else (QuotaSpent.code, spent_until)
+
+
+def _presence(permit: Permit, account_ids: Sequence[UUID]) -> Presence:
+    """What the bank takes the user's presence for; all accounts are of one connection, so of one bank."""
+    part = permit.slice_of(account_ids[0])
+    return Presence.ABSENT if part is None else part.presence
+
+
+def _refusal(parts: Sequence[dict[str, str]], now: datetime) -> Exception:
+    ends = [(datetime.fromisoformat(part["retry_at"]), part["code"]) for part in parts if "retry_at" in part]
+    if not ends:
+        return Denied(DENIALS[DenialCode.CONNECTION_NOT_SERVING])
+    next_refresh_after, reason = min(ends)
+    return RefreshRefused(reason, next_refresh_after, now=now)
+
+
+def _digest(words: object) -> str:
+    return hashlib.sha256(json.dumps(words).encode()).hexdigest()
+
+
+# -- telling -----------------------------------------------------------------------------------------------------------
+
+
+def _refresh(permit: Permit, row: RefreshRequest, now: datetime) -> Refresh:
+    reached = _reached(permit)
+    jobs = _jobs(row)
+    parts = tuple(_told(permit, part, jobs, reached, now) for part in row.parts)
+    ahead = [permitted.still_ahead(one.next_refresh_after, now) for one in reached]
+    return Refresh(
+        id=row.id,
+        status=_whole([part.status for part in parts]),
+        parts=parts,
+        created_at=row.created_at,
+        next_refresh_after=permitted.earliest(ahead),
+    )
+
+
+def _jobs(row: RefreshRequest) -> dict[str, SyncJob]:
+    """By connection: the job whose outcome is this request's."""
+    ids = {part["job_id"]: part["connection_id"] for part in row.parts if "job_id" in part}
+    found = {str(job.id): job for job in SyncJob.objects.filter(id__in=list(ids))}
+    return {ids[job_id]: _answering(row, job) for job_id, job in found.items()}
+
+
+def _answering(row: RefreshRequest, job: SyncJob) -> SyncJob:
+    """A job that ran already when it was asked had planned without us: the round that follows it is ours."""
+    joined_late = job.started_at is not None and job.started_at <= row.created_at
+    if not (joined_late and job.requested_again and job.finished_at is not None):
+        return job
+    later = SyncJob.objects.filter(connection_id=job.connection_id, created_at__gte=job.finished_at)
+    return later.exclude(id=job.id).order_by("created_at", "id").first() or job
+
+
+def _told(
+    permit: Permit, part: dict[str, Any], jobs: dict[str, SyncJob], reached: Sequence[_Reached], now: datetime
+) -> RefreshPart:
+    job = jobs.get(part["connection_id"])
+    if job is not None:
+        status, code, retry_at = _standing(job)
+    elif "job_id" in part:  # the connection is gone, and its jobs with it
+        status, code, retry_at = RefreshStatus.FAILED, str(DenialCode.CONNECTION_NOT_SERVING), None
+    else:
+        status, code, retry_at = RefreshStatus.REFUSED, part["code"], _instant(part.get("retry_at"))
+    fields = {
+        one: _account_fields(permit, one.id) for one in reached if str(one.connection_id) == part["connection_id"]
+    }
+    return RefreshPart(
+        institution_id=next((one.institution_id for one, names in fields.items() if "institution_id" in names), None),
+        account_ids=tuple(one.id for one, names in fields.items() if names),
+        status=status,
+        code=code,
+        retry_at=permitted.still_ahead(retry_at, now),
+    )
+
+
+def _account_fields(permit: Permit, account_id: UUID) -> tuple[str, ...]:
+    part = permit.slice_of(account_id)
+    return () if part is None else part.fields(Record.ACCOUNT)
+
+
+def _standing(job: SyncJob) -> tuple[RefreshStatus, str | None, datetime | None]:
+    code = job.error_code or None
+    if job.status == SyncJobStatus.QUEUED:
+        return RefreshStatus.QUEUED, None, None
+    if job.status == SyncJobStatus.RETRY_WAIT:
+        return RefreshStatus.QUEUED, code, job.next_attempt_at
+    if job.status == SyncJobStatus.LEASED:
+        return RefreshStatus.RUNNING, None, None
+    if job.error_account_id is not None:
+        return RefreshStatus.PARTIAL, code, None
+    return (RefreshStatus.DONE if job.status == SyncJobStatus.COMMITTED else RefreshStatus.FAILED), code, None
+
+
+def _whole(statuses: Sequence[RefreshStatus]) -> RefreshStatus:
+    seen = set(statuses)
+    if len(seen) == 1:
+        return statuses[0]
+    if seen <= {RefreshStatus.QUEUED, RefreshStatus.REFUSED}:
+        return RefreshStatus.QUEUED
+    if not seen <= ENDED:
+        return RefreshStatus.RUNNING
+    fetched = seen & {RefreshStatus.DONE, RefreshStatus.PARTIAL}
+    return RefreshStatus.PARTIAL if fetched else RefreshStatus.FAILED
+
+
+def _instant(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
