@@ -7,10 +7,13 @@ from typing import Any
 
 import requests
 
-from examples.tour.browser import Browser, Page, UnexpectedPage
+from examples.tour.browser import UnexpectedPage
 from examples.tour.difference import difference
 from examples.tour.instance import DidNotStart, running
+from examples.tour.person import Person, Visit
 from examples.tour.platform import Platform, Refused
+from examples.tour.telling import require, say, show
+from examples.tour.two_banks import TwoBanks
 
 FIRST_SYNC_SECONDS = 30
 MERCHANT_MEMBERS = {"name", "category", "mcc", "channel"}
@@ -20,11 +23,8 @@ class Tour:
     def __init__(self, instance: dict[str, Any]) -> None:
         self.instance = instance
         self.api: str = instance["api"]
-        self.bank = instance["banks"][0]
-        self.bank_user = next(user for user in self.bank["users"] if user["username"] == "happy")
-        self.person = instance["users"][0]
-        self.browser = Browser(instance["issuer"], self.bank["issuer"])
-        self.signed_in = False
+        self.visit = Visit(instance["banks"][0], "happy")
+        self.person, self.other_person = (Person(instance, user) for user in instance["users"][:2])
         registered = instance["platforms"][0]
         self.platform = Platform(
             issuer=instance["issuer"],
@@ -50,7 +50,7 @@ class Tour:
         self.compare(accounts, wide["access_token"], narrow["access_token"])
 
         say("The user stops the first consent at their own page:")
-        self.stop_sharing()
+        self.person.stop_sharing()
         self.refused(wide["access_token"])
         self.still_reads(accounts, narrow["access_token"])
 
@@ -58,57 +58,10 @@ class Tour:
         self.delete(narrow["access_token"])
         self.refused(narrow["access_token"])
 
-    # -- a person with a browser ---------------------------------------------------------------------------------------
+        TwoBanks(self.instance, self.platform, self.other_person).run()
 
     def connect(self, scopes: list[str]) -> dict[str, Any]:
-        """From the platform's question to its tokens, through every page in between."""
-        asked = self.platform.ask(
-            scopes=scopes, purposes=["account_overview"], duration_days=90, history_days=90
-        )
-        page = self.browser.open(asked.url)
-        if not self.signed_in:
-            step("signs in to Sluice", page)
-            credentials = {"login": self.person["username"], "password": self.person["password"]}
-            page = self.browser.press(page, "Sign in", credentials)
-            self.signed_in = True
-        step("reads what the platform asks", page)
-        page = self.browser.press(page, "Continue")
-        step("chooses the bank", page)
-        page = self.browser.press(page, "Continue", {"institution": self.bank["slug"]})
-        step("is told where the next page will be", page)
-        page = self.browser.press(page, "Continue to")
-        page = self.at_the_bank(page)
-        step("chooses accounts", page)
-        offered = page.choices("account")
-        require(bool(offered) and not any(ticked for _, ticked in offered), "nothing is ticked beforehand")
-        page = self.browser.press(page, "Continue", {"account": [value for value, _ in offered]})
-        step("reads the summary", page)
-        page = self.browser.press(page, "Allow")
-        step("is told what is shared", page)
-        self.browser.press(page, "Return to")
-        require(self.browser.left_for is not None, "the browser is sent back to the platform")
-        tokens = self.platform.redeem(asked, self.browser.left_for or "")
-        show("granted", tokens["scope"])
-        return tokens
-
-    def at_the_bank(self, page: Page) -> Page:
-        require(page.url.startswith(self.bank["issuer"]), "the bank's own address")
-        step("signs in at the bank", page)
-        credentials = {"username": self.bank_user["username"], "password": self.bank_user["password"]}
-        page = self.browser.press(page, "", credentials)
-        step("allows it at the bank", page)
-        shown = [value for value, _ in page.choices("accounts")]
-        return self.browser.press(page, "Allow", {"accounts": shown})
-
-    def stop_sharing(self) -> None:
-        listing = self.browser.open(self.instance["portal"])
-        step("looks at their consents", listing)
-        # The wider consent is the older of the two: the last of those that can be stopped.
-        stops = [line for line in listing.text.split('"') if line.startswith("/consents/") and line.endswith("/stop/")]
-        require(len(stops) >= 2, "both consents are listed")
-        page = self.browser.open(f"{self.instance['issuer']}{stops[-1]}")
-        step("reads what stopping means", page)
-        step("stopped", self.browser.press(page, "Stop sharing"))
+        return self.person.connect(self.platform, [self.visit], scopes)
 
     # -- a platform ----------------------------------------------------------------------------------------------------
 
@@ -180,23 +133,6 @@ class Tour:
 def _without_cursor(page: dict[str, Any]) -> dict[str, Any]:
     """A cursor belongs to the consent it was made for."""
     return {name: member for name, member in page.items() if name != "next_cursor"}
-
-
-def say(text: str) -> None:
-    print(f"\n{text}", flush=True)
-
-
-def show(name: str, value: str) -> None:
-    print(f"    {name}: {value}", flush=True)
-
-
-def step(what: str, page: Page) -> None:
-    print(f"    the user {what:<38} {page.title}", flush=True)
-
-
-def require(condition: bool, what: str) -> None:
-    if not condition:
-        raise Refused(f"expected: {what}")
 
 
 def main(walk: Callable[[dict[str, Any]], None] = lambda instance: Tour(instance).run()) -> int:

@@ -90,6 +90,15 @@ class Platform:
         body: dict[str, Any] = response.json()
         return body
 
+    def post(self, url: str, token: str, *, wait_seconds: int) -> dict[str, Any]:
+        """The JSON of a 200 or 202; the server may wait that long for the end (RFC 7240). Raises Refused."""
+        headers = {"Authorization": f"Bearer {token}", "Prefer": f"wait={wait_seconds}"}
+        response = self._session.post(url, json={}, headers=headers, timeout=TIMEOUT_SECONDS)
+        if response.status_code not in (200, 202):
+            raise Refused(f"{url}: {response.status_code} {response.text[:200]}")
+        body: dict[str, Any] = response.json()
+        return body
+
     def transactions(self, account_url: str, token: str) -> Iterator[dict[str, Any]]:
         """Every page of an account's transactions, as the server sent it."""
         query: dict[str, str] = {"limit": "500"}
