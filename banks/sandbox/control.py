@@ -19,8 +19,8 @@ from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from banks.sandbox import clock, faults, strictjson
+from banks.sandbox.customers import SCENARIOS
 from banks.sandbox.models import AccountAccessConsent, Calendar, Client, ConsentStatus, Fault, RequestRecord
-from banks.sandbox.people import SCENARIOS
 from banks.sandbox.settings import SANDBOX_CONTROL_TOKEN
 from banks.sandbox.wire import instant
 

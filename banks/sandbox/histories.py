@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from banks.sandbox.ledger import Ledger, build
 from banks.sandbox.people import BankAccount
+from banks.sandbox.recipes import cards
 from banks.sandbox.recipes.bulk import till
 from banks.sandbox.recipes.household import BRENNAN, HALLAM, PENROSE, WHITFIELD, household
 from banks.sandbox.recipes.overdraft import overdraft
@@ -19,6 +20,7 @@ _RECIPES: dict[str, Callable[[date], dict[str, Book]]] = {
     "many": till,
     "down": lambda today: household(WHITFIELD, today),
     "garbage": lambda today: household(HALLAM, today),
+    **cards.RECIPES,
 }
 
 

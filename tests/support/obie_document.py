@@ -17,7 +17,7 @@ import yaml
 from openapi_schema_validator import OAS30Validator, oas30_format_checker
 
 ROOT = Path(__file__).resolve().parents[2]
-ACCOUNT_INFORMATION = "uk/account-info-4.0-update4.yaml"
+ACCOUNT_INFORMATION = {"3.1.11": "uk/account-info-3.1.11r5.yaml", "4.0": "uk/account-info-4.0-update4.yaml"}
 _ERRORS = "OBErrorResponse1"
 
 
@@ -27,11 +27,11 @@ def specifications() -> Path:
 
 
 @cache
-def account_information() -> "Document":
-    """The v4.0 document, loaded once. Skips the test when this machine does not have it."""
-    file = specifications() / ACCOUNT_INFORMATION
+def account_information(version: str = "4.0") -> "Document":
+    """The document of this version, loaded once. Skips the test when this machine does not have it."""
+    file = specifications() / ACCOUNT_INFORMATION[version]
     if not file.exists():
-        pytest.skip(f"the official document is not here: {ACCOUNT_INFORMATION} below SLUICE_SPECS_DIRECTORY")
+        pytest.skip(f"the official document is not here: {ACCOUNT_INFORMATION[version]} below SLUICE_SPECS_DIRECTORY")
     with file.open("rb") as stream:
         # The C loader reads the half megabyte in a tenth of the time; not every PyYAML was built with it.
         return Document(yaml.load(stream, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))

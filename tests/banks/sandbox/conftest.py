@@ -27,7 +27,11 @@ def document() -> Document:
 def client_of(bank: SandboxBank, document: Document | None) -> BankClient:
     """A client of this bank; with a document, any API answer that departs from it fails the test on the spot."""
     client = BankClient(
-        issuer=bank.issuer, client_id=bank.client_id, key=bank.client_key, redirect_uri=bank.redirect_uri
+        issuer=bank.issuer,
+        client_id=bank.client_id,
+        key=bank.client_key,
+        redirect_uri=bank.redirect_uri,
+        resource_path=bank.resource_path,
     )
 
     def check(response: requests.Response, *_: Any, **__: Any) -> None:
