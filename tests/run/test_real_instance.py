@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,7 +70,7 @@ def ready(described: dict[str, Any]) -> bool:
 
 
 def test_killed_supervisor_leaves_no_process_of_the_instance(instance: Running) -> None:
-    assert len(instance.children) >= 5  # granian and its worker twice, and Celery
+    assert len(instance.children) >= 7  # granian and its worker three times, and Celery
 
     instance.process.kill()
 
@@ -112,3 +113,30 @@ def test_second_start_prints_the_same_credentials(instance: Running, tmp_path: P
 
     for name in ("platforms", "users", "bank_admins"):
         assert described[name] == instance.described[name]
+
+
+def control(bank: dict[str, Any], method: str, path: str, token: str = "") -> tuple[int, dict[str, Any]]:
+    """What a bank's control API answers, by default to its own token."""
+    request = urllib.request.Request(bank["control"]["url"] + path, method=method, data=b'{"days_ahead": 3}')
+    request.add_header("Authorization", f"Bearer {token or bank['control']['token']}")
+    try:
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return response.status, json.load(response)
+    except urllib.error.HTTPError as refused:
+        return refused.code, {}
+
+
+def test_both_banks_run_with_their_own_people_staff_and_control(instance: Running, tmp_path: Path) -> None:
+    first, card = instance.described["banks"]
+
+    assert [(bank["slug"], bank["version"]) for bank in (first, card)] == [
+        ("first-sandbox-bank", "4.0"), ("harbour-card", "3.1.11"),
+    ]
+    assert [admin["bank"] for admin in instance.described["bank_admins"]] == ["first-sandbox-bank", "harbour-card"]
+    assert "cardholder" in {user["username"] for user in card["users"]}
+    assert not {user["username"] for user in card["users"]} & {user["username"] for user in first["users"]}
+    assert control(card, "POST", "/today")[0] == 200
+    assert control(card, "GET", "/state")[1]["today"] != control(first, "GET", "/state")[1]["today"]
+    assert control(card, "GET", "/state", token=first["control"]["token"])[0] == 401
+    with urllib.request.urlopen(instance.described["issuer"] + "/readyz", timeout=10) as response:
+        assert response.status == 200

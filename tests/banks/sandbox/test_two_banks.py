@@ -10,7 +10,7 @@ import requests
 
 from banks.sandbox.profile import PROFILES, profile_named
 from tests.banks.sandbox.conftest import Customers
-from tests.support.bank_client import Browser, BankClient, Pkce
+from tests.support.bank_client import BankClient, Browser, Pkce
 from tests.support.sandbox_bank import ROOT, SandboxBank
 
 PEOPLE = {
