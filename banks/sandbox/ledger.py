@@ -63,7 +63,8 @@ class Foreign:
 
     def in_account_currency(self) -> int:
         """Minor units of the account's currency, which has two decimals; half up."""
-        units, rate = self.amount_minor * 100 * 10_000, self.rate_e4 * 10 ** decimals(self.currency)
+        scale: int = 10 ** decimals(self.currency)
+        units, rate = self.amount_minor * 100 * 10_000, self.rate_e4 * scale
         return (2 * units + rate) // (2 * rate)
 
 

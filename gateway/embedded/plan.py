@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from gateway.embedded.instance import HOST, Instance
+from gateway.embedded.banks import HOST
+from gateway.embedded.instance import Instance
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,19 @@ def first_line(process: subprocess.Popen[str], tmp_path: Path) -> dict[str, Any]
 
 @pytest.fixture
 def instance(tmp_path: Path) -> Iterator[Running]:
+    """One that a test may do anything to."""
+    yield from running(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, Path]]:
+    """One for tests that leave it as it is, and its directory."""
+    directory = tmp_path_factory.mktemp("shared")
+    for instance in running(directory):
+        yield instance, directory
+
+
+def running(tmp_path: Path) -> Iterator[Running]:
     process = start(tmp_path)
     described = first_line(process, tmp_path)
     children = family(psutil.Process(process.pid))
@@ -92,11 +105,12 @@ def test_instance_is_private_recovers_and_stops_within_ten_seconds(instance: Run
     assert not any(map(alive, children))
 
 
-def test_worker_starts_without_advice_that_nobody_can_follow(instance: Running, tmp_path: Path) -> None:
-    bound = tmp_path / "data" / "spool" / "control" / "celery.exchange"
+def test_worker_starts_without_advice_that_nobody_can_follow(shared: tuple[Running, Path]) -> None:
+    _, directory = shared
+    bound = directory / "data" / "spool" / "control" / "celery.exchange"
     eventually(bound.exists, seconds=20)  # both were said before the worker bound its queue
 
-    said = (tmp_path / "data" / "logs" / "worker.log").read_text()
+    said = (directory / "data" / "logs" / "worker.log").read_text()
 
     assert "No hostname was supplied" not in said
     assert "superuser privileges" not in said
@@ -126,7 +140,8 @@ def control(bank: dict[str, Any], method: str, path: str, token: str = "") -> tu
         return refused.code, {}
 
 
-def test_both_banks_run_with_their_own_people_staff_and_control(instance: Running, tmp_path: Path) -> None:
+def test_both_banks_run_with_their_own_people_staff_and_control(shared: tuple[Running, Path]) -> None:
+    instance, _ = shared
     first, card = instance.described["banks"]
 
     assert [(bank["slug"], bank["version"]) for bank in (first, card)] == [
