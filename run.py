@@ -256,7 +256,7 @@ def telling(lines: list[str]) -> str:
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="run.py",
-        description="Run Sluice and a pretend bank on this machine: no server, nothing to install first.",
+        description="Run Sluice and two pretend banks on this machine: no server, nothing to install first.",
         epilog="Without a command: start everything and print where it is. Ctrl-C stops it.",
     )
     add_start_options(top)
@@ -271,6 +271,7 @@ def parser() -> argparse.ArgumentParser:
 def add_start_options(top: argparse.ArgumentParser) -> None:
     top.add_argument("--port", type=int, metavar="N", help="port of the gateway (default: 8000, or the next free one)")
     top.add_argument("--bank-port", type=int, metavar="N", help="port of the pretend bank (default: the next one)")
+    top.add_argument("--card-port", type=int, metavar="N", help="port of the pretend card issuer (default: the next)")
     top.add_argument("--data-directory", metavar="DIR", help="where the data is kept (default: var)")
     top.add_argument("--reset", action="store_true", help="begin with an empty data directory")
     top.add_argument("--json", action="store_true", help="print one line of JSON when ready; all else on stderr")
@@ -299,7 +300,7 @@ def command(arguments: list[str]) -> tuple[str, list[str]]:
 def start_options(chosen: argparse.Namespace) -> list[str]:
     """What was typed, each option once and in full; the directory made independent of the working directory."""
     options: list[str] = []
-    for name in ("port", "bank_port"):
+    for name in ("port", "bank_port", "card_port"):
         number = getattr(chosen, name)
         if number is not None:
             options += ["--" + name.replace("_", "-"), str(number)]

@@ -1,6 +1,6 @@
 """Run the whole of Sluice on one machine: `python -m gateway.supervisor`, which `python3 run.py` does for you.
 
-Prepares the data directory, then keeps three processes running: web, worker and the pretend bank. It never imports
+Prepares the data directory, then keeps four processes running: web, worker and two pretend banks. It never imports
 Django, so that it costs nothing and survives what they do not.
 """
 
@@ -15,8 +15,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from gateway.embedded import banks, report
 from gateway.embedded import instance as instances
-from gateway.embedded import report
 from gateway.embedded.errors import CannotStart, KeepsDying, StopRequested
 from gateway.embedded.instance import Instance
 from gateway.embedded.logs import Log, flush_or_forget, nobody_listens, to_terminal
@@ -52,15 +52,18 @@ class Supervisor:
 
         Raises CannotStart, KeepsDying, StopRequested.
         """
-        # The two set-ups run at once; the second waits for the bank to answer before it seeds.
-        migration = self._task("bank", self.plan.bank_migration)
-        preparation = self._task("setup", self.plan.preparation)
-        self._finish(migration)
-        self._serve("bank", self.plan.bank)
+        # All set-ups run at once; the last one waits for the banks to answer before it seeds.
+        pretend = self.instance.banks()
+        migrations = [self._task(bank.process, self.plan.bank_migration, bank.environment()) for bank in pretend]
+        preparation = self._task("setup", self.plan.preparation, banks.told(pretend))
+        for bank, migration in zip(pretend, migrations, strict=True):
+            self._finish(migration)
+            self._serve(bank.process, self.plan.banks[bank.process], bank.environment())
         seed = described(self._finish(preparation))
         self._serve("web", self.plan.web)
         self._serve("worker", self.plan.worker, WORKER_ENVIRONMENT)
-        self._wait_for(bank_ready_url(self.instance.bank))
+        for bank in pretend:
+            self._wait_for(bank_ready_url(bank.issuer))
         self._wait_for(web_ready_url(self.instance.issuer))
         return seed
 
@@ -81,8 +84,9 @@ class Supervisor:
         environment = {**self._environment, **extra}
         self._services.append(Service(name, arguments, environment, self._lifeline, Log(self.instance.logs, name)))
 
-    def _task(self, name: str, arguments: list[str]) -> Task:
-        task = Task(name, arguments, self._environment, self._lifeline, Log(self.instance.logs, name))
+    def _task(self, name: str, arguments: list[str], extra: Mapping[str, str]) -> Task:
+        environment = {**self._environment, **extra}
+        task = Task(name, arguments, environment, self._lifeline, Log(self.instance.logs, name))
         self._tasks.append(task)
         return task
 
@@ -128,6 +132,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m gateway.supervisor", description="Run Sluice on one machine.")
     parser.add_argument("--port", type=int, metavar="N")
     parser.add_argument("--bank-port", type=int, metavar="N")
+    parser.add_argument("--card-port", type=int, metavar="N")
     parser.add_argument("--data-directory", type=Path, metavar="DIR")
     parser.add_argument("--reset", action="store_true", help="begin with an empty data directory")
     parser.add_argument("--json", action="store_true", help="print one line of JSON when ready; all else on stderr")
@@ -141,15 +146,13 @@ def prepare_instance(options: argparse.Namespace) -> Instance:
     if options.reset and not instances.is_ours(data):
         raise CannotStart(f"{data} is not a data directory of Sluice, so --reset deleted nothing. Choose another one.")
     lock = instances.lock(data)
-    port = instances.choose_port(options.port, instances.FIRST_PORT, "--port")
-    bank_port = instances.choose_port(options.bank_port, port + 1, "--bank-port")
-    if port == bank_port:
-        raise CannotStart("Gateway and bank need different ports: --port N --bank-port M.")
+    wanted = {"--port": options.port, "--bank-port": options.bank_port, "--card-port": options.card_port}
+    ports = instances.choose_ports(wanted, instances.FIRST_PORT)
     if options.reset:
         instances.wipe(data)
         if os.environ.get("DATABASE_URL"):
             to_terminal("--reset emptied the data directory; the database that DATABASE_URL names is untouched.")
-    instance = Instance(data, port, bank_port)
+    instance = Instance(data, *ports.values())
     instances.make_secrets(instance.secrets)
     instances.sign_lock(lock, instance)
     return instance

@@ -78,6 +78,7 @@ def _prepare() -> Path:
     os.environ.update(
         SLUICE_DATA_DIRECTORY=str(directory),
         SLUICE_SECRETS_DIRECTORY=str(directory / "secrets"),
+        SANDBOX_BANK="first",
         SANDBOX_DATA_DIRECTORY=str(directory / "bank"),
     )
     return directory

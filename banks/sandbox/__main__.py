@@ -1,4 +1,4 @@
-"""`python -m banks.sandbox migrate | register_client | ...`: the bank's own manage.py."""
+"""`python -m banks.sandbox migrate | register_client | ...`: a bank's own manage.py; SANDBOX_BANK says which."""
 
 import os
 import sys

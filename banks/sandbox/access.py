@@ -12,8 +12,9 @@ from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 
 from banks.sandbox import behaviours, clock
+from banks.sandbox.customers import SCENARIOS, log_in
 from banks.sandbox.models import AccountAccessConsent, ConsentStatus
-from banks.sandbox.people import SCENARIOS, Scenario, log_in
+from banks.sandbox.people import Scenario
 from banks.sandbox.permissions import in_words
 
 #: Session key: the user name of the customer who logged in at this page.

@@ -1,4 +1,4 @@
-"""Accounts, balances and transactions of the accounts a customer ticked (UK Open Banking v4.0)."""
+"""Accounts, balances and transactions of the accounts a customer ticked (UK Open Banking)."""
 
 from datetime import UTC, date, datetime, time
 from typing import Any
@@ -7,11 +7,13 @@ from django.http import HttpRequest, HttpResponse
 
 from banks.sandbox import behaviours, dates, garbage, paging
 from banks.sandbox.answers import CONSENT_MISMATCH, INVALID_DATE, ObError, data
+from banks.sandbox.customers import SCENARIOS
 from banks.sandbox.door import CustomerAccess, for_customers
 from banks.sandbox.histories import ledger_of
 from banks.sandbox.ledger import Entry
-from banks.sandbox.people import SCENARIOS, BankAccount
+from banks.sandbox.people import BankAccount
 from banks.sandbox.permissions import ACCOUNTS, BALANCES, CREDITS, DEBITS, TRANSACTIONS
+from banks.sandbox.profile import PROFILE
 from banks.sandbox.statement import transaction
 from banks.sandbox.wire import direction, instant, money
 
@@ -77,22 +79,19 @@ def _account(account: BankAccount, *, detail: bool) -> dict[str, Any]:
         "Status": "Enabled",
         "StatusUpdateDateTime": opened,
         "Currency": account.currency,
-        "AccountCategory": "Personal",
-        "AccountTypeCode": account.type_code,
+        PROFILE.standard.account_category_member: "Personal",
+        PROFILE.standard.account_type_member: PROFILE.standard.account_types[account.type_code],
         "Description": account.description,
         "Nickname": account.nickname,
         "OpeningDate": opened,
     }
     if detail:
-        from_scheme = {
-            "UK.OBIE.SortCodeAccountNumber": account.sort_code + account.number,
-            "UK.OBIE.IBAN": account.iban,
-        }
         row["Account"] = [
             {"SchemeName": scheme, "Identification": number, "Name": _holder_name(account)}
-            for scheme, number in from_scheme.items()
+            for scheme, number in account.identifications.items()
         ]
-        row["Servicer"] = {"SchemeName": "UK.OBIE.BICFI", "Identification": "FSBKGB2LXXX", "Name": "First Sandbox Bank"}
+        name = {"Name": PROFILE.name} if PROFILE.standard.servicer_name else {}
+        row["Servicer"] = {"SchemeName": "UK.OBIE.BICFI", "Identification": PROFILE.bic} | name
     return row
 
 
@@ -105,9 +104,10 @@ def _balances(account: BankAccount, access: CustomerAccess) -> list[dict[str, An
     as_of = instant(access.now)
     booked = _balance(account, "ITBD", ledger.booked_minor, as_of)
     available = _balance(account, "ITAV", ledger.available_minor, as_of)
-    if account.overdraft_minor:
-        limit = money(account.overdraft_minor, account.currency)
-        available["CreditLine"] = [{"Included": True, "Type": "Pre-Agreed", "Amount": limit}]
+    if account.credit_line_minor:
+        limit = money(account.credit_line_minor, account.currency)
+        kind = "Credit" if account.is_card else "Pre-Agreed"
+        available["CreditLine"] = [{"Included": True, "Type": kind, "Amount": limit}]
     return [booked, available]
 
 
@@ -115,7 +115,7 @@ def _balance(account: BankAccount, kind: str, minor: int, as_of: str) -> dict[st
     return {
         "AccountId": account.account_id,
         "CreditDebitIndicator": direction(minor),
-        "Type": kind,
+        "Type": PROFILE.standard.balance_types[kind],
         "DateTime": as_of,
         "Amount": money(minor, account.currency),
     }

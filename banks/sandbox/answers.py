@@ -1,4 +1,4 @@
-"""How the bank answers: the envelope of data and the form of errors (UK Open Banking v4.0)."""
+"""How the bank answers: the envelope of data and the form of errors (UK Open Banking)."""
 
 import json
 import uuid
@@ -6,24 +6,22 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
+from banks.sandbox.profile import PROFILE
 from banks.sandbox.settings import SANDBOX_ISSUER
 
 CONTENT_TYPE = "application/json; charset=utf-8"
-AISP = "/open-banking/v4.0/aisp"
+AISP = PROFILE.standard.resource_path
 
-#: Codes of OBExternalStatusReason1Code (OB_Internal_CodeSet and ISO_External_CodeSet) that this bank uses.
+#: Codes of OBExternalStatusReason1Code (OB_Internal_CodeSet and ISO_External_CodeSet) that these banks use; an older
+#: standard has a word for each (Standard.reasons).
 UNEXPECTED = "U000"
 FIELD_INVALID = "U002"
 INVALID_DATE = "U003"
 FIELD_MISSING = "U004"
 HEADER_INVALID = "U006"
 CONSENT_MISMATCH = "U008"
-INVALID_CONSENT_STATUS = "U009"
 INVALID_FORMAT = "U010"
 NOT_FOUND = "U011"
-REAUTHENTICATE = "U028"
-TOKEN_EXPIRED = "TKXP"  # noqa: S105 - a reason code
-TOKEN_SUSPENDED = "TKSP"  # noqa: S105 - a reason code
 
 _REASON = {
     400: "BadRequest",
@@ -69,7 +67,8 @@ def error(problem: ObError) -> HttpResponse:
         "Code": f"{problem.status} {_REASON.get(problem.status, 'Error')}",
         "Message": problem.reasons[0][1],
         "Errors": [
-            {"ErrorCode": code, "Message": message} | ({"Path": problem.path[:500]} if problem.path else {})
+            {"ErrorCode": PROFILE.standard.reasons[code], "Message": message}
+            | ({"Path": problem.path[:500]} if problem.path else {})
             for code, message in problem.reasons
         ],
     }

@@ -6,5 +6,5 @@ from django.apps import AppConfig
 class SandboxConfig(AppConfig):
     name = "banks.sandbox"
     label = "sandbox"
-    verbose_name = "First Sandbox Bank"
+    verbose_name = "Pretend bank"
     default_auto_field = "django.db.models.BigAutoField"

@@ -15,6 +15,7 @@ from django.http import QueryDict
 
 from banks.sandbox import jose
 from banks.sandbox.models import AccountAccessConsent, AuthorizationRequest, Client, ConsentStatus
+from banks.sandbox.profile import PROFILE
 from banks.sandbox.settings import SANDBOX_ISSUER
 
 REQUEST_LIFE = timedelta(minutes=10)
@@ -71,6 +72,11 @@ def begin(query: QueryDict, *, now: datetime, real_now: datetime) -> Authorizati
         code_challenge=claims["code_challenge"],
         expires_at=now + REQUEST_LIFE,
     )
+
+
+def may_be_authorised(status: ConsentStatus) -> bool:
+    """Whether a customer can authorise a consent in this status, for the first time or again."""
+    return status is ConsentStatus.AWAU or status.value in PROFILE.standard.authorised_again
 
 
 def address_of(request: AuthorizationRequest) -> ReturnAddress:
@@ -131,9 +137,7 @@ def _consent(claims: dict[str, Any], client: Client, address: ReturnAddress, now
     if len(ids) != 1:
         raise Refused(address, "invalid_request", "claims name one openbanking_intent_id")
     consent = AccountAccessConsent.objects.filter(pk=ids.pop(), client=client, deleted_at=None).first()
-    # AUTH and CANC too: the same consent is authenticated again under its own id (profile, Consent Re-authentication).
-    open_to_it = (ConsentStatus.AWAU, ConsentStatus.AUTH, ConsentStatus.CANC)
-    if consent is None or consent.status_at(now) not in open_to_it:
+    if consent is None or not may_be_authorised(consent.status_at(now)):
         raise Refused(address, "invalid_request", "there is no such consent to authorise")
     return consent
 

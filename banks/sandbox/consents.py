@@ -1,4 +1,4 @@
-"""POST, GET and DELETE of account-access-consents (UK Open Banking v4.0, Account Access Consents)."""
+"""POST, GET and DELETE of account-access-consents (UK Open Banking, Account Access Consents)."""
 
 import secrets
 from datetime import datetime
@@ -20,6 +20,7 @@ from banks.sandbox.answers import (
 from banks.sandbox.door import ClientAccess, for_clients
 from banks.sandbox.models import AccountAccessConsent, ConsentStatus
 from banks.sandbox.permissions import problem_with
+from banks.sandbox.profile import PROFILE
 from banks.sandbox.settings import SANDBOX_ISSUER
 from banks.sandbox.trail import trail
 from banks.sandbox.wire import instant
@@ -36,7 +37,7 @@ _REASON = {
 
 
 def create(request: HttpRequest, access: ClientAccess) -> HttpResponse:
-    """Lodge a consent: 201, status AWAU."""
+    """Lodge a consent: 201; it waits for the customer."""
     asked = _asked(request)
     sent = {name: _date(asked, name) for name in _DATES}
     expires_at = sent["ExpirationDateTime"]
@@ -130,19 +131,25 @@ def _text(moment: datetime | None) -> str:
     return instant(moment) if moment else ""
 
 
-def _answer(request: HttpRequest, consent: AccountAccessConsent, now: datetime, status: int = 200) -> HttpResponse:
+def _told(consent: AccountAccessConsent, now: datetime) -> ConsentStatus:
+    """The status as of `now`; where the standard has no word for an expired consent, the one it had before."""
     current = consent.status_at(now)
+    return current if current.value in PROFILE.standard.consent_statuses else ConsentStatus(consent.status)
+
+
+def _answer(request: HttpRequest, consent: AccountAccessConsent, now: datetime, status: int = 200) -> HttpResponse:
+    current = _told(consent, now)
     updated_at = consent.status_updated_at
     if current is ConsentStatus.EXPD and consent.expires_at is not None:
         updated_at = consent.expires_at
     body: dict[str, Any] = {
         "ConsentId": consent.pk,
         "CreationDateTime": instant(consent.created_at),
-        "Status": current.value,
+        "Status": PROFILE.standard.consent_statuses[current.value],
         "StatusUpdateDateTime": instant(updated_at),
         "Permissions": consent.permissions,
     }
-    if current in _REASON:
+    if PROFILE.standard.consent_reasons and current in _REASON:
         code, words = _REASON[current]
         body["StatusReason"] = [{"StatusReasonCode": code, "StatusReasonDescription": words}]
     sent = (consent.expiration, consent.transaction_from, consent.transaction_to)

@@ -30,9 +30,9 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from banks.sandbox import access, clock, faults, strictjson
 from banks.sandbox.behaviours import memory
+from banks.sandbox.customers import SCENARIOS
 from banks.sandbox.models import AccountAccessConsent, Client, ConsentStatus, Fault, RequestRecord
 from banks.sandbox.peers import is_loopback
-from banks.sandbox.people import SCENARIOS
 from banks.sandbox.settings import SANDBOX_CONTROL_TOKEN
 from banks.sandbox.wire import instant
 

@@ -13,18 +13,16 @@ from banks.sandbox import behaviours, clock, faults
 from banks.sandbox.answers import (
     CONSENT_MISMATCH,
     HEADER_INVALID,
-    INVALID_CONSENT_STATUS,
     INVALID_FORMAT,
-    REAUTHENTICATE,
-    TOKEN_EXPIRED,
-    TOKEN_SUSPENDED,
     UNEXPECTED,
     ObError,
     error,
 )
 from banks.sandbox.behaviours.base import Visit
+from banks.sandbox.customers import SCENARIOS
 from banks.sandbox.models import AccessToken, AccountAccessConsent, Client, ConsentStatus
-from banks.sandbox.people import SCENARIOS, Behaviour, Scenario
+from banks.sandbox.people import Behaviour, Scenario
+from banks.sandbox.profile import PROFILE
 from banks.sandbox.tokens import digest
 from banks.sandbox.trail import trail
 
@@ -181,12 +179,9 @@ def _customer_access(request: HttpRequest) -> CustomerAccess:
 
 
 def _require_authorised(status: ConsentStatus) -> None:
-    """Read/Write profile, 401: an ended consent is a 401 with reasons; U028 only where the customer can mend it."""
-    headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
-    if status is ConsentStatus.EXPD:
-        raise ObError(401, (TOKEN_EXPIRED, "The consent has expired."), headers=headers)
-    if status is ConsentStatus.CANC:
-        mend = (REAUTHENTICATE, "The customer has to authenticate at the bank again.")
-        raise ObError(401, (TOKEN_SUSPENDED, "Access was cancelled at the bank."), mend, headers=headers)
-    if status is not ConsentStatus.AUTH:
-        raise ObError(403, (INVALID_CONSENT_STATUS, "The consent is not authorised."))
+    """As the standard of this bank refuses what does not stand, or no longer."""
+    if status is ConsentStatus.AUTH:
+        return
+    refusal = PROFILE.standard.refusals[status.value]
+    headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'} if refusal.status == 401 else {}
+    raise ObError(refusal.status, *refusal.reasons, headers=headers)

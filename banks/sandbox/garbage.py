@@ -4,7 +4,8 @@ from typing import Any
 
 from django.http import HttpResponse
 
-from banks.sandbox.people import SCENARIOS, BankAccount, Behaviour
+from banks.sandbox.customers import SCENARIOS
+from banks.sandbox.people import BankAccount, Behaviour
 
 
 def balances(answer: HttpResponse, accounts: tuple[BankAccount, ...]) -> HttpResponse:

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from banks.sandbox.ledger import Ledger, build
 from banks.sandbox.people import SCENARIOS, BankAccount
-from banks.sandbox.recipes import troubled
+from banks.sandbox.recipes import cards, troubled
 from banks.sandbox.recipes.bulk import till
 from banks.sandbox.recipes.household import BRENNAN, HALLAM, PENROSE, WHITFIELD, household
 from banks.sandbox.recipes.overdraft import overdraft
@@ -32,6 +32,7 @@ _RECIPES: dict[str, Callable[[date], dict[str, Book]]] = {
     "duplicates": troubled.duplicates,
     "dst": troubled.dst,
     "odd_numbers": troubled.odd_numbers,
+    **cards.RECIPES,
 }
 
 

@@ -102,3 +102,22 @@ ABROAD = (
     _shop("Hotel Miradouro", "7011", "Lisboa", "1250-096", "Rua da Rosa 12", "001", country="PT"),
 )
 TILL = _shop("Penny Arcade Stores", "5999", "Bristol", "BS1 4RN", "5 Corn Street", "880")
+
+#: Shops that ask for money before they know what it comes to.
+FUEL_PUMP = _shop("Milestone Fuels Pay at Pump", "5542", "London", "E9 5EN", "2 Wick Road", "204")
+BISTRO = _shop("Lighterman Bistro", "5812", "London", "SE1 9DD", "40 Bankside", "002")
+HOTEL = _shop("Quayside Rooms", "7011", "Bristol", "BS1 6XN", "1 Narrow Quay", "001")
+BICYCLES = _shop("Spoke & Chain Hire", "7999", "London", "SE10 9HT", "5 Greenwich Church Street", "001")
+
+KUWAIT = (
+    _shop("Souk Al Bahar Spices", "5499", "Kuwait City", "13001", "Abdullah Al Salem Street 12", "003", country="KW"),
+    _shop("Gulf Marina Hotel", "7011", "Salmiya", "22011", "Arabian Gulf Street 90", "001", country="KW"),
+)
+TOKYO = (
+    _shop("Sakuraya Ramen", "5812", "Tokyo", "160-0022", "3-14-1 Shinjuku", "008", country="JP"),
+    _shop("Hikari Camera", "5732", "Tokyo", "101-0021", "1-15-8 Sotokanda", "001", country="JP"),
+)
+NEW_YORK = (
+    _shop("Corner Deli & Grill", "5814", "New York", "10013", "220 Canal Street", "114", country="US"),
+    _shop("Hudson Books", "5942", "New York", "10011", "75 9th Avenue", "002", country="US"),
+)

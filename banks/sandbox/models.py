@@ -1,4 +1,4 @@
-"""The bank's tables. Customers and their ledgers are not here: people.py and the recipes make them up.
+"""A bank's tables. Customers and their ledgers are not here: people.py, card_people.py and the recipes make them up.
 
 Managers and labels are written out, so that the types hold also where another settings module is the one in use.
 Tokens and codes are stored as SHA-256 of high-entropy values: whoever reads the file cannot use them.

@@ -10,19 +10,27 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_http_methods
 
 from banks.sandbox import authorization, behaviours, clock, dates, tokens
+from banks.sandbox.customers import SCENARIOS, elsewhere, log_in
 from banks.sandbox.middleware import CONTENT_SECURITY_POLICY
 from banks.sandbox.models import AccountAccessConsent, AuthorizationRequest, ConsentStatus
-from banks.sandbox.people import PASSWORD, SCENARIOS, Scenario, log_in
+from banks.sandbox.people import PASSWORD, Scenario
 from banks.sandbox.permissions import in_words
+from banks.sandbox.profile import PROFILE
 
 #: Session key: the authorization request the customer logged in for, and as whom. One login, one decision.
 _LOGIN = "login"
 
 
+def bank(request: HttpRequest) -> dict[str, Any]:
+    """Context processor: whose pages these are."""
+    return {"bank": PROFILE}
+
+
 @require_GET
 def home(request: HttpRequest) -> HttpResponse:
     """Who banks here, and with which password."""
-    return render(request, "sandbox/home.html", {"people": SCENARIOS.values(), "password": PASSWORD})
+    people = [(person, elsewhere(person)) for person in SCENARIOS.values()]
+    return render(request, "sandbox/home.html", {"people": people, "password": PASSWORD})
 
 
 @require_http_methods(["GET", "POST"])
@@ -145,7 +153,7 @@ def _settle(lodged: AccountAccessConsent, person: Scenario, chosen: list[str], n
     current = AccountAccessConsent.objects.get(pk=lodged.pk)
     status = current.status_at(now)
     movable = current.deleted_at is None and current.user in ("", person.name)
-    if not movable or status not in (ConsentStatus.AWAU, ConsentStatus.AUTH, ConsentStatus.CANC):
+    if not movable or not authorization.may_be_authorised(status):
         return False
     if not chosen and status is not ConsentStatus.AWAU:
         return False

@@ -1,7 +1,6 @@
-"""The bank's customers: one per scenario. Pure data; the home page shows the same table."""
+"""Customers of First Sandbox Bank: one per scenario. Pure data; the home page shows the same table."""
 
 import hashlib
-import hmac
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
@@ -35,6 +34,8 @@ class BankAccount:
     history_days: int | None = None  #: how far back the bank shows it; None: as far as it shows any
     number_of: str = ""  #: whose number it has, as "holder|code"; empty: its own
     names: str = ""  #: who holds it, where that is not the full name of `holder`
+    credit_limit_minor: int = 0
+    card_ending: str = "4821"  #: last four digits of the card that pays from it
 
     @property
     def account_id(self) -> str:
@@ -58,6 +59,27 @@ class BankAccount:
         bban = f"FSBK{self.sort_code}{self.number}"
         digits = "".join(str(int(character, 36)) for character in f"{bban}GB00")
         return f"GB{98 - int(digits) % 97:02d}{bban}"
+
+    @property
+    def is_card(self) -> bool:
+        return self.type_code == "CARD"
+
+    @property
+    def credit_line_minor(self) -> int:
+        """How far the account may go below zero."""
+        return self.credit_limit_minor if self.is_card else self.overdraft_minor
+
+    @property
+    def identifications(self) -> dict[str, str]:
+        """OBExternalAccountIdentification4Code -> number. A card's is masked whatever was granted (PCI DSS 3.4)."""
+        if self.is_card:
+            return {"UK.OBIE.PAN": f"************{self.card_ending}"}
+        return {"UK.OBIE.SortCodeAccountNumber": self.sort_code + self.number, "UK.OBIE.IBAN": self.iban}
+
+    @property
+    def ending(self) -> str:
+        """The last four digits that its holder knows it by."""
+        return self.card_ending if self.is_card else self.number[-4:]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,10 +238,3 @@ OTHER_PERSON = Scenario(
 SCENARIOS: dict[str, Scenario] = {
     person.name: person for person in (*_PEOPLE, *(_troubled(trouble) for trouble in TROUBLES))
 }
-
-
-def log_in(name: str, password: str) -> Scenario | None:
-    """The person with this name and password, else None: one answer for an unknown name and a wrong password."""
-    person = SCENARIOS.get(name)
-    right = hmac.compare_digest(password.encode(), PASSWORD.encode())
-    return person if right else None

@@ -1,10 +1,12 @@
-"""OBInternalPermissions1Code as this bank supports it: which sets make a consent, and in plain words. Pure.
+"""OBInternalPermissions1Code as these banks support it: which sets make a consent, and in plain words. Pure.
 
-Rules: Account and Transaction API Profile v4.0, "Permissions". This bank has accounts, balances and transactions; codes
-of resources that it does not have are refused, as the profile demands.
+Rules: Account and Transaction API Profile, "Permissions", the same in 3.1.11 and 4.0. The banks have accounts, balances
+and transactions; codes of resources that they do not have are refused, as the profile demands.
 """
 
 from collections.abc import Iterable
+
+from banks.sandbox.profile import PROFILE
 
 ACCOUNTS = ("ReadAccountsBasic", "ReadAccountsDetail")
 BALANCES = "ReadBalances"
@@ -35,11 +37,11 @@ def in_words(permissions: Iterable[str]) -> list[str]:
     asked = set(permissions)
     lines = []
     if "ReadAccountsDetail" in asked:
-        lines.append("Your accounts: name, type and currency, with sort code, account number and IBAN")
+        lines.append(f"Your accounts: name, type and currency, {PROFILE.numbers_in_words}")
     elif "ReadAccountsBasic" in asked:
         lines.append("Your accounts: name, type and currency, without account numbers")
     if BALANCES in asked:
-        lines.append("Your balances and overdraft limits")
+        lines.append(f"Your balances and {PROFILE.limits_in_words}")
     if not asked.isdisjoint(TRANSACTIONS):
         lines.append(_transactions_in_words(asked))
     if "ReadPAN" in asked:

@@ -1,6 +1,7 @@
-"""Settings of the bank. Everything that differs between machines comes from the environment:
+"""Settings of one pretend bank. Everything that differs between banks and machines comes from the environment:
 
-SANDBOX_DATA_DIRECTORY   required; holds sandbox.sqlite3, secret_key and signing_key.json, all made when missing
+SANDBOX_BANK             which bank this is: first (the default) or card; see banks/sandbox/profile.py
+SANDBOX_DATA_DIRECTORY   required; holds sandbox.sqlite3, secret_key, signing_key.json and bank, all made when missing
 SANDBOX_ISSUER           required; the bank's origin and issuer identifier, such as http://127.0.0.1:8001
 SANDBOX_CONTROL_TOKEN    bearer token of the control API; without it the control API answers 404
 SANDBOX_ALLOWED_HOSTS    further host names it answers to, separated by commas
@@ -15,6 +16,7 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 
 from banks.sandbox.keyfiles import keep
+from banks.sandbox.profile import PROFILE
 
 
 def _required(name: str) -> str:
@@ -26,6 +28,9 @@ def _required(name: str) -> str:
 
 SANDBOX_DATA_DIRECTORY = Path(_required("SANDBOX_DATA_DIRECTORY"))
 SANDBOX_DATA_DIRECTORY.mkdir(mode=0o700, parents=True, exist_ok=True)
+# Consents in there are of this bank's own customers; the people of another bank are none.
+if keep(SANDBOX_DATA_DIRECTORY / "bank", lambda: PROFILE.key) != PROFILE.key:
+    raise ImproperlyConfigured(f"{SANDBOX_DATA_DIRECTORY} belongs to another pretend bank than {PROFILE.name}.")
 
 SANDBOX_ISSUER = _required("SANDBOX_ISSUER")
 _issuer = urlsplit(SANDBOX_ISSUER)
@@ -74,7 +79,13 @@ DATABASES: dict[str, dict[str, Any]] = {
     }
 }
 
-TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True, "OPTIONS": {}}]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {"context_processors": ["banks.sandbox.pages.bank"]},
+    }
+]
 STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_MAX_AGE = 300
@@ -83,9 +94,8 @@ LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
 USE_TZ = True
 
-# Cookies ignore ports: another service on the same host must not overwrite ours (RFC 6265 section 8.5).
-SESSION_COOKIE_NAME = "first_sandbox_session"
-CSRF_COOKIE_NAME = "first_sandbox_csrf"
+SESSION_COOKIE_NAME = PROFILE.session_cookie
+CSRF_COOKIE_NAME = PROFILE.csrf_cookie
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _issuer.scheme == "https"
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True

@@ -1,9 +1,9 @@
-"""Ledger entries as OBTransaction6 (UK Open Banking v4.0, Transactions). Pure.
+"""Ledger entries as OBTransaction6 (UK Open Banking, Transactions). Pure.
 
 ReadTransactionsBasic gives what OBTransaction6Basic lists; ReadTransactionsDetail adds the members of DETAIL.
 
-A place has one member in the standard, AddressLine (one line of text, Basic). This bank adds, with Detail only, a
-documented extension of its own in the free object SupplementaryData:
+A place has one member in the standard, AddressLine (one line of text, Basic). These banks add, with Detail only, a
+documented extension of their own in the free object SupplementaryData:
 
     "SupplementaryData": {"Place": {"Country": "GB", "Town": "London", "PostCode": "E8 3RD",
                                     "AddressLine": "212 Mare Street", "StoreNumber": "0412"}}
@@ -16,9 +16,10 @@ from typing import Any
 from banks.sandbox.ledger import Draft, Entry, Foreign, Kind
 from banks.sandbox.merchants import Merchant
 from banks.sandbox.people import BankAccount
+from banks.sandbox.profile import PROFILE
 from banks.sandbox.wire import direction, money
 
-#: Members that need ReadTransactionsDetail: the profile's list, and this bank's extension.
+#: Members that need ReadTransactionsDetail: the profile's list, and these banks' extension.
 DETAIL = frozenset(
     {
         "TransactionInformation",
@@ -50,7 +51,6 @@ _CODES: dict[Kind, tuple[str, str, str]] = {
     Kind.INTEREST_PAID: ("MCOP", "INTR", "INT"),
     Kind.INTEREST_CHARGED: ("MDOP", "INTR", "INT"),
 }
-_ISSUER = "First Sandbox Bank"
 
 
 def transaction(account: BankAccount, entry: Entry, *, detail: bool) -> dict[str, Any]:
@@ -58,45 +58,55 @@ def transaction(account: BankAccount, entry: Entry, *, detail: bool) -> dict[str
     draft = entry.draft
     # No time of day in the books: the profile fills it with 00:00:00+00:00, also in summer.
     booked = f"{draft.day.isoformat()}T00:00:00+00:00"
-    family, sub_family, own_code = _CODES[draft.kind]
+    standard = PROFILE.standard
+    family, sub_family, own_code = _codes(account, draft.kind)
     row: dict[str, Any] = {
         "AccountId": account.account_id,
         "TransactionId": entry.id,
         "TransactionReference": draft.reference or entry.id[:12].upper(),
         "CreditDebitIndicator": direction(draft.amount_minor),
-        "Status": "PDNG" if entry.pending else "BOOK",
+        "Status": standard.entry_statuses["PDNG" if entry.pending else "BOOK"],
         "TransactionMutability": "Mutable" if entry.pending else "Immutable",
         "BookingDateTime": booked,
         "TransactionInformation": draft.text,
         "Amount": money(draft.amount_minor, account.currency),
-        "BankTransactionCode": {"Code": family, "SubCode": sub_family},
-        "ProprietaryBankTransactionCode": {"Code": own_code, "Issuer": _ISSUER},
+        "BankTransactionCode": {
+            "Code": standard.transaction_codes[family],
+            "SubCode": standard.transaction_codes[sub_family],
+        },
+        "ProprietaryBankTransactionCode": {"Code": own_code, "Issuer": PROFILE.name},
     }
     if not entry.pending:
         row["ValueDateTime"] = booked
     if entry.balance_minor is not None:
         row["Balance"] = {
             "CreditDebitIndicator": direction(entry.balance_minor),
-            "Type": "ITBD",
+            "Type": standard.balance_types["ITBD"],
             "Amount": money(entry.balance_minor, account.currency),
         }
-    row |= _card(draft) | _other_side(draft)
+    row |= _card(account, draft) | _other_side(draft)
     if draft.foreign is not None:
         row["CurrencyExchange"] = _exchange(draft.foreign, account.currency)
     return row if detail else {name: value for name, value in row.items() if name not in DETAIL}
 
 
-def _card(draft: Draft) -> dict[str, Any]:
+def _codes(account: BankAccount, kind: Kind) -> tuple[str, str, str]:
+    if account.is_card and kind is Kind.CARD_PAYMENT:
+        return "CCRD", "POSC", "PUR"
+    return _CODES[kind]
+
+
+def _card(account: BankAccount, draft: Draft) -> dict[str, Any]:
     merchant = draft.merchant
     if merchant is None:
         return {}
     members: dict[str, Any] = {
         "MerchantDetails": {"MerchantName": merchant.name, "MerchantCategoryCode": merchant.mcc},
         "CardInstrument": {
-            "CardSchemeName": "VISA",
+            "CardSchemeName": PROFILE.card_scheme,
             "AuthorisationType": _authorisation(draft, merchant),
             # Masked whether or not ReadPAN was granted: the bank's own pages do not show it either.
-            "Identification": "**** **** **** 4821",
+            "Identification": f"**** **** **** {account.card_ending}",
         },
         "SupplementaryData": {"Place": _place(merchant)},
     }

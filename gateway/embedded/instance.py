@@ -7,14 +7,14 @@ import os
 import secrets
 import shutil
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway.embedded.banks import HOST, PretendBank
 from gateway.embedded.errors import CannotStart
 
 LOCK = "lock"
-HOST = "127.0.0.1"
 FIRST_PORT = 8000
 PORTS_TRIED = 100
 
@@ -29,6 +29,7 @@ SECRETS: dict[str, Callable[[], str]] = {
     "sluice_vault_keys": lambda: json.dumps({secrets.token_hex(4): _key()}),
     "sluice_pairwise_root_key": _key,
     "sandbox_control_token": lambda: secrets.token_urlsafe(32),
+    "sandbox_card_control_token": lambda: secrets.token_urlsafe(32),
 }
 
 
@@ -37,14 +38,27 @@ class Instance:
     data: Path
     port: int
     bank_port: int
+    card_port: int
 
     @property
     def issuer(self) -> str:
         return f"http://{HOST}:{self.port}"
 
-    @property
-    def bank(self) -> str:
-        return f"http://{HOST}:{self.bank_port}"
+    def banks(self) -> tuple[PretendBank, ...]:
+        """Both pretend banks; their control tokens are read from the secrets."""
+        return (
+            self._bank("first", "bank", self.bank_port, "sandbox_control_token"),
+            self._bank("card", "card", self.card_port, "sandbox_card_control_token"),
+        )
+
+    def _bank(self, kind: str, process: str, port: int, secret: str) -> PretendBank:
+        return PretendBank(
+            kind=kind,
+            process=process,
+            port=port,
+            data_directory=str(self.data / process),
+            control_token=(self.secrets / secret).read_text(),
+        )
 
     @property
     def logs(self) -> Path:
@@ -55,18 +69,18 @@ class Instance:
         return self.data / "secrets"
 
     def environment(self) -> dict[str, str]:
-        """What every process of the instance is started with; DATABASE_URL and REDIS_URL pass through."""
+        """What every process of the instance is started with; DATABASE_URL and REDIS_URL pass through.
+
+        Nothing of the banks: each bank's own processes are given its own variables, the service's none.
+        """
         return {
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if not name.startswith("SANDBOX_")},
             "DJANGO_SETTINGS_MODULE": "gateway.settings",
             "PYTHONUNBUFFERED": "1",  # log lines appear when they are written
             "SLUICE_EMBEDDED": "1",
             "SLUICE_ISSUER": self.issuer,
             "SLUICE_DATA_DIRECTORY": str(self.data),
             "SLUICE_SECRETS_DIRECTORY": str(self.secrets),
-            "SANDBOX_ISSUER": self.bank,
-            "SANDBOX_DATA_DIRECTORY": str(self.data / "bank"),
-            "SANDBOX_CONTROL_TOKEN": (self.secrets / "sandbox_control_token").read_text(),
         }
 
 
@@ -128,8 +142,23 @@ def _write_private(file: Path, text: str) -> None:
     fresh.replace(file)
 
 
-def choose_port(wanted: int | None, first: int, option: str) -> int:
-    """`wanted` when free, else the first free port from `first` on. Raises CannotStart when `wanted` is taken."""
+def choose_ports(wanted: Mapping[str, int | None], first: int) -> dict[str, int]:
+    """A port for each option: the wanted one, else the next free one from `first` on. Raises CannotStart.
+
+    What is wanted for one is never given to another, whatever their order.
+    """
+    asked = [port for port in wanted.values() if port is not None]
+    if len(set(asked)) < len(asked):
+        raise CannotStart(f"Each needs a port of its own: {', '.join(f'{option} N' for option in wanted)}.")
+    chosen: dict[str, int] = {}
+    for option, port in wanted.items():
+        chosen[option] = choose_port(port, first, option, taken=asked)
+        first = chosen[option] + 1
+    return chosen
+
+
+def choose_port(wanted: int | None, first: int, option: str, taken: Collection[int] = ()) -> int:
+    """`wanted` when free, else the first free port from `first` on that is not `taken`. Raises CannotStart."""
     if wanted is not None:
         if not 1 <= wanted <= 65535:
             raise CannotStart(f"{option} {wanted} is not a port; choose one between 1 and 65535.")
@@ -137,7 +166,7 @@ def choose_port(wanted: int | None, first: int, option: str) -> int:
             raise CannotStart(f"Port {wanted} is in use. Choose another with {option} N.")
         return wanted
     for port in range(first, min(first + PORTS_TRIED, 65536)):
-        if _is_free(port):
+        if port not in taken and _is_free(port):
             return port
     raise CannotStart(f"No free port from {first} on. Choose one with {option} N.")
 

@@ -2,16 +2,17 @@
 
 from dataclasses import dataclass
 
-from gateway.embedded.instance import HOST, Instance
+from gateway.embedded.banks import HOST
+from gateway.embedded.instance import Instance
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Two things to do once, then three to keep running."""
+    """What to do once, each bank's migration and the preparation, then what to keep running."""
 
-    bank_migration: list[str]
+    bank_migration: list[str]  # the same for every bank, in its own environment
     preparation: list[str]  # its stdout is the seed's description
-    bank: list[str]
+    banks: dict[str, list[str]]  # by PretendBank.process
     web: list[str]
     worker: list[str]
 
@@ -20,7 +21,7 @@ def plan(instance: Instance) -> Plan:
     return Plan(
         bank_migration=["banks.sandbox", "migrate", "--noinput", "--verbosity", "0"],
         preparation=["gateway.embedded.prepare"],
-        bank=_granian("banks.sandbox.wsgi:application", instance.bank_port),
+        banks={bank.process: _granian("banks.sandbox.wsgi:application", bank.port) for bank in instance.banks()},
         web=_granian("gateway.wsgi:application", instance.port),
         worker=[
             *("celery", "-q", "-A", "gateway", "worker", "-P", "threads", "-c", "4", "-l", "WARNING"),

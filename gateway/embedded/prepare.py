@@ -3,20 +3,20 @@
 Prints the seed's description of what there is to use, as JSON. It holds passwords: whoever reads it must not log it.
 """
 
-import os
 import sys
 import time
 
 import django
 from django.core.management import CommandError, call_command
 
+from gateway.embedded import banks
 from gateway.embedded.readiness import answers, bank_ready_url
 
 BANK_SECONDS = 60.0
 
 
 def wait_for_the_bank(bank: str) -> None:
-    """The seed registers Sluice with the bank over HTTP."""
+    """The seed speaks to a bank that is there, not to one that is still making its tables."""
     deadline = time.monotonic() + BANK_SECONDS
     while not answers(bank_ready_url(bank)):
         if time.monotonic() > deadline:
@@ -29,7 +29,8 @@ def main() -> None:
     try:
         call_command("migrate", interactive=False, verbosity=0)
         call_command("createcachetable", verbosity=0)
-        wait_for_the_bank(os.environ["SANDBOX_ISSUER"])
+        for bank in banks.heard():
+            wait_for_the_bank(bank.issuer)
         call_command("seed_embedded", "--json", stdout=sys.stdout)
     except CommandError as error:
         raise SystemExit(f"{error}") from None

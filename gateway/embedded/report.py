@@ -1,12 +1,14 @@
 """What a started instance tells its user: a table for people, or one JSON line for programs.
 
-Both hold passwords and client secrets of the embedded instance, so they go to stdout and never into a log.
+Both hold passwords and client secrets of the embedded instance, so they go to stdout and never into a log. Only the
+JSON also says how to move a bank's clock (`control`, with its token): a program that shows something off needs it.
 """
 
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gateway.embedded.banks import HOST
 from gateway.embedded.instance import Instance
 
 LISTS = ("platforms", "users", "bank_admins", "banks")
@@ -33,7 +35,8 @@ def as_text(instance: Instance, seed: Mapping[str, Any], seconds: float) -> str:
                 "Your consents": where["portal"],
                 "Platform API": where["api"],
                 "API reference": where["docs"],
-                "Pretend bank": instance.bank,
+                "Pretend bank": f"http://{HOST}:{instance.bank_port}",
+                "Pretend card issuer": f"http://{HOST}:{instance.card_port}",
                 "Logs": str(instance.logs),
             }
         ),

@@ -12,7 +12,12 @@ SEED = {
     "users": [{"name": "Alice", "username": "alice", "password": "alice's password"}],
     "bank_admins": [{"name": "Bob", "username": "bob", "password": "bob's password"}],
     "banks": [
-        {"name": "First Bank", "users": [{"username": "alice", "password": "bank password", "scenario": "plain"}]},
+        {
+            "name": "First Bank",
+            "users": [{"username": "alice", "password": "bank password", "scenario": "plain"}],
+            "control": {"url": "http://127.0.0.1:8001/control", "token": "moves the clock"},
+        },
+        {"name": "Card Issuer", "users": [{"username": "carla", "password": "card password", "scenario": "plain"}]},
     ],
 }
 

@@ -14,7 +14,7 @@ def main(worker: str, seed: str, *options: str) -> int:
         return Plan(
             bank_migration=[STAND_IN, "nothing"],
             preparation=[STAND_IN, seed],
-            bank=[STAND_IN, "serve", str(instance.bank_port)],
+            banks={bank.process: [STAND_IN, "serve", str(bank.port)] for bank in instance.banks()},
             web=[STAND_IN, "serve", str(instance.port)],
             worker=[STAND_IN, worker],
         )

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from gateway.embedded import banks, logs
 from gateway.embedded import instance as instances
-from gateway.embedded import logs
 from gateway.embedded.errors import CannotStart
 from gateway.embedded.instance import Instance
 
@@ -28,8 +28,9 @@ def test_secrets_are_generated_once_and_private(tmp_path: Path) -> None:
     assert {file.name: file.read_text() for file in directory.iterdir()} == first
     assert set(first) == {
         "sluice_secret_key", "sluice_vault_keys", "sluice_pairwise_root_key", "sandbox_control_token",
+        "sandbox_card_control_token",
     }
-    assert len(set(first.values())) == 4
+    assert len(set(first.values())) == 5
     assert mode(directory) == 0o700
     assert {mode(file) for file in directory.iterdir()} == {0o600}
 
@@ -95,14 +96,54 @@ def test_environment_names_this_instance_and_passes_the_operators_servers_throug
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://db/sluice")
     monkeypatch.setenv("SLUICE_ISSUER", "https://elsewhere.example")
+    monkeypatch.setenv("SANDBOX_ISSUER", "https://elsewhere.example")
     instances.make_secrets(tmp_path / "secrets")
 
-    environment = Instance(tmp_path, 8100, 8101).environment()
+    environment = Instance(tmp_path, 8100, 8101, 8102).environment()
 
     assert environment["SLUICE_ISSUER"] == "http://127.0.0.1:8100"
-    assert environment["SANDBOX_ISSUER"] == "http://127.0.0.1:8101"
+    assert not [name for name in environment if name.startswith("SANDBOX_")]
     assert environment["SLUICE_DATA_DIRECTORY"] == str(tmp_path)
     assert environment["DATABASE_URL"] == "postgresql://db/sluice"
+
+
+def test_each_bank_has_an_origin_a_directory_and_a_control_token_of_its_own(tmp_path: Path) -> None:
+    instances.make_secrets(tmp_path / "secrets")
+
+    first, card = (bank.environment() for bank in Instance(tmp_path, 8100, 8101, 8102).banks())
+
+    assert (first["SANDBOX_BANK"], card["SANDBOX_BANK"]) == ("first", "card")
+    assert (first["SANDBOX_ISSUER"], card["SANDBOX_ISSUER"]) == ("http://127.0.0.1:8101", "http://127.0.0.1:8102")
+    assert (first["SANDBOX_DATA_DIRECTORY"], card["SANDBOX_DATA_DIRECTORY"]) == (
+        str(tmp_path / "bank"), str(tmp_path / "card"),
+    )
+    assert first["SANDBOX_CONTROL_TOKEN"] != card["SANDBOX_CONTROL_TOKEN"]
+
+
+def test_banks_arrive_as_they_were_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    instances.make_secrets(tmp_path / "secrets")
+    known = Instance(tmp_path, 8100, 8101, 8102).banks()
+    ((name, value),) = banks.told(known).items()
+    monkeypatch.setenv(name, value)
+
+    assert banks.heard() == list(known)
+    assert known[0].control_token not in repr(known)
+
+
+def test_ports_not_asked_for_keep_out_of_the_way_of_those_that_were() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        start = probe.getsockname()[1] + 1
+
+    ports = instances.choose_ports({"--port": None, "--bank-port": None, "--card-port": start + 1}, start)
+
+    assert ports["--card-port"] == start + 1
+    assert len(set(ports.values())) == 3
+    assert start + 1 not in (ports["--port"], ports["--bank-port"])
+
+
+def test_one_port_asked_for_twice_is_an_error() -> None:
+    with pytest.raises(CannotStart, match="Each needs a port of its own"):
+        instances.choose_ports({"--port": None, "--bank-port": 8100, "--card-port": 8100}, 8000)
 
 
 def test_large_log_is_rotated_when_its_process_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

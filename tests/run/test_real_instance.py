@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,6 +49,19 @@ def first_line(process: subprocess.Popen[str], tmp_path: Path) -> dict[str, Any]
 
 @pytest.fixture
 def instance(tmp_path: Path) -> Iterator[Running]:
+    """One that a test may do anything to."""
+    yield from running(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, Path]]:
+    """One for tests that leave it as it is, and its directory."""
+    directory = tmp_path_factory.mktemp("shared")
+    for instance in running(directory):
+        yield instance, directory
+
+
+def running(tmp_path: Path) -> Iterator[Running]:
     process = start(tmp_path)
     described = first_line(process, tmp_path)
     children = family(psutil.Process(process.pid))
@@ -69,7 +83,7 @@ def ready(described: dict[str, Any]) -> bool:
 
 
 def test_killed_supervisor_leaves_no_process_of_the_instance(instance: Running) -> None:
-    assert len(instance.children) >= 5  # granian and its worker twice, and Celery
+    assert len(instance.children) >= 7  # granian and its worker three times, and Celery
 
     instance.process.kill()
 
@@ -91,11 +105,12 @@ def test_instance_is_private_recovers_and_stops_within_ten_seconds(instance: Run
     assert not any(map(alive, children))
 
 
-def test_worker_starts_without_advice_that_nobody_can_follow(instance: Running, tmp_path: Path) -> None:
-    bound = tmp_path / "data" / "spool" / "control" / "celery.exchange"
+def test_worker_starts_without_advice_that_nobody_can_follow(shared: tuple[Running, Path]) -> None:
+    _, directory = shared
+    bound = directory / "data" / "spool" / "control" / "celery.exchange"
     eventually(bound.exists, seconds=20)  # both were said before the worker bound its queue
 
-    said = (tmp_path / "data" / "logs" / "worker.log").read_text()
+    said = (directory / "data" / "logs" / "worker.log").read_text()
 
     assert "No hostname was supplied" not in said
     assert "superuser privileges" not in said
@@ -112,3 +127,31 @@ def test_second_start_prints_the_same_credentials(instance: Running, tmp_path: P
 
     for name in ("platforms", "users", "bank_admins"):
         assert described[name] == instance.described[name]
+
+
+def control(bank: dict[str, Any], method: str, path: str, token: str = "") -> tuple[int, dict[str, Any]]:
+    """What a bank's control API answers, by default to its own token."""
+    request = urllib.request.Request(bank["control"]["url"] + path, method=method, data=b'{"days_ahead": 3}')
+    request.add_header("Authorization", f"Bearer {token or bank['control']['token']}")
+    try:
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return response.status, json.load(response)
+    except urllib.error.HTTPError as refused:
+        return refused.code, {}
+
+
+def test_both_banks_run_with_their_own_people_staff_and_control(shared: tuple[Running, Path]) -> None:
+    instance, _ = shared
+    first, card = instance.described["banks"]
+
+    assert [(bank["slug"], bank["version"]) for bank in (first, card)] == [
+        ("first-sandbox-bank", "4.0"), ("harbour-card", "3.1.11"),
+    ]
+    assert [admin["bank"] for admin in instance.described["bank_admins"]] == ["first-sandbox-bank", "harbour-card"]
+    assert "cardholder" in {user["username"] for user in card["users"]}
+    assert not {user["username"] for user in card["users"]} & {user["username"] for user in first["users"]}
+    assert control(card, "POST", "/today")[0] == 200
+    assert control(card, "GET", "/state")[1]["today"] != control(first, "GET", "/state")[1]["today"]
+    assert control(card, "GET", "/state", token=first["control"]["token"])[0] == 401
+    with urllib.request.urlopen(instance.described["issuer"] + "/readyz", timeout=10) as response:
+        assert response.status == 200

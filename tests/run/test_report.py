@@ -7,7 +7,7 @@ from gateway.embedded import report
 from gateway.embedded.instance import Instance
 from tests.run.stand_in import SEED
 
-INSTANCE = Instance(Path("/srv/sluice"), 8000, 8001)
+INSTANCE = Instance(Path("/srv/sluice"), 8000, 8001, 8002)
 
 
 def test_json_is_one_line_and_adds_nothing_to_the_seed() -> None:
@@ -26,6 +26,15 @@ def test_json_is_one_line_and_adds_nothing_to_the_seed() -> None:
 def test_seed_without_anything_still_makes_a_report() -> None:
     assert json.loads(report.as_json(INSTANCE, {}))["users"] == []
     assert "Platforms" not in report.as_text(INSTANCE, {}, 2.0)
+
+
+def test_text_has_the_customers_of_every_bank_and_no_control_token() -> None:
+    text = report.as_text(INSTANCE, SEED, 2.0)
+
+    assert "Customers of First Bank" in text and "Customers of Card Issuer" in text
+    assert "http://127.0.0.1:8001" in text and "http://127.0.0.1:8002" in text
+    assert "moves the clock" not in text and "/control" not in text
+    assert "moves the clock" in report.as_json(INSTANCE, SEED)
 
 
 def test_text_lines_up_rows_of_different_keys() -> None:

@@ -275,8 +275,8 @@ def test_commands_name_their_module_and_environment(run: ModuleType, monkeypatch
     assert run.command(["--port", "81", "--json"]) == ("run", ["-m", "gateway.supervisor", "--port", "81", "--json"])
     assert run.command(["--data-directory", "d"])[1] == ["-m", "gateway.supervisor", "--data-directory", "/d"]
     assert run.command(["--data-directory=d", "--reset"])[1][2:] == ["--reset", "--data-directory", "/d"]
-    assert run.command(["--bank-port", "82", "--data", "d", "--json"])[1][2:] == [
-        *("--bank-port", "82", "--json", "--data-directory", "/d"),
+    assert run.command(["--bank-port", "82", "--card-port", "83", "--data", "d", "--json"])[1][2:] == [
+        *("--bank-port", "82", "--card-port", "83", "--json", "--data-directory", "/d"),
     ]
     assert run.command(["tour", "--slow"]) == ("run", ["-m", "examples.tour", "--slow"])
     assert run.command(["test", "--full", "tmp::b"]) == ("dev", ["-m", "tests.command", "--full", "/tmp::b"])

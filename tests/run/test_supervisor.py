@@ -75,8 +75,8 @@ def test_no_password_reaches_a_log_or_stderr(start: Start, tmp_path: Path) -> No
     written += (tmp_path / "stderr").read_text()
 
     generated = [file.read_text() for file in (tmp_path / "data" / "secrets").iterdir()]
-    assert len(generated) == 4
-    for secret in ["s3cret", "alice's password", "bob's password", "bank password", *generated]:
+    assert len(generated) == 5
+    for secret in ["s3cret", "alice's password", "bob's password", "bank password", "moves the clock", *generated]:
         assert secret not in written
 
 
@@ -84,7 +84,7 @@ def test_people_get_a_table_with_what_they_need_to_begin(start: Start) -> None:
     process = start()
     assert process.stdout is not None
 
-    printed = [process.stdout.readline() for _ in range(28)]
+    printed = [process.stdout.readline() for _ in range(33)]
 
     text = "".join(printed)
     secret = ("alice's password", "bob's password", "s3cret", "bank password")
@@ -98,7 +98,7 @@ def test_killed_supervisor_leaves_no_process_behind(start: Start) -> None:
     process = start("--json")
     ready(process)
     children = family(psutil.Process(process.pid))
-    assert len(children) >= 5  # web and bank with one beneath each, and the worker
+    assert len(children) >= 7  # web and two banks with one beneath each, and the worker
 
     process.kill()
 
@@ -152,7 +152,7 @@ def test_dead_process_is_started_again_after_its_remains_are_gone(start: Start, 
     web.kill()
 
     eventually(lambda: not any(map(alive, beneath)))
-    eventually(lambda: sum(1 for child in supervisor.children() if "serve" in child.cmdline() and alive(child)) == 2)
+    eventually(lambda: sum(1 for child in supervisor.children() if "serve" in child.cmdline() and alive(child)) == 3)
     process.terminate()
     process.wait(10)
 

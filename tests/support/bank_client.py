@@ -114,8 +114,17 @@ class Pkce:
 class BankClient:
     """One registered client of one bank; after `connect` also one customer's tokens."""
 
-    def __init__(self, *, issuer: str, client_id: str, key: jwk.JWK, redirect_uri: str) -> None:
+    def __init__(
+        self,
+        *,
+        issuer: str,
+        client_id: str,
+        key: jwk.JWK,
+        redirect_uri: str,
+        resource_path: str = "/open-banking/v4.0/aisp",
+    ) -> None:
         self.issuer = issuer
+        self.resource_path = resource_path
         self.client_id = client_id
         self.key = key
         self.redirect_uri = redirect_uri
@@ -203,7 +212,7 @@ class BankClient:
         **arguments: Any,
     ) -> requests.Response:
         """Call the bank; `path` below the AISP root, or a whole link. Customer's token unless another is given."""
-        url = path if path.startswith("http") else f"{self.issuer}/open-banking/v4.0/aisp{path}"
+        url = path if path.startswith("http") else f"{self.issuer}{self.resource_path}{path}"
         bearer = self.tokens.get("access_token", "") if token is None else token
         sent = {"Authorization": f"Bearer {bearer}", "Accept": "application/json"} | (headers or {})
         return self.http.request(method, url, headers=sent, timeout=TIMEOUT, **arguments)

@@ -63,7 +63,8 @@ class Document:
         operation = self._operation(method, path.removeprefix(self._prefix))
         if operation is None:
             return self._undocumented(status, body)
-        documented = operation["responses"].get(str(status))
+        # YAML reads an unquoted status as a number: the 3.1.11 document has some, 4.0 has none.
+        documented = {str(key): answer for key, answer in operation["responses"].items()}.get(str(status))
         if documented is None:
             # Read/Write profile: other standard statuses MAY come, errors MUST have the error structure.
             return self._undocumented(status, body) if status >= 500 else [f"{method} {path} has no answer {status}"]

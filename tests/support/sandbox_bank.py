@@ -3,6 +3,9 @@
     with SandboxBank() as bank:
         bank.issuer, bank.client_id, bank.client_key, bank.redirect_uri, bank.control("GET", "/control/state")
 
+    with SandboxBank(kind="card") as bank:  # the card issuer, which speaks 3.1.11
+        bank.aisp, bank.version
+
 A temporary data directory, a free port, a fresh client key; the whole process group is gone when the block ends.
 """
 
@@ -23,6 +26,8 @@ from jwcrypto import jwk
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 30
+#: Kind of bank -> version of the standard it speaks, root of its resources.
+KINDS = {"first": ("4.0", "/open-banking/v4.0/aisp"), "card": ("3.1.11", "/open-banking/v3.1/aisp")}
 
 
 def free_port() -> int:
@@ -43,7 +48,10 @@ class SandboxBank:
         client_name: str = "Sluice",
         redirect_uri: str = "http://127.0.0.1:9/callback",
         control_token: str | None = "control-token-of-a-test",
+        kind: str = "first",
     ) -> None:
+        self.kind = kind
+        self.version, self.resource_path = KINDS[kind]
         self.client_id = client_id
         self.client_name = client_name
         self.redirect_uri = redirect_uri
@@ -56,7 +64,7 @@ class SandboxBank:
     @property
     def aisp(self) -> str:
         """Root of the resources."""
-        return f"{self.issuer}/open-banking/v4.0/aisp"
+        return self.issuer + self.resource_path
 
     def __enter__(self) -> Self:
         self.directory = Path(tempfile.mkdtemp(prefix="sandbox-bank-"))
@@ -143,6 +151,7 @@ class SandboxBank:
     def _environment(self) -> dict[str, str]:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("SANDBOX_")}
         environment |= {
+            "SANDBOX_BANK": self.kind,
             "SANDBOX_DATA_DIRECTORY": str(self.directory / "data"),
             "SANDBOX_ISSUER": self.issuer,
             "PYTHONPATH": str(ROOT),

@@ -16,8 +16,9 @@ from django.http import HttpRequest, HttpResponse
 
 from banks.sandbox.behaviours import documents, identities, lists, logins, memory, numbers, refusals, transport, waits
 from banks.sandbox.behaviours.base import SOUND, Behaviour, Entries, visit_of
+from banks.sandbox.customers import SCENARIOS
 from banks.sandbox.ledger import Entry
-from banks.sandbox.people import SCENARIOS, Scenario
+from banks.sandbox.people import Scenario
 
 if TYPE_CHECKING:
     from banks.sandbox.door import ClientView, CustomerAccess

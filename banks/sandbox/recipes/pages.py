@@ -7,6 +7,7 @@ from random import Random
 
 from banks.sandbox.ledger import Counterparty, Draft, Foreign, Kind
 from banks.sandbox.merchants import Merchant
+from banks.sandbox.wire import decimal
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,7 +49,7 @@ def paid_by_card(day: date, merchant: Merchant, pence: int, *, contactless: bool
 
 
 def paid_abroad(day: date, merchant: Merchant, foreign: Foreign) -> Draft:
-    amount = f"{foreign.amount_minor // 100}.{foreign.amount_minor % 100:02d}"
+    amount = decimal(foreign.amount_minor, foreign.currency)
     return Draft(
         day=day,
         kind=Kind.CARD_PAYMENT,

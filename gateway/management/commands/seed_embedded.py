@@ -1,4 +1,4 @@
-"""`seed_embedded`: people, a pretend bank and two sandbox platforms for an embedded instance. May be repeated."""
+"""`seed_embedded`: people, the pretend banks and two sandbox platforms for an embedded instance. May be repeated."""
 
 import json
 from typing import Any

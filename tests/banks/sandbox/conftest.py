@@ -1,4 +1,4 @@
-"""One running bank for all of these tests, and clients whose every answer is held against the official document."""
+"""One running bank of each kind, and clients whose every answer is held against their version's official document."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -24,10 +24,25 @@ def document() -> Document:
     return account_information()
 
 
+@pytest.fixture(scope="session")
+def card_bank() -> Iterator[SandboxBank]:
+    with SandboxBank(kind="card") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def card_document() -> Document:
+    return account_information("3.1.11")
+
+
 def client_of(bank: SandboxBank, document: Document | None) -> BankClient:
     """A client of this bank; with a document, any API answer that departs from it fails the test on the spot."""
     client = BankClient(
-        issuer=bank.issuer, client_id=bank.client_id, key=bank.client_key, redirect_uri=bank.redirect_uri
+        issuer=bank.issuer,
+        client_id=bank.client_id,
+        key=bank.client_key,
+        redirect_uri=bank.redirect_uri,
+        resource_path=bank.resource_path,
     )
 
     def check(response: requests.Response, *_: Any, **__: Any) -> None:
@@ -45,9 +60,25 @@ def client(bank: SandboxBank, document: Document) -> BankClient:
     return client_of(bank, document)
 
 
+@pytest.fixture
+def card_client(card_bank: SandboxBank, card_document: Document) -> BankClient:
+    """As `client`, at the card issuer."""
+    return client_of(card_bank, card_document)
+
+
 @pytest.fixture(scope="session")
 def connected(bank: SandboxBank, document: Document) -> Customers:
     """connected("happy", "ReadBalances", ...): a client with that customer's tokens. One walk for equal arguments."""
+    return _customers(bank, document)
+
+
+@pytest.fixture(scope="session")
+def card_connected(card_bank: SandboxBank, card_document: Document) -> Customers:
+    """As `connected`, at the card issuer."""
+    return _customers(card_bank, card_document)
+
+
+def _customers(bank: SandboxBank, document: Document) -> Customers:
     kept: dict[Any, BankClient] = {}
 
     def connect(user: str, *permissions: str, **arguments: Any) -> BankClient:
@@ -82,7 +113,15 @@ def faults(bank: SandboxBank) -> Iterator[Callable[..., None]]:
 @pytest.fixture
 def calendar(bank: SandboxBank) -> Iterator[Callable[[int], None]]:
     """calendar(1): the bank's day moves one ahead, until the test is over."""
+    yield from _calendar(bank)
 
+
+@pytest.fixture
+def card_calendar(card_bank: SandboxBank) -> Iterator[Callable[[int], None]]:
+    yield from _calendar(card_bank)
+
+
+def _calendar(bank: SandboxBank) -> Iterator[Callable[[int], None]]:
     def ahead(days: int) -> None:
         bank.control("POST", "/control/today", json={"days_ahead": days})
 

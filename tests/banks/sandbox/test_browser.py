@@ -39,9 +39,11 @@ def assert_accessible(page: Page, width: int) -> None:
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1000), ("dark", 320)])
+@pytest.mark.parametrize(("bank_client", "user"), [("client", "happy"), ("card_client", "cardholder")])
 def test_a_customer_gets_through_login_and_consent_and_back(
-    chromium: Browser, client: BankClient, scheme: str, width: int
+    request: pytest.FixtureRequest, chromium: Browser, bank_client: str, user: str, scheme: str, width: int
 ) -> None:
+    client: BankClient = request.getfixturevalue(bank_client)
     consent_id = client.create_consent(ExpirationDateTime="2099-01-01T00:00:00Z").json()["Data"]["ConsentId"]
     context = chromium.new_context(
         color_scheme="dark" if scheme == "dark" else "light", viewport={"width": width, "height": 800}
@@ -53,7 +55,7 @@ def test_a_customer_gets_through_login_and_consent_and_back(
     page.goto(f"{client.issuer}/")
     assert_accessible(page, width)
     page.goto(client.authorization_url(client.request_object(consent_id, Pkce(), state="back")))
-    page.fill("#username", "happy")
+    page.fill("#username", user)
     page.fill("#password", "wrong")
     page.click("text=Log in >> nth=-1")
     assert_accessible(page, width)

@@ -7,7 +7,8 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from banks.sandbox.catalogue import as_markdown
-from banks.sandbox.people import PASSWORD, SCENARIOS
+from banks.sandbox.customers import SCENARIOS
+from banks.sandbox.people import PASSWORD
 
 
 class Command(BaseCommand):
