@@ -70,16 +70,22 @@ _NOTHING: dict[str, Any] = {
 
 def sweep(*, now: datetime) -> int:
     """Purge what is due; how many connections and accounts were. Safe to run twice, and at once."""
+    done = 0
+    while some := _sweep_some(now):
+        done += some
+    return done + _purge_balances(now)
+
+
+def _sweep_some(now: datetime) -> int:
     edge = now - RETENTION
     ended = (ConnectionStatus.REVOKED, ConnectionStatus.CLOSED)
     over = Connection.objects.filter(status__in=ended, unneeded_at__lte=edge, purged_at=None)
-    connections = list(over.order_by("unneeded_at", "id").values_list("id", flat=True)[:BATCH])
-    living = Account.objects.for_sync().filter(connection__unneeded_at=None).order_by("id")
+    living = Account.objects.for_sync().filter(connection__unneeded_at=None)
     due = living.filter(Q(unneeded_at__lte=edge) | Q(transactions_unneeded_at__lte=edge))
-    accounts = list(due.values_list("id", flat=True)[:BATCH])
+    connections = list(over.order_by("unneeded_at", "id").values_list("id", flat=True)[:BATCH])
+    accounts = list(due.order_by("id").values_list("id", flat=True)[:BATCH])
     done = sum(purge_connection(connection_id, now=now) for connection_id in connections)
-    done += sum(purge_account(account_id, now=now) for account_id in accounts)
-    return done + _purge_balances(edge, now)
+    return done + sum(purge_account(account_id, now=now) for account_id in accounts)
 
 
 # -- a whole connection ------------------------------------------------------------------------------------------------
@@ -179,9 +185,10 @@ def _purge_transactions(connection_id: UUID, account_id: UUID, *, now: datetime,
     return account is not None
 
 
-def _purge_balances(edge: datetime, now: datetime) -> int:
+def _purge_balances(now: datetime) -> int:
     """Balances that no consent needs, and that nobody has fetched for as long as retention lasts."""
-    old = Account.objects.for_sync().filter(connection__unneeded_at=None, unneeded_at=None, balances_as_of__lte=edge)
+    living = Account.objects.for_sync().filter(connection__unneeded_at=None, unneeded_at=None)
+    old = living.filter(balances_as_of__lte=now - RETENTION)
     count, after = 0, UUID(int=0)
     while batch := list(old.filter(id__gt=after).select_related("connection").order_by("id")[:CHUNK]):
         after = batch[-1].id
@@ -207,10 +214,15 @@ def _due_account(
 ) -> Iterator[Account | None]:
     """The account under its connection's lock, where a grant takes marks away; None: it is needed, or not yet due."""
     with transaction.atomic():
-        _locked(connection_id)
+        connection = _locked(connection_id)
         account = Account.objects.for_sync().filter(id=account_id).first()
-        due = account is not None and is_due(getattr(account, mark), now, at_once=at_once)
-        yield account if due else None
+        if connection is None or account is None or not is_due(getattr(account, mark), now, at_once=at_once):
+            yield None
+            return
+        # A mark is as old as the last review; what is needed now decides.
+        needs = needs_of([connection], now=now)[connection_id]
+        needed = needs.accounts if mark == "unneeded_at" else needs.transactions
+        yield None if account_id in needed else account
 
 
 # -- rows --------------------------------------------------------------------------------------------------------------
