@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from banks.clocks import connection_state
 from banks.models import Account
 from consents.denials import Denial
 from consents.errors import Denied
@@ -63,7 +64,7 @@ def slices_of(consent: Consent, *, now: datetime) -> list[Slice]:
     for row in rows:
         by_institution[row.institution_id].append(row)
     policies = policies_in_force(by_institution, consent.platform_id, now=now)
-    connections = _connections(rows)
+    connections = _connections(rows, now)
     return [
         Slice(
             institution_id=institution_id,
@@ -74,19 +75,27 @@ def slices_of(consent: Consent, *, now: datetime) -> list[Slice]:
     ]
 
 
-def _connections(rows: Sequence[ConsentAccount]) -> dict[UUID, tuple[str, datetime | None]]:
-    """By account: status and end of the connection it comes from, as far as the bank's consent reaches it."""
+_Connection = tuple[ConnectionStatus, datetime | None]
+
+
+def _connections(rows: Sequence[ConsentAccount], now: datetime) -> dict[UUID, _Connection]:
+    """By account: status as of now and end of the connection it comes from, as far as the bank's consent reaches it."""
     covered = Account.objects.for_sync().filter(id__in=[row.account_id for row in rows], is_covered=True)
-    found = covered.values_list("id", "connection__status", "connection__consent_expires_at")
-    return {account_id: (status, expires_at) for account_id, status, expires_at in found}
+    found = covered.values_list(
+        "id", "connection__status", "connection__consent_expires_at", "connection__authentication_expires_at"
+    )
+    return {
+        account_id: (connection_state(ConnectionStatus(status), expires_at, login_expires_at, now), expires_at)
+        for account_id, status, expires_at, login_expires_at in found
+    }
 
 
-def _account_facts(row: ConsentAccount, connections: dict[UUID, tuple[str, datetime | None]]) -> AccountFacts:
+def _account_facts(row: ConsentAccount, connections: dict[UUID, _Connection]) -> AccountFacts:
     # What is not there any more, or was taken back at the bank, serves nothing.
     status, expires_at = connections.get(row.account_id, (ConnectionStatus.CLOSED, None))
     return AccountFacts(
         account_id=row.account_id,
         status=ConsentAccountStatus(row.status),
-        connection_status=ConnectionStatus(status),
+        connection_status=status,
         connection_expires_at=expires_at,
     )

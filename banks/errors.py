@@ -86,6 +86,13 @@ class BankRefused(BankError):
     retry = AskCustomer()
 
 
+class OtherLogin(BankError):
+    """Somebody answered at the bank, but none of the accounts that were linked is theirs."""
+
+    code = "other_login"
+    retry = AskCustomer()
+
+
 class AccountUnavailable(BankError):
     """The bank refuses this one account (401, 403 or 404 on it). Never a reason to end the connection."""
 
@@ -179,12 +186,32 @@ class LinkStateInvalid(LinkError):
 
 
 class LinkFailed(LinkError):
-    """The bank said no, or failed, while it was being linked. Nothing was linked; `cause` says what happened."""
+    """The bank said no, or failed, while it was being linked. Nothing was linked; `cause` says what happened.
+
+    `consent_id`: the question it was for.
+    """
 
     def __init__(self, consent_id: UUID, cause: BankError) -> None:
         super().__init__(cause.code)
         self.consent_id = consent_id
         self.cause = cause
+
+
+class RenewalFailed(LinkError):
+    """The same while the user renewed a connection; it is as it was."""
+
+    def __init__(self, connection_id: UUID, cause: BankError) -> None:
+        super().__init__(cause.code)
+        self.connection_id = connection_id
+        self.cause = cause
+
+
+class ConnectionNotFound(LinkError):
+    """Not there, or not yours: one answer for both."""
+
+
+class NotRenewable(LinkError):
+    """Nothing that is shared needs this connection renewed: not yet, or not any more."""
 
 
 class StaleLease(Exception):

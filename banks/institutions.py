@@ -18,7 +18,19 @@ from banks.models import Institution
 from banks.normalize.text import clean
 
 DAYS_MAX = 3650
+#: Member -> lowest and highest value. Upper bounds keep a slip of the finger from being a promise to the bank.
+RANGES: dict[str, tuple[int, int]] = {
+    "history_days_max": (1, DAYS_MAX),
+    "consent_days_max": (1, DAYS_MAX),
+    "authentication_days_max": (1, DAYS_MAX),
+    "concurrent_jobs_max": (1, 100),
+    "calls_per_minute_max": (1, 60_000),
+    "unattended_fetches_max": (1, 1_000),
+    "attested_fetches_max": (0, 1_000),
+    "refresh_minutes": (5, 7 * 24 * 60),
+}
 _SLUG = re.compile(r"[-a-z0-9]{2,50}")
+_QUEUE = re.compile(r"[-.a-z0-9]{1,60}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +52,13 @@ class InstitutionData:
     is_sandbox: bool = False
     history_days_max: int = 730
     consent_days_max: int = 365
+    authentication_days_max: int | None = None  #: None: the bank never asks its customer to log in again
+    queue: str = ""  #: Celery queue of its jobs; "": the common one
+    concurrent_jobs_max: int = 3
+    calls_per_minute_max: int = 600
+    unattended_fetches_max: int = 4
+    attested_fetches_max: int = 24
+    refresh_minutes: int = 360
 
 
 def new_signing_key() -> tuple[str, str]:
@@ -73,8 +92,8 @@ def add(data: InstitutionData, *, now: datetime) -> Institution:
         "country",
         "timezone",
         "is_sandbox",
-        "history_days_max",
-        "consent_days_max",
+        "queue",
+        *RANGES,
     ):
         setattr(row, name, getattr(data, name))
     row.sealed_signing_key = vault.seal_alone(row.id, "signing_key", data.signing_key.encode())
@@ -92,9 +111,12 @@ def _check(data: InstitutionData) -> None:
         _check_text(member, getattr(data, member))
     for member in ("issuer", "authorization_url", "token_url", "resource_url"):
         _check_url(member, getattr(data, member), is_sandbox=data.is_sandbox)
-    for member in ("history_days_max", "consent_days_max"):
-        if not 1 <= getattr(data, member) <= DAYS_MAX:
-            raise InstitutionInvalid(member, f"must be from 1 to {DAYS_MAX}")
+    for member, (lowest, highest) in RANGES.items():
+        value = getattr(data, member)
+        if value is not None and not lowest <= value <= highest:
+            raise InstitutionInvalid(member, f"must be from {lowest} to {highest}")
+    if data.queue and not _QUEUE.fullmatch(data.queue):
+        raise InstitutionInvalid("queue", "up to 60 of a-z, 0-9, . and -, as in bank.first")
     _check_timezone(data.timezone)
     if data.country not in _countries():
         raise InstitutionInvalid("country", "ISO 3166-1 alpha-2, as in GB")

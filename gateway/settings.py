@@ -146,6 +146,8 @@ CELERY_WORKER_ENABLE_SOFT_SHUTDOWN_ON_IDLE = not EMBEDDED
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULE = {
     "banks.tick": {"task": "banks.tick", "schedule": TICK_SECONDS, "options": {"expires": max(TICK_SECONDS, 1.0)}},
+    "banks.sweep_endings": {"task": "banks.sweep_endings", "schedule": 5.0, "options": {"expires": 5.0}},
+    "banks.care": {"task": "banks.care", "schedule": 300.0, "options": {"expires": 300.0}},
     "consents.sweep": {"task": "consents.sweep", "schedule": 60.0, "options": {"expires": 60.0}},
     "oauth.sweep": {"task": "oauth.sweep", "schedule": 3600.0, "options": {"expires": 3600.0}},
 }

@@ -22,6 +22,7 @@ HEADER_INVALID = "U006"
 CONSENT_MISMATCH = "U008"
 INVALID_FORMAT = "U010"
 NOT_FOUND = "U011"
+TOKEN_SUSPENDED = "TKSP"  # noqa: S105 - a reason code
 
 _REASON = {
     400: "BadRequest",

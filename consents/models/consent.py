@@ -52,6 +52,7 @@ class Consent(models.Model):
             models.Index(fields=["user", "-created_at"], name="consent_by_user"),
             models.Index(fields=["platform", "status"], name="consent_by_platform"),
             models.Index(fields=["status", "expires_at"], name="consent_due"),
+            models.Index(fields=["ended_at"], name="consent_ended"),
         ]
 
     def __str__(self) -> str:

@@ -12,7 +12,7 @@ from consents import clock, lifecycle
 from consents.errors import ConsentNotFound, TransitionRefused
 from consents.models import Consent, ConsentAccount
 from consents.states import LIVE_CONSENTS
-from gateway.portal import accounts, usage
+from gateway.portal import accounts, links, usage
 from gateway.portal.pages import PersonRequest, SeeOther, actor_of, page
 from gateway.portal.summaries import summaries
 from gateway.request_ids import request_id_of
@@ -39,6 +39,7 @@ def consent_list(request: PersonRequest) -> HttpResponse:
             "ended": [one for one in listed if not one.is_live and not one.is_waiting],
             "is_cut": len(others) > LISTED,
             "limit": LISTED,
+            "waiting_links": links.waiting(request.user.id, now=now),
         },
     )
 

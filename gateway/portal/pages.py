@@ -2,19 +2,34 @@
 
 from collections.abc import Callable
 from functools import wraps
+from ipaddress import ip_address
 from typing import Concatenate, ParamSpec, cast
 
+from allauth.account.adapter import get_adapter
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import cache_control
 
+from banks.errors import BankError, BankRefused, OtherLogin
 from consents.audit import Actor
 from consents.states import Initiator
 from gateway.identity.models import User
 from gateway.oauth.redirects import SeeOther
 from gateway.request_ids import request_id_of
 
-__all__ = ["PersonRequest", "PersonView", "SeeOther", "View", "actor_of", "lets_forms_reach", "page", "private"]
+__all__ = [
+    "PersonRequest",
+    "PersonView",
+    "SeeOther",
+    "View",
+    "actor_of",
+    "address_of",
+    "lets_forms_reach",
+    "page",
+    "private",
+    "status_of",
+]
 
 Parameters = ParamSpec("Parameters")
 
@@ -54,6 +69,19 @@ def page(view: PersonView[Parameters]) -> View[Parameters]:
 
 def actor_of(request: PersonRequest) -> Actor:
     return Actor(initiator=Initiator.USER, pseudonym=request.user.pseudonym, request_id=request_id_of(request))
+
+
+def address_of(request: HttpRequest) -> str | None:
+    """Where the browser is, behind as many proxies as are trusted (SLUICE_TRUSTED_PROXIES); None: nobody says."""
+    try:
+        return str(ip_address(get_adapter().get_client_ip(request)))
+    except (PermissionDenied, ValueError):
+        return None
+
+
+def status_of(cause: BankError) -> int:
+    """HTTP status of a page that tells of a bank's failure: a person's own no is none."""
+    return 200 if isinstance(cause, BankRefused | OtherLogin) else 502
 
 
 def lets_forms_reach(response: HttpResponse, origin: str) -> HttpResponse:

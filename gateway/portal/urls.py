@@ -2,13 +2,15 @@
 
 from django.urls import include, path
 
-from gateway.portal import consents, signin
+from gateway.portal import consents, links, signin
 from gateway.portal.connect import ask, bank, choice, confirm, done
 
 _PAGES = [
     path("", consents.consent_list, name="consents"),
     path("consents/<uuid:consent_id>/", consents.consent_detail, name="consent"),
     path("consents/<uuid:consent_id>/stop/", consents.stop, name="stop"),
+    path("links/", links.link_list, name="links"),
+    path("links/<uuid:connection_id>/renew/", links.renew, name="renew"),
     path("connect/<uuid:consent_id>/", ask.ask, name="connect"),
     path("connect/<uuid:consent_id>/bank/", bank.choose, name="bank"),
     path("connect/<uuid:consent_id>/bank/<slug:slug>/", bank.announce, name="redirect"),

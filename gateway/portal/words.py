@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from consents.scopes import LocationPrecision, Presence, Purpose, Record, Scope, SensitiveGroup
-from consents.states import ConsentStatus, Initiator
+from consents.states import ConnectionStatus, ConsentStatus, Initiator
 
 DISCLOSURE_VERSION = "2026-1"
 LOCALE = "en"
@@ -159,6 +159,34 @@ STATUS_WORDS: dict[ConsentStatus, StatusWords] = {
     ConsentStatus.EXPIRED: StatusWords("Ended", "ended"),
     ConsentStatus.CONSUMED: StatusWords("Used once and ended", "ended"),
 }
+
+#: A bank link; what the user can do about it is on its own page.
+CONNECTION_WORDS: dict[ConnectionStatus, StatusWords] = {
+    ConnectionStatus.AWAITING_USER: StatusWords("Not finished", "waiting"),
+    ConnectionStatus.ACTIVE: StatusWords("Working", "sharing"),
+    ConnectionStatus.DEGRADED: StatusWords("Your bank does not answer right now", "waiting"),
+    ConnectionStatus.RATE_LIMITED: StatusWords("Your bank asked us to wait", "waiting"),
+    ConnectionStatus.EXPIRING: StatusWords("Ends soon", "waiting"),
+    ConnectionStatus.REAUTH_REQUIRED: StatusWords("Your bank wants you to sign in again", "paused"),
+    ConnectionStatus.SUSPENDED: StatusWords("On hold", "paused"),
+    ConnectionStatus.REVOKED: StatusWords("Ended at your bank", "stopped"),
+    ConnectionStatus.EXPIRED: StatusWords("Ended", "ended"),
+    ConnectionStatus.CLOSED: StatusWords("Closed", "ended"),
+}
+
+#: Code of a bank's failure -> what pages say of it (connect/failed.html, links/failed.html); else "unusable".
+_FAILURES = {
+    "bank_refused": "refused",
+    "institution_down": "unavailable",
+    "upstream_timeout": "unavailable",
+    "upstream_rate_limited": "busy",
+    "other_login": "other_login",
+}
+
+
+def failure(code: str) -> str:
+    return _FAILURES.get(code, "unusable")
+
 
 _STOPPED_BY: dict[Initiator, str] = {
     Initiator.USER: "You stopped it",

@@ -21,7 +21,7 @@ from banks.models import Account, Connection, LinkAttempt, RefreshRequest
 from consents import clock, platforms
 from consents.models import AccessToken, Consent
 from consents.scopes import Presence, Purpose, Scope
-from consents.states import PlatformStatus
+from consents.states import ConnectionStatus, PlatformStatus
 from gateway import pairwise
 from gateway.identity.models import User
 from tests.support import cast, ledger
@@ -50,6 +50,8 @@ class World:
         self.northbank = cast.institution()
         cast.permissive_policy(self.northbank)
         self.link = cast.connection(self.alice, self.northbank)
+        # The bank wants her to log in again: what is stored is served all the same, and she may renew the link.
+        Connection.objects.filter(id=self.link.id).update(status=ConnectionStatus.REAUTH_REQUIRED)
         self.account = self._account(self.link, MARK)
         self.consent = cast.authorised_consent(
             self.alice, self.chat.platform, (Scope.ACCOUNTS, Scope.BALANCES), accounts=[cast.choice(self.account)]
@@ -378,6 +380,10 @@ ROWS: list[Row] = [
     _page("consents/<uuid:consent_id>/"),
     _page("consents/<uuid:consent_id>/stop/"),
     _page("consents/<uuid:consent_id>/stop/", "POST", owner=303),
+    # -- the links to banks --
+    _page("links/", other=200),
+    _page("links/<uuid:connection_id>/renew/"),
+    _page("links/<uuid:connection_id>/renew/", "POST", owner=502),  # nothing answers at Northbank's address
     # -- answering a request --
     _page("connect/<uuid:consent_id>/"),
     _page("connect/<uuid:consent_id>/bank/"),
@@ -459,6 +465,7 @@ def _path(row: Row, caller: Caller) -> str:
         consent = world.waiting_for(caller.client) if row.route.startswith("connect/") else world.consent
         values = {
             "<uuid:consent_id>": str(consent.id),
+            "<uuid:connection_id>": str(world.link.id),
             "<slug:slug>": "northbank",
             "<str:code>": "consent_revoked",
         }

@@ -152,3 +152,49 @@ def test_an_account_that_two_stored_ones_could_be_is_a_new_one() -> None:
 def test_a_bank_that_lists_one_id_twice_is_not_believed() -> None:
     with pytest.raises(BankFormatChanged):
         accounts.recognised([], [CURRENT, CURRENT])
+
+
+def test_an_account_that_was_closed_and_opened_again_is_the_same_one() -> None:
+    link = a_link()
+    before = upserted(link, CURRENT)
+
+    closed = upserted(link, replace(CURRENT, status=AccountStatus.CLOSED))
+    reopened = upserted(link, replace(CURRENT, bank_account_id="bank-2"))
+
+    assert closed.id == reopened.id == before.id
+    assert (closed.status, reopened.status) == ("CLOSED", "OPEN")
+    assert reopened.version == before.version + 2
+
+
+def test_an_account_that_was_not_listed_for_a_while_is_the_same_when_it_is_again() -> None:
+    link = a_link()
+    savings = replace(CURRENT, bank_account_id="bank-2", identifications=number("00991099999999"))
+    before = listed(link, CURRENT, savings)
+
+    listed(link, CURRENT)
+    after = listed(link, CURRENT, replace(savings, bank_account_id="bank-7"))
+
+    assert [row.id for row in after] == [row.id for row in before]
+
+
+def test_ids_that_a_bank_hands_out_anew_go_to_the_accounts_with_their_numbers() -> None:
+    """The worst of reissuing: the old id of one account is now the id of the other."""
+    link = a_link()
+    savings = replace(CURRENT, bank_account_id="bank-2", identifications=number("00991099999999"))
+    current, saved = listed(link, CURRENT, savings)
+
+    after = listed(link, replace(CURRENT, bank_account_id="bank-2"), replace(savings, bank_account_id="bank-1"))
+
+    assert [row.id for row in after] == [current.id, saved.id]
+
+
+@pytest.mark.parametrize("scheme", ["MaskedPAN", "PAN"])
+def test_a_masked_number_never_recognises_a_card_under_a_new_id_even_if_it_is_the_only_one(scheme: str) -> None:
+    link = a_link()
+    card = replace(CURRENT, account_type="CARD", identifications=number("XXXXXXXXXXXX1234", scheme))
+    before = upserted(link, card)
+
+    after = upserted(link, replace(card, bank_account_id="bank-2"))
+
+    assert after.id != before.id
+    assert before.identification_digest == after.identification_digest == ""

@@ -502,7 +502,7 @@ def test_no_secret_of_a_link_rests_in_the_clear(
 ) -> None:
     """Every column of every table is looked at, as text and as bytes."""
     secrets: dict[str, str] = {}
-    finish = connections.sessions.sealed
+    finish = sessions.sealed
 
     def heard(owner: vault.Vault, credentials: Any) -> bytes:
         secrets.update(access=credentials.access_token, refresh=credentials.refresh_token)

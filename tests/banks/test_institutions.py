@@ -131,6 +131,18 @@ def test_a_sandbox_bank_may_live_on_loopback_and_nowhere_else_without_tls() -> N
         ({"history_days_max": 3651}, "history_days_max"),
         ({"consent_days_max": -5}, "consent_days_max"),
         ({"consent_days_max": 3651}, "consent_days_max"),
+        ({"authentication_days_max": 0}, "authentication_days_max"),
+        ({"authentication_days_max": 3651}, "authentication_days_max"),
+        ({"concurrent_jobs_max": 0}, "concurrent_jobs_max"),
+        ({"concurrent_jobs_max": 101}, "concurrent_jobs_max"),
+        ({"calls_per_minute_max": 0}, "calls_per_minute_max"),
+        ({"unattended_fetches_max": 0}, "unattended_fetches_max"),
+        ({"unattended_fetches_max": 1001}, "unattended_fetches_max"),
+        ({"attested_fetches_max": -1}, "attested_fetches_max"),
+        ({"refresh_minutes": 4}, "refresh_minutes"),
+        ({"refresh_minutes": 7 * 24 * 60 + 1}, "refresh_minutes"),
+        ({"queue": "q" * 61}, "queue"),
+        ({"queue": "a b"}, "queue"),
         ({"country": "UK"}, "country"),
         ({"country": "XX"}, "country"),
         ({"country": "ZZ"}, "country"),
@@ -151,6 +163,20 @@ def test_what_cannot_work_is_named(changes: dict[str, Any], field: str) -> None:
 
     assert refused.value.field == field
     assert not Institution.objects.exists()
+
+
+def test_the_ends_of_each_range_are_good() -> None:
+    for end in (0, 1):
+        values = {member: ends[end] for member, ends in institutions.RANGES.items()}
+
+        row = institutions.add(bank(**values), now=NOW)
+
+        assert {member: getattr(row, member) for member in values} == values
+
+
+def test_a_bank_that_asks_for_no_login_again_has_no_such_clock() -> None:
+    assert institutions.add(bank(authentication_days_max=180), now=NOW).authentication_days_max == 180
+    assert institutions.add(bank(), now=NOW).authentication_days_max is None
 
 
 def test_a_private_key_is_never_in_the_refusal() -> None:

@@ -9,6 +9,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped, unused-ignore]
 from playwright.sync_api import Browser, Page
 
+from banks.models import Connection
+from consents import clock
 from consents.models import Consent
 from tests.journeys import walk
 from tests.journeys.bank import SLUG
@@ -158,6 +160,38 @@ def test_saying_no_and_what_goes_wrong(stage: Stage, page: Page, look: Look) -> 
     Consent.objects.filter(id=waiting.id).update(expires_at=waiting.created_at)
     page.reload()
     look("over")
+
+
+def test_renewing_a_bank_link(stage: Stage, page: Page, look: Look) -> None:
+    page.goto(f"{stage.sluice}/sign-in/")
+    walk.sign_in(page)
+    page.get_by_role("link", name="Your bank links").click()
+    look("links-empty")
+    walk.to_the_accounts(page, stage)
+    walk.tick_first_account(page)
+    walk.press(page, "Allow")
+    page.goto(f"{stage.sluice}/links/")
+    look("links")
+    Connection.objects.update(status="REAUTH_REQUIRED")
+    page.goto(stage.sluice)
+    look("list-link-waits")
+    page.get_by_role("link", name="Renew it under your bank links").click()
+    look("links-waiting")
+    page.get_by_role("link", name="Renew First Sandbox Bank").click()
+    look("renew")
+    walk.press(page, "Continue to First Sandbox Bank")
+    walk.log_in_at_bank(page)
+    walk.press(page, "Refuse")
+    look("renew-failed")
+    walk.press(page, "Try again")
+    walk.press(page, "Continue to First Sandbox Bank")
+    walk.log_in_at_bank(page)
+    walk.allow_at_bank(page)
+    page.get_by_text("First Sandbox Bank is renewed").wait_for()
+    look("links-renewed")
+    Connection.objects.update(status="REVOKED", unneeded_at=clock.now())
+    page.reload()
+    look("links-over")
 
 
 def test_keyboard_alone_reaches_what_counts(stage: Stage, page: Page) -> None:

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from banks import connections, institutions, leases, sessions, sync
+from banks import connections, institutions, leases, sessions, sharing, sync
 from banks.connector import Credentials
 from banks.institutions import InstitutionData
 from banks.leases import Claim
@@ -95,14 +95,15 @@ class Linked:
 
     def finish(
         self, user: User, parameters: dict[str, str], *, session: str = SESSION, now: datetime | None = None
-    ) -> UUID:
+    ) -> UUID | None:
+        """The consent to go on with; None after a renewal."""
         return connections.finish_link(
             user_id=user.id,
             slug=self.slug,
             session_key=session,
             parameters=parameters,
             now=now or clock.now(),
-        )
+        ).consent_id
 
     def link(self, consent: Consent, customer: str, *, accounts: list[str] | None = None) -> None:
         """There and back: afterwards the consent can be granted."""
@@ -120,7 +121,7 @@ class Linked:
     ) -> Consent:
         """The user allows; everything asked for, on every account the bank showed, unless named."""
         offered = self.offered(consent, session=session, now=now)
-        return connections.grant(
+        return sharing.grant(
             consent_id=consent.id,
             user_id=consent.user_id,
             session_key=session,
@@ -134,7 +135,7 @@ class Linked:
     def offered(
         self, consent: Consent, *, user_id: UUID | None = None, session: str = SESSION, now: datetime | None = None
     ) -> list[AccountChoice]:
-        return connections.offered_accounts(
+        return sharing.offered_accounts(
             consent_id=consent.id, user_id=user_id or consent.user_id, session_key=session, now=now or clock.now()
         )
 

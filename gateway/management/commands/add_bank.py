@@ -15,6 +15,14 @@ from banks.institutions import InstitutionData
 from banks.sessions import redirect_uri
 from consents import clock
 
+_LIMITS = (
+    ("--concurrent-jobs-max", 3, "syncs of this bank at once"),
+    ("--calls-per-minute-max", 600, "calls it takes from us"),
+    ("--unattended-fetches-max", 4, "of each resource of one account in 24 hours"),
+    ("--attested-fetches-max", 24, "the same while a platform attests presence"),
+    ("--refresh-minutes", 360, "between two scheduled syncs of one connection"),
+)
+
 
 class Command(BaseCommand):
     help = "Adds a bank, or updates the one with this slug. It serves nothing until a policy is signed (sign_policy)."
@@ -38,6 +46,12 @@ class Command(BaseCommand):
         parser.add_argument("--timezone", required=True, help="the bank's calendar, as in Europe/London")
         parser.add_argument("--history-days-max", type=int, default=730, help="days of history it gives; 730")
         parser.add_argument("--consent-days-max", type=int, default=365, help="days its consents last; 365")
+        parser.add_argument(
+            "--authentication-days-max", type=int, help="days until its customers log in again; default: never"
+        )
+        parser.add_argument("--queue", default="", help="Celery queue of its jobs; default: the common one")
+        for option, default, meaning in _LIMITS:
+            parser.add_argument(option, type=int, default=default, help=f"{meaning}; {default}")
         parser.add_argument("--sandbox", action="store_true", help="a pretend bank: http on loopback is allowed")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -78,6 +92,13 @@ def _data(options: dict[str, Any], signing_key: str) -> InstitutionData:
         is_sandbox=options["sandbox"],
         history_days_max=options["history_days_max"],
         consent_days_max=options["consent_days_max"],
+        authentication_days_max=options["authentication_days_max"],
+        queue=options["queue"],
+        concurrent_jobs_max=options["concurrent_jobs_max"],
+        calls_per_minute_max=options["calls_per_minute_max"],
+        unattended_fetches_max=options["unattended_fetches_max"],
+        attested_fetches_max=options["attested_fetches_max"],
+        refresh_minutes=options["refresh_minutes"],
     )
 
 

@@ -10,20 +10,19 @@ from banks import connections, directory
 from banks.directory import InstitutionCard
 from banks.errors import (
     BankError,
-    BankRateLimited,
-    BankRefused,
-    BankUnavailable,
     InstitutionNotFound,
     LinkFailed,
     LinkStateInvalid,
+    NotRenewable,
+    RenewalFailed,
 )
 from consents import clock
 from consents.errors import Denied, TransitionRefused
 from consents.models import Consent
-from gateway.portal import words
+from gateway.portal import links, words
 from gateway.portal.connect import steps
 from gateway.portal.connect.steps import step
-from gateway.portal.pages import PersonRequest, SeeOther, lets_forms_reach, private
+from gateway.portal.pages import PersonRequest, SeeOther, address_of, lets_forms_reach, private, status_of
 from gateway.request_ids import request_id_of
 
 #: Up to here a list is read faster than it is searched.
@@ -81,19 +80,24 @@ def callback(request: HttpRequest, slug: str) -> HttpResponse:
     if not request.user.is_authenticated:
         return _nothing_linked(request)
     try:
-        consent_id = connections.finish_link(
+        finished = connections.finish_link(
             user_id=request.user.id,
             slug=slug,
             session_key=request.session.session_key or "",
             parameters=request.GET.dict(),
             now=clock.now(),
+            customer_ip_address=address_of(request),
         )
-    except (LinkStateInvalid, InstitutionNotFound, TransitionRefused):
+    except (LinkStateInvalid, InstitutionNotFound, TransitionRefused, NotRenewable):
         return _nothing_linked(request)
+    except RenewalFailed as failure:
+        return links.not_renewed(request, failure.connection_id, failure.cause)
     except LinkFailed as failure:
         consent = Consent.objects.select_related("platform").get(id=failure.consent_id, user_id=request.user.id)
         return _failed(request, consent, failure.cause)
-    return steps.to("accounts", consent_id)
+    if finished.consent_id is None:
+        return links.renewed(request, finished.connection_id)
+    return steps.to("accounts", finished.consent_id)
 
 
 def _link(request: PersonRequest, consent: Consent, slug: str, now: datetime) -> str:
@@ -120,21 +124,9 @@ def _nothing_linked(request: HttpRequest) -> HttpResponse:
 
 def _failed(request: HttpRequest, consent: Consent, cause: BankError) -> HttpResponse:
     """What happened in our words, never the bank's: its error text is nobody's but ours to read."""
-    return _not_linked(request, consent, _cause(cause), status=200 if isinstance(cause, BankRefused) else 502)
+    return _not_linked(request, consent, words.failure(cause.code), status=status_of(cause))
 
 
 def _not_linked(request: HttpRequest, consent: Consent, cause: str, *, status: int) -> HttpResponse:
     context = {"consent": consent, "cause": cause, "reference": request_id_of(request)}
     return render(request, "portal/connect/failed.html", context, status=status)
-
-
-def _cause(error: BankError) -> str:
-    match error:
-        case BankRefused():
-            return "refused"
-        case BankUnavailable():
-            return "unavailable"
-        case BankRateLimited():
-            return "busy"
-        case _:
-            return "unusable"

@@ -6,7 +6,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 
-from banks import connections
+from banks import sharing
 from consents.errors import TransitionRefused
 from consents.lifecycle import AccountChoice
 from consents.models import Consent
@@ -49,7 +49,7 @@ def _grant(
     request: PersonRequest, consent: Consent, chosen: list[AccountChoice], text: DisclosureText, now: datetime
 ) -> HttpResponse:
     try:
-        connections.grant(
+        sharing.grant(
             consent_id=consent.id,
             user_id=request.user.id,
             session_key=request.session.session_key or "",

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.http import Http404, HttpResponse
 from django.urls import reverse
 
-from banks import connections
+from banks import sharing
 from consents import clock
 from consents.lifecycle import AccountChoice
 from consents.models import Consent
@@ -55,7 +55,7 @@ def to(name: str, consent_id: UUID, *more: str) -> SeeOther:
 
 def offered(request: PersonRequest, consent: Consent, now: datetime) -> list[AccountChoice]:
     """What the bank showed in this flow and browser; empty before the bank was visited, or too long after."""
-    return connections.offered_accounts(
+    return sharing.offered_accounts(
         consent_id=consent.id, user_id=consent.user_id, session_key=request.session.session_key or "", now=now
     )
 

@@ -45,6 +45,24 @@ def test_a_new_key_is_written_for_everyone_to_read_and_the_bank_is_stored(tmp_pa
     assert Institution.objects.get().slug == "acorn"
 
 
+def test_what_a_bank_can_take_is_told_by_options_and_has_sound_defaults(tmp_path: Path) -> None:
+    told = {
+        "authentication_days_max": 180,
+        "queue": "bank.acorn",
+        "concurrent_jobs_max": 2,
+        "calls_per_minute_max": 60,
+        "unattended_fetches_max": 2,
+        "attested_fetches_max": 0,
+        "refresh_minutes": 720,
+    }
+    _add_bank(new_key=tmp_path / "1.json")
+    _add_bank("beech", new_key=tmp_path / "2.json", **told)
+
+    acorn, beech = Institution.objects.order_by("slug").values(*told)
+    assert beech == told
+    assert acorn == {name: Institution._meta.get_field(name).get_default() for name in told}  # type: ignore[union-attr]
+
+
 def test_the_redirect_uri_tells_which_issuer_it_belongs_to(tmp_path: Path, settings: Any) -> None:
     settings.ISSUER = "https://sluice.example"
 
@@ -84,6 +102,13 @@ def test_a_file_that_is_there_is_never_written_over(tmp_path: Path) -> None:
         ("acorn", {"country": "UK"}, "country"),
         ("acorn", {"history_days_max": -5}, "history_days_max"),
         ("acorn", {"consent_days_max": 10**12}, "consent_days_max"),
+        ("acorn", {"authentication_days_max": 0}, "authentication_days_max"),
+        ("acorn", {"concurrent_jobs_max": 0}, "concurrent_jobs_max"),
+        ("acorn", {"calls_per_minute_max": 60_001}, "calls_per_minute_max"),
+        ("acorn", {"unattended_fetches_max": 0}, "unattended_fetches_max"),
+        ("acorn", {"attested_fetches_max": -1}, "attested_fetches_max"),
+        ("acorn", {"refresh_minutes": 4}, "refresh_minutes"),
+        ("acorn", {"queue": "Slow Banks"}, "queue"),
         ("acorn", {"name": "A" * 121}, "name"),
         ("acorn", {"dialect": "carrier_pigeon"}, "unknown_connector"),
     ],

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 
-from banks import connections
+from banks import attempts, connections
+from banks.connections import Finished
 from banks.errors import BankError, BankMisconfigured, BankRefused, BankUnavailable, LinkFailed
 from banks.models import Institution, LinkAttempt
 from consents import clock
@@ -14,6 +15,7 @@ from consents.states import ConsentStatus
 from gateway.identity.models import User
 from tests.gateway.portal.conftest import signed_in, status_of
 from tests.gateway.portal.html import Page
+from tests.support import cast
 
 Traces = Callable[[], object]
 HERE = "/banks/northbank/callback"
@@ -63,7 +65,7 @@ def test_back_on_the_way_leads_to_the_accounts(
 
     def finish_link(**arguments: object) -> object:
         given.append(arguments)
-        return asked.id
+        return Finished(consent_id=asked.id, connection_id=cast.stranger())
 
     monkeypatch.setattr(connections, "finish_link", finish_link)
 
@@ -115,15 +117,15 @@ class TestWithARealAttempt:
     def attempt(self, alice: User, asked: Consent, northbank: Institution) -> LinkAttempt:
         now = clock.now()
         return LinkAttempt.objects.create(
-            state_digest=connections._digest("the-state"),
-            session_digest=connections._digest("the session that started it"),
+            state_digest=attempts.digest("the-state"),
+            session_digest=attempts.digest("the session that started it"),
             user=alice,
             institution=northbank,
             consent_id=asked.id,
             bank_consent_id="at-the-bank",
             sealed_secrets=b"",
             created_at=now,
-            expires_at=now + connections.ATTEMPT_WINDOW,
+            expires_at=now + attempts.ATTEMPT_WINDOW,
         )
 
     def test_other_browser_of_the_same_user_links_nothing(

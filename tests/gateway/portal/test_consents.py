@@ -148,7 +148,7 @@ class TestList:
             cast.authorised_consent(alice, chat.platform, accounts=cast.linked_accounts(alice, northbank))
 
         # Session, user, live consents, the others, their accounts, banks, usage.
-        with django_assert_num_queries(7):
+        with django_assert_num_queries(10):
             browser.get("/")
 
 

@@ -6,8 +6,8 @@ from uuid import UUID
 import pytest
 from django.test import Client
 
-from banks.models import Institution
-from consents.models import Consent
+from banks.models import Connection, Institution
+from consents.models import Consent, ConsentAccount
 from gateway.identity.models import User
 from tests.gateway.portal.conftest import signed_in
 from tests.gateway.portal.html import Page
@@ -21,12 +21,16 @@ def addresses(alice: User, chat: Member, asked: Consent, chosen: UUID, northbank
     live = cast.authorised_consent(alice, chat.platform, accounts=cast.linked_accounts(alice, northbank, ("joint",)))
     ended = cast.revoke(cast.authorised_consent(alice, chat.platform))
     flow, consents = f"/connect/{asked.id}", "/consents"
+    link = ConsentAccount.objects.filter(consent=live).values_list("connection_id", flat=True).get()
+    Connection.objects.filter(id=link).update(status="REAUTH_REQUIRED")
     return {
         "list": "/",
         "live": f"{consents}/{live.id}/",
         "ended": f"{consents}/{ended.id}/",
         "waiting": f"{consents}/{asked.id}/",
         "stop": f"{consents}/{live.id}/stop/",
+        "links": "/links/",
+        "renew": f"/links/{link}/renew/",
         "ask": f"{flow}/",
         "bank": f"{flow}/bank/",
         "redirect": f"{flow}/bank/northbank/",
@@ -60,7 +64,7 @@ def test_forms_lead_out_only_from_the_pages_that_redirect(browser: Client, addre
         if "form-action 'self';" not in browser.get(address)["Content-Security-Policy"] + ";"
     }
 
-    assert widened == {"redirect"}
+    assert widened == {"redirect", "renew"}
 
 
 def test_looking_changes_nothing(browser: Client, addresses: dict[str, str], traces: Callable[[], object]) -> None:
@@ -74,14 +78,14 @@ def test_looking_changes_nothing(browser: Client, addresses: dict[str, str], tra
 
 
 def test_each_form_that_changes_something_is_a_post_with_a_token(browser: Client, addresses: dict[str, str]) -> None:
-    pages_one_may_ask_for = ("/bank/", "/", "/consents/")
+    pages_one_may_ask_for = ("/bank/", "/", "/consents/", "/links/")
     for name, address in addresses.items():
         for form in Page(browser.get(address)).forms:
             if form.method == "post":
                 assert form.has_csrf_token, name
             else:
                 assert form.action.endswith(pages_one_may_ask_for), name
-                assert not form.action.endswith(("/refuse/", "/stop/", "/return/", "/confirm/")), name
+                assert not form.action.endswith(("/refuse/", "/stop/", "/return/", "/confirm/", "/renew/")), name
 
 
 def test_post_without_a_token_is_refused_with_our_own_page(alice: User, asked: Consent) -> None:
@@ -118,7 +122,7 @@ def test_each_page_has_a_name_of_its_own_and_landmarks(browser: Client, addresse
 
 
 def test_other_methods_are_not_understood(browser: Client, addresses: dict[str, str]) -> None:
-    for name in ("list", "live", "ask", "done", "nothing linked"):
+    for name in ("list", "live", "links", "ask", "done", "nothing linked"):
         assert browser.post(addresses[name]).status_code == 405, name
     for name in set(addresses) - {"sign out"}:
         assert browser.put(addresses[name]).status_code == 405, name

@@ -8,10 +8,11 @@ from django.conf import settings
 from django.test import Client
 
 from banks import directory
-from banks.models import Account, Connection, LinkAttempt
+from banks.models import Account, Connection, LinkAttempt, SyncJob
 from consents.models import BankPolicy, Consent, ConsentAccount
 from consents.states import ConsentStatus, PolicyStatus
-from tests.gateway.portal.conftest import VERIFIER, status_of
+from gateway.identity.models import User
+from tests.gateway.portal.conftest import VERIFIER, signed_in, status_of
 from tests.gateway.portal.html import Page
 from tests.journeys.bank import SLUG, add_bank
 from tests.support import cast
@@ -124,3 +125,66 @@ def test_nobody_is_sent_to_a_bank_that_does_not_accept_the_platform(
     assert status_of(asked) == ConsentStatus.AWAITING_AUTHORISATION
     assert not LinkAttempt.objects.exists()
     assert bank.control("GET", "/control/requests")["requests"] == []
+
+
+# -- renewing, without any platform ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def waiting(browser: Client, asked: Consent, bank: SandboxBank) -> Connection:
+    """Allowed by the whole flow; now the bank wants Alice to sign in again."""
+    announced = browser.get(f"/connect/{asked.id}/bank/{SLUG}/")
+    back = browser.get(at_the_bank(bank, press(browser, announced, f"/{SLUG}/")["Location"], "allow"))
+    boxes = browser.get(back["Location"])
+    ticked = Page(boxes).form("/accounts/").named("account")[0].value
+    summary = browser.get(press(browser, boxes, "/accounts/", {"account": [ticked]})["Location"])
+    press(browser, summary, "/confirm/")
+    Connection.objects.update(status="REAUTH_REQUIRED")
+    return Connection.objects.get()
+
+
+def renewing(browser: Client, link: Connection) -> str:
+    """To the bank's own address, by the page's own form."""
+    return str(press(browser, browser.get(f"/links/{link.id}/renew/"), "/renew/")["Location"])
+
+
+def test_a_link_is_renewed_at_the_bank_and_the_browser_is_told(
+    browser: Client, waiting: Connection, bank: SandboxBank
+) -> None:
+    shared = list(ConsentAccount.objects.values_list("account_id", flat=True))
+    assert Page(browser.get("/")).says("your bank link needs you")
+
+    answer = browser.get(at_the_bank(bank, renewing(browser, waiting), "allow"), REMOTE_ADDR="203.0.113.7")
+
+    assert (answer.status_code, answer["Location"]) == (303, "/links/")
+    page = Page(browser.get("/links/"))
+    assert page.says("First Sandbox Bank is renewed") and page.says("Working")
+    assert not Page(browser.get("/")).says("your bank link needs you")
+    assert Connection.objects.get().bank_consent_id != waiting.bank_consent_id
+    assert list(ConsentAccount.objects.values_list("account_id", flat=True)) == shared
+    job = SyncJob.objects.latest("created_at")
+    assert (job.trigger, job.customer_ip_address) == ("USER_PRESENT", "203.0.113.7")
+
+
+def test_a_no_at_the_bank_is_told_and_changes_nothing(browser: Client, waiting: Connection, bank: SandboxBank) -> None:
+    before = Connection.objects.values().get()
+
+    answer = browser.get(at_the_bank(bank, renewing(browser, waiting), "refuse"))
+
+    page = Page(answer)
+    assert answer.status_code == 200
+    assert page.says("was not renewed") and page.says("Nothing has changed")
+    assert page.form("/renew/").button.look == page.form("/links/").button.look
+    assert Connection.objects.values().get() == before
+
+
+def test_a_renewal_in_another_browser_of_the_same_person_renews_nothing(
+    browser: Client, alice: User, waiting: Connection, bank: SandboxBank
+) -> None:
+    back = at_the_bank(bank, renewing(browser, waiting), "allow")
+    before = Connection.objects.values().get()
+
+    answer = signed_in(alice).get(back)
+
+    assert answer.status_code == 400 and Page(answer).says("Nothing was linked")
+    assert Connection.objects.values().get() == before
