@@ -24,6 +24,10 @@ BREAKS: dict[str, list[tuple[str, str]]] = {
         ("banks/tasks.py", "from banks import models"),
         ("banks/registry.py", "def later():\n    from banks.models import Account"),
     ],
+    "inner-half": [
+        ("gateway/api/reads.py", "from banks import permitted"),
+        ("banks/sync.py", "from banks.changes import changes"),
+    ],
     "pure-decisions": [
         ("consents/policy.py", "from django.utils import timezone"),
         ("consents/requested.py", "from consents import clock, facts"),

@@ -25,7 +25,7 @@ from django.shortcuts import get_list_or_404, get_object_or_404
 
 from banks import models, read
 from banks.governed import GovernedManager, Ungoverned
-from banks.models import Account, Balance, Connection, QuarantinedRow, RawPayload, Transaction
+from banks.models import Account, Balance, Connection, LinkSuggestion, QuarantinedRow, RawPayload, Transaction
 from consents.ownership import owner_permit
 from consents.policy import Permit, PermitSlice
 from gateway.identity.models import User
@@ -33,7 +33,7 @@ from tests.architecture import source
 from tests.support import ledger
 from tests.support.ledger import NOW
 
-GOVERNED = {Account, Balance, Transaction, RawPayload, QuarantinedRow}
+GOVERNED = {Account, Balance, Transaction, RawPayload, LinkSuggestion, QuarantinedRow}
 OURS = {"banks", "consents", "identity", "oauth"}
 
 
