@@ -23,7 +23,7 @@ def plan(instance: Instance) -> Plan:
         bank=_granian("banks.sandbox.wsgi:application", instance.bank_port),
         web=_granian("gateway.wsgi:application", instance.port),
         worker=[
-            *("celery", "-q", "-A", "gateway", "worker", "-P", "threads", "-c", "4", "-l", "WARNING"),
+            *("celery", "-q", "-A", "gateway", "worker", "-P", "threads", "-c", "8", "-l", "WARNING"),
             *("--without-gossip", "--without-mingle", "--without-heartbeat"),
         ],
     )
