@@ -7,10 +7,12 @@ touched. Every query here is a walk along an index that begins with the institut
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import reduce
 from itertools import zip_longest
+from operator import or_
 from uuid import UUID
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 
 from banks import gate
 from banks.leases import WAITING_JOBS, claimable
@@ -32,11 +34,11 @@ class Dispatch:
 def due(*, now: datetime, batch: int = BATCH) -> list[Dispatch]:
     """At most `batch` jobs; each is marked, so that the next tick, and another beat, pass over it."""
     _adopt_jobs_without_institution(batch)
-    banks = list(Institution.objects.filter(_has_due_jobs(now)).order_by("id"))
+    banks = list(_with_due_jobs(now))
     gates = gate.seen(banks, _leased_jobs(banks, now), now=now)
     waiting = [_head(bank, slots, now) for bank in banks if (slots := gate.free_slots(gates[bank.id], now=now))]
     # The bank whose first job waits longest begins.
-    waiting = sorted((head for head in waiting if head), key=lambda head: head[0].next_attempt_at)
+    waiting = sorted((head for head in waiting if head), key=lambda head: _age(head[0]))
     queues = {bank.id: bank.queue for bank in banks}
     sent: list[Dispatch] = []
     for job in _in_turn(waiting):
@@ -61,11 +63,17 @@ def _due_by_status(jobs: QuerySet[SyncJob], now: datetime) -> list[QuerySet[Sync
     ]
 
 
-def _has_due_jobs(now: datetime) -> Q:
-    found = Q()
-    for jobs in _due_by_status(SyncJob.objects.filter(institution_id=OuterRef("id")), now):
-        found |= Q(Exists(jobs.order_by()))
-    return found
+def _with_due_jobs(now: datetime) -> QuerySet[Institution]:
+    # The first one of each, not EXISTS: without an order PostgreSQL reads the table until it meets one, and all of it
+    # for a bank that has none.
+    firsts = _due_by_status(SyncJob.objects.filter(institution_id=OuterRef("id")), now)
+    found = {f"first_{number}": Subquery(jobs.values("id")[:1]) for number, jobs in enumerate(firsts)}
+    has_one = [Q(**{f"{name}__isnull": False}) for name in found]
+    return Institution.objects.alias(**found).filter(reduce(or_, has_one))
+
+
+def _age(job: SyncJob) -> tuple[datetime, UUID]:
+    return job.next_attempt_at, job.id
 
 
 def _leased_jobs(banks: Iterable[Institution], now: datetime) -> dict[UUID, int]:
@@ -80,7 +88,7 @@ def _head(bank: Institution, slots: int, now: datetime) -> list[SyncJob]:
     columns = ("id", "institution_id", "next_attempt_at", "dispatched_at")
     jobs = SyncJob.objects.filter(institution_id=bank.id).only(*columns)
     found = [job for each in _due_by_status(jobs, now) for job in each[:slots]]
-    head = sorted(found, key=lambda job: (job.next_attempt_at, job.id))[:slots]
+    head = sorted(found, key=_age)[:slots]
     return [job for job in head if job.dispatched_at is None or job.dispatched_at < now - REDISPATCH_AFTER]
 
 
