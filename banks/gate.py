@@ -101,7 +101,7 @@ class Tally:
             seconds = exchange.retry_after
             asked = THROTTLED_FOR if seconds is None else timedelta(seconds=seconds)
             # A longer wait is one customer's allowance rather than the bank's rate; its job waits for all of it.
-            self.throttled_for = max(self.throttled_for or asked, min(asked, OPEN_MAX))
+            self.throttled_for = max(self.throttled_for or timedelta(0), min(asked, OPEN_MAX))
 
 
 # -- decisions ---------------------------------------------------------------------------------------------------------
