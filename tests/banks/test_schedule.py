@@ -236,18 +236,15 @@ def test_a_spent_quota_costs_no_job() -> None:
 def test_while_the_bank_is_left_alone_nothing_is_due() -> None:
     soon, late = needed(bank(refresh_minutes=0))[0], needed(bank(refresh_minutes=1))[0]
     for link in (soon, late):
+        held = claimed(due(link))
         for _ in range(UNANSWERED_MAX):
-            gate.settle(link.institution_id, HUNG, job_id=UUID(int=1), now=NOW)
-        committed(_held_from_before(link))
+            gate.settle(link.institution_id, HUNG, job_id=held.job_id, now=NOW)
+        committed(held)
         schedule.after_run(link.id, now=NOW)
 
+    assert gate.open_until(soon.institution_id) is not None
     assert next_of(soon) == gate.open_until(soon.institution_id)
     assert next_of(late) == NOW + schedule._interval(late)  # by then it is over
-
-
-def _held_from_before(link: Connection) -> leases.Claim:
-    """A claim that was made before the breaker opened."""
-    return claimed(due(link, now=NOW + HOUR), now=NOW + HOUR)
 
 
 @pytest.mark.parametrize("status", [ConnectionStatus.REAUTH_REQUIRED, ConnectionStatus.REVOKED])
