@@ -8,7 +8,7 @@ import threading
 import time
 from typing import Any
 
-from django.db import close_old_connections
+from django.db import connections
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +33,7 @@ class Reconciler:
     def _run(self) -> None:
         while not self._stopping.wait(self._seconds):
             self.round(time.monotonic())
+            connections.close_all()
 
     def round(self, monotonic: float) -> None:
         for name, entry in self._app.conf.beat_schedule.items():
@@ -44,5 +45,3 @@ class Reconciler:
                 self._app.tasks[entry["task"]]()
             except Exception:  # whatever it was, the next round must come
                 log.exception("a task of the schedule failed", extra={"task": entry["task"]})
-            finally:
-                close_old_connections()
