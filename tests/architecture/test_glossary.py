@@ -13,7 +13,8 @@ from django.apps import apps
 from django.db import models
 
 from banks import types
-from banks.models import SyncJobStatus, SyncTrigger
+from banks.gate import Refusal
+from banks.models import BreakerStatus, SyncJobStatus, SyncTrigger
 from consents import denials, events, scopes, states
 from gateway import problems
 from gateway.identity.models import MembershipRole
@@ -60,6 +61,8 @@ WORDS: dict[type[Enum], str] = {
     types.InstitutionStatus: "ALIVE PARTIAL MAINTENANCE DOWN",
     SyncJobStatus: "QUEUED LEASED RETRY_WAIT COMMITTED FAILED CANCELLED",
     SyncTrigger: "USER_PRESENT PLATFORM_READ SCHEDULE BANK_EVENT BACKFILL",
+    BreakerStatus: "CLOSED OPEN HALF_OPEN",
+    Refusal: "institution_paused institution_busy institution_throttled",
     MembershipRole: "BANK_ADMIN PLATFORM_ADMIN",
 }
 
