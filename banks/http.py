@@ -86,6 +86,7 @@ class Exchange:
     milliseconds: int
     bytes: int  #: decoded bytes of the body that were read
     code: str | None  #: code of the BankError raised; None when the caller got an Answer
+    retry_after: int | None = None  #: seconds the bank asked to wait (429 and 5xx); None: it did not say
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +243,7 @@ class BankClient:
                     milliseconds=round((time.monotonic() - started) * 1000),
                     bytes=seen.bytes,
                     code=failure.code if failure else None,
+                    retry_after=failure.retry.seconds if failure and isinstance(failure.retry, After) else None,
                 )
             )
         if answer is None:

@@ -1,7 +1,7 @@
 """Claims on work in the database: one conditional UPDATE, the same on SQLite and PostgreSQL.
 
 A message may be lost, doubled or late; none of that matters, because a job belongs to whoever holds its lease, and
-every later write carries the epoch that the claim raised.
+every later write carries the epoch that the claim raised. The bank's gate is asked in the claim's own transaction.
 """
 
 from dataclasses import dataclass
@@ -12,16 +12,15 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
+from banks import gate
 from banks.errors import StaleLease
 from banks.models import LIVE_JOBS, Connection, SyncJob, SyncJobStatus, SyncTrigger
 from consents.scopes import Presence
 
 ATTEMPTS_MAX = 5
-DISPATCH_BATCH = 50
 #: Every other trigger runs unattended.
 PRESENCE_OF = {SyncTrigger.USER_PRESENT: Presence.PRESENT, SyncTrigger.USER_ATTESTED: Presence.ATTESTED}
-#: A dispatched job that nobody claimed in this time is dispatched again: its message was lost.
-REDISPATCH_AFTER = timedelta(seconds=15)
+WAITING_JOBS = (SyncJobStatus.QUEUED, SyncJobStatus.RETRY_WAIT)
 _BACKOFF_SECONDS = 20
 _BACKOFF_MAX_SECONDS = 3600
 
@@ -32,6 +31,7 @@ class Claim:
 
     job_id: UUID
     connection_id: UUID
+    institution_id: UUID
     trigger: SyncTrigger
     customer_ip_address: str | None
     epoch: int
@@ -50,7 +50,8 @@ def enqueue(
     has just ended its live job.
 
     A job that runs already was planned before this request: it is followed at once by a round of its own, because
-    `leases.finish` looks at `requested_again`.
+    `leases.finish` looks at `requested_again`. One that waits is brought forward by a user who is there, never ahead of
+    what the bank itself asked for.
     """
     while True:
         live = SyncJob.objects.filter(connection_id=connection_id, status__in=LIVE_JOBS).first()
@@ -76,9 +77,10 @@ def _joined(live: SyncJob, trigger: SyncTrigger, customer_ip_address: str | None
         columns["customer_ip_address"] = customer_ip_address
     if live.status == SyncJobStatus.LEASED:
         columns["requested_again"] = True
-    else:
-        columns.update(next_attempt_at=now, attempts=0)
-    return bool(SyncJob.objects.filter(id=live.id, status=live.status).update(**columns))
+    elif trigger in PRESENCE_OF:
+        columns.update(next_attempt_at=max(now, live.not_before_at or now), attempts=0)
+    unchanged = SyncJob.objects.filter(id=live.id, status=live.status, epoch=live.epoch)
+    return bool(unchanged.update(**columns))
 
 
 def extend(held: Claim, *, now: datetime) -> None:
@@ -103,50 +105,52 @@ def restart(connection_id: UUID, *, now: datetime) -> None:
     )
 
 
-def dispatchable(*, now: datetime) -> list[UUID]:
-    """Jobs whose time has come, or whose holder is gone; each is marked, so that the next tick passes over it."""
-    due = SyncJob.objects.filter(_claimable(now)).filter(
-        Q(dispatched_at=None) | Q(dispatched_at__lt=now - REDISPATCH_AFTER)
-    )
-    marked = []
-    for job_id in list(due.order_by("next_attempt_at", "id").values_list("id", flat=True)[:DISPATCH_BATCH]):
-        if due.filter(id=job_id).update(dispatched_at=now):
-            marked.append(job_id)
-    return marked
-
-
 def claim(job_id: UUID, *, now: datetime) -> Claim | None:
-    """Take the job, or None: someone else has it, or it is over.
+    """Take the job, or None: someone else has it, it is over, or its bank takes no more now.
 
     A job whose holders died ATTEMPTS_MAX times over is not given to another: it may be what killed them.
     """
     if _given_up(job_id, now):
         return None
-    lease = timedelta(seconds=settings.JOB_LEASE_SECONDS)
-    with transaction.atomic():
-        taken = (
-            SyncJob.objects.filter(id=job_id)
-            .filter(_claimable(now))
-            .update(
-                status=SyncJobStatus.LEASED,
-                epoch=F("epoch") + 1,
-                attempts=F("attempts") + 1,
-                lease_until=now + lease,
-                started_at=now,
-                # Its message did its work: should the holder die, the next tick after the lease sends another.
-                dispatched_at=None,
-                requested_again=False,
-            )
+    due = SyncJob.objects.filter(id=job_id).filter(claimable(now))
+    institution_id = due.values_list("connection__institution_id", flat=True).first()
+    if institution_id is None:
+        return None
+    lease_until = now + timedelta(seconds=settings.JOB_LEASE_SECONDS)
+    with transaction.atomic(), gate.locked(institution_id, now=now) as facts:
+        admitted = gate.admit(facts, job_id=job_id, lease_until=lease_until, now=now)
+        if isinstance(admitted, gate.Refused):
+            _turn_away(due, admitted)
+            return None
+        taken = due.update(
+            status=SyncJobStatus.LEASED,
+            institution_id=institution_id,  # null in rows of an earlier release
+            epoch=F("epoch") + 1,
+            attempts=F("attempts") + 1,
+            lease_until=lease_until,
+            started_at=now,
+            not_before_at=None,
+            # Its message did its work: should the holder die, the next tick after the lease sends another.
+            dispatched_at=None,
+            requested_again=False,
+            **_columns(None),
         )
         if not taken:
             return None
-        return _claim_of(SyncJob.objects.get(id=job_id))
+        gate.store(admitted)
+        return _claim_of(SyncJob.objects.select_related("connection").get(id=job_id))
+
+
+def _turn_away(due: QuerySet[SyncJob], refused: gate.Refused) -> None:
+    """No attempt: it waits with all that it has left. A job whose holder died stays where it is, to be given up."""
+    due.update(next_attempt_at=refused.retry_at, dispatched_at=None, **_columns(JobError(code=refused.code)))
 
 
 def _claim_of(job: SyncJob) -> Claim:
     return Claim(
         job_id=job.id,
         connection_id=job.connection_id,
+        institution_id=job.connection.institution_id,
         trigger=SyncTrigger(job.trigger),
         customer_ip_address=job.customer_ip_address,
         epoch=job.epoch,
@@ -157,9 +161,11 @@ def _claim_of(job: SyncJob) -> Claim:
 
 def _given_up(job_id: UUID, now: datetime) -> bool:
     """Whether so many holders died over it that this was the end."""
-    lost = SyncJob.objects.filter(
-        id=job_id, status=SyncJobStatus.LEASED, lease_until__lt=now, attempts__gte=ATTEMPTS_MAX
-    ).first()
+    lost = (
+        SyncJob.objects.filter(id=job_id, status=SyncJobStatus.LEASED, lease_until__lt=now, attempts__gte=ATTEMPTS_MAX)
+        .select_related("connection")
+        .first()
+    )
     if lost is None:
         return False
     try:
@@ -202,12 +208,14 @@ def retry(held: Claim, *, error: "JobError", counts: dict[str, int], now: dateti
         finish(held, SyncJobStatus.FAILED, counts=counts, error=error, now=now)
         return
     seconds = error.retry_after or min(_BACKOFF_SECONDS * 2 ** (held.attempts - 1), _BACKOFF_MAX_SECONDS)
+    next_attempt_at = now + timedelta(seconds=seconds)
     waiting = _held(held).update(
         status=SyncJobStatus.RETRY_WAIT,
         counts=counts,
         lease_until=None,
         dispatched_at=None,
-        next_attempt_at=now + timedelta(seconds=seconds),
+        next_attempt_at=next_attempt_at,
+        not_before_at=next_attempt_at if error.is_the_banks_word else None,
         **_columns(error),
     )
     if not waiting:
@@ -223,10 +231,16 @@ class JobError:
     upstream_status: int | None = None
     retry_after: int | None = None
 
+    @property
+    def is_the_banks_word(self) -> bool:
+        """Whether the bank itself said how long to wait. A spent quota is our own count, and binds no user present."""
+        return self.retry_after is not None and self.upstream_status is not None
 
-def _claimable(now: datetime) -> Q:
-    waiting = Q(status__in=(SyncJobStatus.QUEUED, SyncJobStatus.RETRY_WAIT), next_attempt_at__lte=now)
-    return waiting | Q(status=SyncJobStatus.LEASED, lease_until__lt=now)
+
+def claimable(now: datetime) -> Q:
+    """Waiting, and its time has come; or its holder is gone."""
+    lost = Q(status=SyncJobStatus.LEASED, lease_until__lt=now)
+    return Q(next_attempt_at__lte=now) & (Q(status__in=WAITING_JOBS) | lost)
 
 
 def _held(held: Claim) -> QuerySet[SyncJob]:

@@ -94,6 +94,8 @@ class InstitutionGate(models.Model):
     window_at = models.DateTimeField()  #: calls and failures count since
     calls = models.PositiveIntegerField(default=0)
     failures = models.PositiveIntegerField(default=0)
+    #: Calls in a row that got no answer at all, however long that took: a bank that hangs makes few.
+    unanswered = models.PositiveIntegerField(default=0, db_default=0)
 
     def __str__(self) -> str:
         return str(self.institution_id)
@@ -589,6 +591,8 @@ class SyncJob(models.Model):
     epoch = models.PositiveIntegerField(default=0)
     attempts = models.PositiveIntegerField(default=0)
     next_attempt_at = models.DateTimeField()
+    #: The bank's own word (Retry-After): no request brings the job forward of it; null: it said nothing.
+    not_before_at = models.DateTimeField(null=True)
     dispatched_at = models.DateTimeField(null=True)
     lease_until = models.DateTimeField(null=True)
     #: Someone asked while it ran: what it had planned may be too little, so another round follows.
@@ -610,6 +614,7 @@ class SyncJob(models.Model):
         indexes = [
             models.Index(fields=["status", "next_attempt_at"], name="sync_job_due"),
             models.Index(fields=["institution", "status", "lease_until"], name="sync_job_by_institution"),
+            models.Index(fields=["institution", "status", "next_attempt_at", "id"], name="sync_job_due_at_institution"),
         ]
 
     def __str__(self) -> str:

@@ -1,25 +1,55 @@
 """Background work: thin calls with row ids only, safe to run twice, lost or late."""
 
+import logging
 from uuid import UUID
 
-from celery import shared_task
+from celery import Task, shared_task
+from django.conf import settings
+from kombu.exceptions import OperationalError
 
-from banks import endings, leases, purge, sync, upstream
+from banks import dispatch, endings, gate, leases, purge, quota, refreshes, schedule, sync, upstream
+from banks.gate import Tally
 from consents import clock
+
+log = logging.getLogger(__name__)
+
+#: Records deleted by one sweep.
+FORGET_BATCH = 10_000
 
 
 @shared_task(name="banks.tick")
 def tick() -> None:
     """Looks at the queue of record: what is due, and what a lost message or a dead worker left behind."""
-    for job_id in leases.dispatchable(now=clock.now()):
-        run_job.apply_async(args=(str(job_id),))
+    schedule.enqueue_due(now=clock.now())
+    for job in dispatch.due(now=clock.now()):
+        _send(run_job, job.job_id, job.queue)
+
+
+@shared_task(name="banks.reconcile")
+def reconcile() -> None:
+    """Finds what no due time leads to."""
+    gate.half_open(now=clock.now())
+    schedule.adopt(now=clock.now())
+
+
+@shared_task(name="banks.sweep")
+def sweep() -> None:
+    """Remove what no window reaches any more."""
+    quota.forget(now=clock.now(), batch=FORGET_BATCH)
+    refreshes.forget(now=clock.now(), batch=FORGET_BATCH)
 
 
 @shared_task(name="banks.run_job")
 def run_job(job_id: str) -> None:
     held = leases.claim(UUID(job_id), now=clock.now())
-    if held is not None:
-        sync.run(held, clock=clock.now)
+    if held is None:
+        return
+    tally = Tally()
+    try:
+        sync.run(held, clock=clock.now, on_exchange=tally.note)
+    finally:
+        gate.settle(held.institution_id, tally, job_id=held.job_id, now=clock.now())
+        schedule.after_run(held.connection_id, now=clock.now())
 
 
 @shared_task(name="banks.sweep_endings")
@@ -27,7 +57,7 @@ def sweep_endings() -> None:
     """Ends connections that no consent needs any more, and dispatches what is to be ended at banks."""
     endings.sweep(now=clock.now())
     for ending_id in upstream.dispatchable(now=clock.now()):
-        end_upstream.apply_async(args=(str(ending_id),))
+        _send(end_upstream, ending_id, "")
 
 
 @shared_task(name="banks.end_upstream")
@@ -42,3 +72,12 @@ def care() -> None:
     """Looks at every connection: what was missed, what the calendar brings, and what retention ends."""
     endings.care(now=clock.now())
     purge.sweep(now=clock.now())
+
+
+def _send(task: "Task[[str], None]", row_id: UUID, queue: str) -> None:
+    """To the workers of the bank's queue; without a broker it is done here, one by one, slower but done."""
+    try:
+        task.apply_async(args=(str(row_id),), queue=queue or settings.CELERY_TASK_DEFAULT_QUEUE)
+    except OperationalError:
+        log.warning("no broker: the work is done where it was found", extra={"job_id": row_id})
+        task(str(row_id))

@@ -34,6 +34,19 @@ class ThreadBeat(bootsteps.StartStopStep):
         return EmbeddedService(worker.app, thread=True, scheduler_cls="celery.beat:Scheduler")
 
 
+class ReconcilerThread(bootsteps.StartStopStep):
+    """What beat sends, found by the worker itself: no beat at all is survived, more slowly."""
+
+    requires = ("celery.worker.components:Pool",)
+
+    def create(self, worker: Any) -> Any:
+        from django.conf import settings
+
+        from gateway.reconciler import Reconciler
+
+        return Reconciler(worker.app, seconds=settings.RECONCILE_SECONDS)
+
+
 if os.environ.get("SLUICE_EMBEDDED") == "1":
     # Its supervisor has no other user to give it: in a container it is root, and advice at each start hides the rest.
     warnings.filterwarnings("ignore", "You're running the worker with superuser privileges", SecurityWarning)
@@ -43,3 +56,4 @@ app = Celery("gateway")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.steps["worker"].add(ThreadBeat)
+app.steps["worker"].add(ReconcilerThread)

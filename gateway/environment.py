@@ -44,6 +44,8 @@ class Environment(BaseSettings):
     sluice_job_lease_seconds: Annotated[int, Field(ge=4, le=900)] = 60
     #: Seconds between two looks at the queue of record.
     sluice_tick_seconds: Annotated[float, Field(ge=0.1, le=60)] = 1.0
+    #: Seconds between two looks that every worker takes by itself, whether or not there is a beat.
+    sluice_reconcile_seconds: Annotated[float, Field(ge=1, le=300)] = 30.0
 
     #: Proxies of yours in front, each of which appends to X-Forwarded-For; 0: the header is anybody's word, and unread.
     sluice_trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0

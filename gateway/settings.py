@@ -126,8 +126,10 @@ CACHES: dict[str, Any] = {
 
 JOB_LEASE_SECONDS = ENVIRONMENT.sluice_job_lease_seconds
 TICK_SECONDS = ENVIRONMENT.sluice_tick_seconds
+RECONCILE_SECONDS = ENVIRONMENT.sluice_reconcile_seconds
 
 CELERY_BROKER_URL = ENVIRONMENT.redis_url or "filesystem://"
+CELERY_TASK_DEFAULT_QUEUE = "celery"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
@@ -144,12 +146,17 @@ CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 5 if EMBEDDED else 60
 # An idle embedded worker has nothing to wait for: Ctrl-C should be quick.
 CELERY_WORKER_ENABLE_SOFT_SHUTDOWN_ON_IDLE = not EMBEDDED
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# Any number of beats may send these, and every worker also runs them by itself (gateway/reconciler.py): each is safe to
+# run twice, and at the same time.
 CELERY_BEAT_SCHEDULE = {
     "banks.tick": {"task": "banks.tick", "schedule": TICK_SECONDS, "options": {"expires": max(TICK_SECONDS, 1.0)}},
     "banks.sweep_endings": {"task": "banks.sweep_endings", "schedule": 5.0, "options": {"expires": 5.0}},
     "banks.care": {"task": "banks.care", "schedule": 300.0, "options": {"expires": 300.0}},
+    "banks.reconcile": {"task": "banks.reconcile", "schedule": 30.0, "options": {"expires": 30.0}},
+    "banks.sweep": {"task": "banks.sweep", "schedule": 900.0, "options": {"expires": 900.0}},
     "consents.sweep": {"task": "consents.sweep", "schedule": 60.0, "options": {"expires": 60.0}},
     "oauth.sweep": {"task": "oauth.sweep", "schedule": 3600.0, "options": {"expires": 3600.0}},
+    "gateway.sweep": {"task": "gateway.sweep", "schedule": 3600.0, "options": {"expires": 3600.0}},
 }
 if ENVIRONMENT.redis_url:
     CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {

@@ -86,6 +86,20 @@ class Transport(filesystem.Transport):
         return {}
 
 
+def sweep(folder: Path, *, before: float) -> int:
+    """Remove hidden files last written before that second of the epoch; how many. Their writer or reader died with
+    half a message; a living one holds such a file for an instant."""
+    removed = 0
+    for file in folder.glob(".*"):
+        try:
+            if file.stat().st_mtime < before:
+                file.unlink()
+                removed += 1
+        except FileNotFoundError:
+            continue  # it was a living one's
+    return removed
+
+
 def write_whole(file: Path, text: str) -> None:
     """Write `text` so that `file` is never seen in part. Raises ChannelError, and leaves nothing behind then."""
     unfinished = file.with_name(f".{uuid.uuid4()}.new")

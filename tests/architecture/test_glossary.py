@@ -13,7 +13,8 @@ from django.apps import apps
 from django.db import models
 
 from banks import types
-from banks.models import SyncJobStatus, SyncTrigger
+from banks.gate import Refusal
+from banks.models import BreakerStatus, SyncJobStatus, SyncTrigger
 from banks.read import UpdateStatus
 from banks.refreshes import RefreshStatus
 from consents import denials, events, scopes, states
@@ -65,6 +66,8 @@ WORDS: dict[type[Enum], str] = {
     SyncTrigger: "USER_PRESENT USER_ATTESTED PLATFORM_READ SCHEDULE BANK_EVENT BACKFILL",
     UpdateStatus: "FIRST_SYNC BACKFILLING CURRENT",
     RefreshStatus: "QUEUED RUNNING DONE PARTIAL FAILED REFUSED",
+    BreakerStatus: "CLOSED OPEN HALF_OPEN",
+    Refusal: "institution_paused institution_busy institution_throttled",
     MembershipRole: "BANK_ADMIN PLATFORM_ADMIN",
 }
 

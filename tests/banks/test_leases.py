@@ -4,25 +4,24 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.db import connection as database
-from django.db import connections, transaction
+from django.db import transaction
 
 from banks import leases
 from banks.errors import StaleLease
 from banks.leases import ATTEMPTS_MAX, Claim, JobError
 from banks.models import Connection, SyncJob, SyncJobStatus, SyncTrigger
 from tests import environment
-from tests.support import cast
 from tests.support.cast import NOW
+from tests.support.jobs import SECOND, at_once, claimed, closing, committed, due, linked, reread
 
 pytestmark = pytest.mark.django_db
 
-SECOND = timedelta(seconds=1)
 LEASE = timedelta(seconds=60)
 DOWN = JobError(code="institution_down", upstream_status=503)
 
@@ -32,29 +31,6 @@ def _lease(settings: Any) -> None:
     settings.JOB_LEASE_SECONDS = 60
 
 
-def linked() -> Connection:
-    return cast.connection(cast.person(f"person-{uuid4().hex[:8]}"), cast.institution(f"bank-{uuid4().hex[:8]}"))
-
-
-def due(link: Connection | None = None, *, now: datetime = NOW) -> SyncJob:
-    job_id = leases.enqueue((link or linked()).id, trigger=SyncTrigger.USER_PRESENT, now=now)
-    return SyncJob.objects.get(id=job_id)
-
-
-def claimed(job: SyncJob, *, now: datetime = NOW) -> Claim:
-    held = leases.claim(job.id, now=now)
-    assert held is not None
-    return held
-
-
-def committed(held: Claim, *, now: datetime = NOW) -> None:
-    leases.finish(held, SyncJobStatus.COMMITTED, counts={}, error=None, now=now)
-
-
-def reread(job: SyncJob) -> SyncJob:
-    return SyncJob.objects.get(id=job.id)
-
-
 # -- one holder --------------------------------------------------------------------------------------------------------
 
 
@@ -62,7 +38,7 @@ def reread(job: SyncJob) -> SyncJob:
 def test_of_eight_workers_that_claim_at_once_one_gets_the_job() -> None:
     job = due()
 
-    results = _at_once(*[lambda: leases.claim(job.id, now=NOW)] * 8)
+    results = at_once(*[lambda: leases.claim(job.id, now=NOW)] * 8)
 
     winners = [result for result in results if isinstance(result, Claim)]
     assert len(winners) == 1
@@ -149,17 +125,6 @@ def test_a_job_that_ended_can_not_be_ended_again() -> None:
     assert SyncJob.objects.get(id=held.job_id).status == SyncJobStatus.COMMITTED
 
 
-def test_a_job_whose_holder_died_is_dispatched_at_the_next_tick() -> None:
-    """Not only when its message would have counted as lost: a short lease is there for a short recovery."""
-    job = due()
-    leases.dispatchable(now=NOW)
-    claimed(job)
-
-    assert leases.dispatchable(now=NOW + LEASE - SECOND) == []
-    SyncJob.objects.filter(id=job.id).update(lease_until=NOW + 2 * SECOND)
-    assert leases.dispatchable(now=NOW + 3 * SECOND) == [job.id]
-
-
 def test_a_job_that_kills_its_workers_is_given_up() -> None:
     job, now = due(), NOW
     for _ in range(ATTEMPTS_MAX):
@@ -170,7 +135,6 @@ def test_a_job_that_kills_its_workers_is_given_up() -> None:
 
     over = reread(job)
     assert (over.status, over.error_code, over.attempts) == ("FAILED", "worker_lost", ATTEMPTS_MAX)
-    assert leases.dispatchable(now=now + LEASE) == []
 
 
 # -- asking again ------------------------------------------------------------------------------------------------------
@@ -184,7 +148,7 @@ def test_a_second_request_joins_the_job_that_waits() -> None:
     assert SyncJob.objects.count() == 1
 
 
-def test_a_request_ends_the_waiting_of_a_job_that_failed() -> None:
+def test_a_user_who_is_there_ends_the_waiting_of_a_job_that_failed() -> None:
     link = linked()
     job = due(link)
     leases.retry(claimed(job), error=DOWN, counts={}, now=NOW)
@@ -193,7 +157,46 @@ def test_a_request_ends_the_waiting_of_a_job_that_failed() -> None:
 
     waiting = reread(job)
     assert (waiting.next_attempt_at, waiting.attempts) == (NOW + SECOND, 0)
-    assert leases.dispatchable(now=NOW + SECOND) == [job.id]
+    claimed(job, now=NOW + SECOND)
+
+
+@pytest.mark.parametrize("trigger", [SyncTrigger.SCHEDULE, SyncTrigger.PLATFORM_READ])
+def test_a_request_while_nobody_is_there_waits_with_the_job_that_failed(trigger: SyncTrigger) -> None:
+    link = linked()
+    job = due(link)
+    leases.retry(claimed(job), error=DOWN, counts={}, now=NOW)
+    before = reread(job)
+
+    due(link, now=NOW + SECOND, trigger=trigger)
+
+    waiting = reread(job)
+    assert (waiting.next_attempt_at, waiting.attempts) == (before.next_attempt_at, 1)
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_what_the_bank_asked_for_is_waited_for_by_everyone(status: int) -> None:
+    link = linked()
+    job = due(link)
+    asked = JobError(code="upstream_rate_limited", upstream_status=status, retry_after=600)
+    leases.retry(claimed(job), error=asked, counts={}, now=NOW)
+
+    due(link, now=NOW + SECOND)
+
+    waiting = reread(job)
+    assert (waiting.next_attempt_at, waiting.attempts) == (NOW + timedelta(seconds=600), 0)
+    assert leases.claim(job.id, now=NOW + timedelta(seconds=599)) is None
+    claimed(job, now=NOW + timedelta(seconds=600))
+    assert reread(job).not_before_at is None
+
+
+def test_a_quota_of_ours_does_not_hold_up_a_user_who_is_there() -> None:
+    link = linked()
+    job = due(link, trigger=SyncTrigger.SCHEDULE)
+    leases.retry(claimed(job), error=JobError(code="fetch_quota_spent", retry_after=7200), counts={}, now=NOW)
+
+    due(link, now=NOW + SECOND)
+
+    assert reread(job).next_attempt_at == NOW + SECOND
 
 
 def test_requests_during_a_run_lead_to_one_further_job() -> None:
@@ -301,7 +304,7 @@ def test_a_request_is_not_lost_on_a_job_that_ends_in_that_moment(ending: str) ->
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
             Connection.objects.select_for_update(no_key=True).get(id=link.id)
-            with _just_before_the_update_of_jobs(lambda: (pool.submit(_closing, end), ended.wait(0.5))):
+            with _just_before_the_update_of_jobs(lambda: (pool.submit(closing, end), ended.wait(0.5))):
                 leases.enqueue(link.id, trigger=SyncTrigger.USER_PRESENT, now=NOW)
         assert ended.wait(5)
 
@@ -366,69 +369,7 @@ def test_after_the_last_attempt_it_has_failed() -> None:
     assert over.finished_at == now - timedelta(hours=1)
 
 
-# -- waking the workers ------------------------------------------------------------------------------------------------
-
-
-def test_what_is_due_is_dispatched_once() -> None:
-    job = due()
-
-    assert leases.dispatchable(now=NOW) == [job.id]
-    assert leases.dispatchable(now=NOW + SECOND) == []
-
-
-def test_what_is_not_due_yet_is_not_dispatched() -> None:
-    due(now=NOW + SECOND)
-
-    assert leases.dispatchable(now=NOW) == []
-
-
-def test_a_lost_message_is_sent_again() -> None:
-    job = due()
-    leases.dispatchable(now=NOW)
-
-    assert leases.dispatchable(now=NOW + leases.REDISPATCH_AFTER) == []
-    assert leases.dispatchable(now=NOW + leases.REDISPATCH_AFTER + SECOND) == [job.id]
-
-
-def test_the_oldest_go_first_and_no_tick_takes_them_all() -> None:
-    jobs = [due(now=NOW - number * SECOND) for number in range(leases.DISPATCH_BATCH + 1)]
-
-    first = leases.dispatchable(now=NOW)
-
-    assert first == [job.id for job in reversed(jobs)][: leases.DISPATCH_BATCH]
-    assert leases.dispatchable(now=NOW) == [jobs[0].id]
-
-
-@pytest.mark.django_db(transaction=True)
-def test_two_beats_that_tick_at_once_dispatch_each_job_once() -> None:
-    jobs = {due().id for _ in range(20)}
-
-    results = _at_once(*[lambda: leases.dispatchable(now=NOW)] * 2)
-
-    dispatched = [job_id for result in results for job_id in result]
-    assert sorted(dispatched) == sorted(jobs)
-
-
 # -- hands -------------------------------------------------------------------------------------------------------------
-
-
-def _at_once(*hands: Callable[[], Any]) -> list[Any]:
-    gate = threading.Barrier(len(hands))
-
-    def pull(hand: Callable[[], Any]) -> Any:
-        connections["default"].ensure_connection()
-        gate.wait()
-        return _closing(hand)
-
-    with ThreadPoolExecutor(len(hands)) as pool:
-        return list(pool.map(pull, hands))
-
-
-def _closing(hand: Callable[[], Any]) -> Any:
-    try:
-        return hand()
-    finally:
-        connections.close_all()
 
 
 @contextmanager
@@ -439,7 +380,7 @@ def _just_before_the_update_of_jobs(hand: Callable[[], Any]) -> Iterator[None]:
     def watch(execute: Any, sql: str, *arguments: Any) -> Any:
         if sql.startswith('UPDATE "banks_syncjob"') and waiting:
             with ThreadPoolExecutor(1) as pool:
-                pool.submit(_closing, waiting.pop()).result()
+                pool.submit(closing, waiting.pop()).result()
         return execute(sql, *arguments)
 
     with database.execute_wrapper(watch):

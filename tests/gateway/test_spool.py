@@ -18,7 +18,7 @@ from kombu.exceptions import ChannelError
 from kombu.transport import filesystem
 
 import gateway.celery
-from gateway import spool
+from gateway import spool, tasks
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MESSAGES = 1000
@@ -151,6 +151,31 @@ with queue_in(sys.argv[1], spool.Transport) as queue:
         assert len(bound) == 150
         queue.channel._delete("0-0", "shared", "", "")
         assert len(queue.channel.get_table("shared")) == 149
+
+
+def test_what_died_half_written_is_swept_and_nothing_else(tmp_path: Path) -> None:
+    hour_ago = time.time() - 3600
+    for name in (".dead.new", ".1_dead.work.msg", "2_waiting.work.msg", ".young.new"):
+        (tmp_path / name).write_bytes(b"{")
+        if "young" not in name:
+            os.utime(tmp_path / name, (hour_ago - 1, hour_ago - 1))
+
+    assert spool.sweep(tmp_path, before=hour_ago) == 2
+
+    assert sorted(os.listdir(tmp_path)) == [".young.new", "2_waiting.work.msg"]
+    assert spool.sweep(tmp_path / "absent", before=hour_ago) == 0
+
+
+def test_the_sweep_of_an_instance_looks_into_its_own_spool(settings: Any, tmp_path: Path) -> None:
+    settings.CELERY_BROKER_TRANSPORT_OPTIONS = {"data_folder_in": str(tmp_path), "control_folder": str(tmp_path)}
+    (tmp_path / ".dead.new").write_bytes(b"{")
+    os.utime(tmp_path / ".dead.new", (0, 0))
+
+    tasks.sweep()
+    assert os.listdir(tmp_path) == []
+
+    settings.CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 600}  # Redis
+    tasks.sweep()
 
 
 def test_every_process_of_an_instance_uses_this_transport() -> None:

@@ -152,6 +152,9 @@ def test_large_log_is_rotated_when_its_process_starts(tmp_path: Path, monkeypatc
         logs.Log(tmp_path, "web").line(text)
 
     assert [(tmp_path / f"web.log{end}").read_text().split()[0] for end in ("", ".1", ".2", ".3")] == [
-        "fifth", "fourth", "third", "second",
+        "fifth",
+        "fourth",
+        "third",
+        "second",
     ]
     assert len(list(tmp_path.iterdir())) == 4

@@ -28,12 +28,25 @@ class Worker:
     """One worker process. `directory` is its own data directory: spool, and the log that a failure prints."""
 
     def __init__(
-        self, directory: Path, *, redis_url: str = "", lease_seconds: int = 4, tick_seconds: float = 0.2
+        self,
+        directory: Path,
+        *,
+        redis_url: str = "",
+        lease_seconds: int = 4,
+        tick_seconds: float = 0.2,
+        threads: int = 2,
+        beat: bool = True,
+        reconcile_seconds: float = 30,
+        queues: str = "",
     ) -> None:
         self.directory = directory
         self.redis_url = redis_url
         self.lease_seconds = lease_seconds
         self.tick_seconds = tick_seconds
+        self.threads = threads
+        self.beat = beat
+        self.reconcile_seconds = reconcile_seconds
+        self.queues = queues
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -52,8 +65,10 @@ class Worker:
     def start(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
         command = [
-            *(sys.executable, "-m", "celery", "-q", "-A", "gateway", "worker", "-P", "threads", "-c", "2"),
-            *("-l", "WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat"),
+            *(sys.executable, "-m", "celery", "-q", "-A", "gateway", "worker", "-P", "threads"),
+            *("-c", str(self.threads), "-l", "WARNING"),
+            *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+            *(("-Q", self.queues) if self.queues else ()),
         ]
         with (self.directory / "worker.log").open("ab") as log:
             self.process = subprocess.Popen(
@@ -118,7 +133,8 @@ class Worker:
             "DATABASE_URL": database_url(),
             "REDIS_URL": self.redis_url,
             "SLUICE_DATA_DIRECTORY": str(self.directory),
-            "SLUICE_BEAT_THREAD": "1",
+            "SLUICE_BEAT_THREAD": "1" if self.beat else "0",
+            "SLUICE_RECONCILE_SECONDS": str(self.reconcile_seconds),
             "SLUICE_JOB_LEASE_SECONDS": str(self.lease_seconds),
             "SLUICE_TICK_SECONDS": str(self.tick_seconds),
             "DJANGO_SETTINGS_MODULE": "gateway.settings",

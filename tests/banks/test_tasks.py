@@ -1,0 +1,166 @@
+"""The thin calls: what a tick sends and where, and what is written down after a job, however it ended."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from kombu.exceptions import OperationalError
+
+from banks import leases, sync, tasks
+from banks.gate import UNANSWERED_MAX
+from banks.http import Exchange
+from banks.leases import Claim
+from banks.models import BreakerStatus, Connection, FetchRecord, InstitutionGate, SyncJob, SyncJobStatus
+from consents import clock
+from tests.support import cast
+from tests.support.jobs import bank, due, linked
+
+pytestmark = pytest.mark.django_db
+
+SILENCE = Exchange(method="GET", host="b", path="/", status=None, milliseconds=1, bytes=0, code="upstream_timeout")
+Hand = Callable[..., None]
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """(job, queue) of every message."""
+    messages: list[tuple[str, str]] = []
+    monkeypatch.setattr(
+        tasks.run_job, "apply_async", lambda args, queue: messages.append((args[0], queue)), raising=True
+    )
+    return messages
+
+
+def doing(monkeypatch: pytest.MonkeyPatch, hand: Hand) -> None:
+    """Let `hand` stand in for the sync."""
+    monkeypatch.setattr(sync, "run", hand)
+
+
+def now_due(link: Connection) -> SyncJob:
+    return due(link, now=clock.now())
+
+
+def finished(held: Claim, **_: Any) -> None:
+    leases.finish(held, SyncJobStatus.COMMITTED, counts={}, error=None, now=clock.now())
+
+
+def needed(link: Connection) -> None:
+    member = cast.platform(f"platform-{link.id.hex[:8]}")
+    cast.authorised_consent(link.user, member.platform, accounts=[cast.choice(cast.account(link))])
+
+
+# -- the tick ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_job_is_sent_to_its_banks_queue_or_the_common_one(sent: list[tuple[str, str]]) -> None:
+    own, common = now_due(linked(bank(queue="bank-a"))), now_due(linked(bank()))
+
+    tasks.tick()
+
+    assert sorted(sent) == sorted([(str(own.id), "bank-a"), (str(common.id), "celery")])
+
+
+def test_a_tick_enqueues_and_sends_what_the_schedule_says(sent: list[tuple[str, str]]) -> None:
+    link = linked()
+    needed(link)
+    Connection.objects.filter(id=link.id).update(next_sync_at=clock.now())
+
+    tasks.tick()
+
+    assert [job_id for job_id, _ in sent] == [str(SyncJob.objects.get(connection=link).id)]
+
+
+def test_without_a_broker_a_job_is_done_where_it_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(*_: Any, **__: Any) -> None:
+        raise OperationalError("refused")
+
+    monkeypatch.setattr(tasks.run_job, "apply_async", unreachable)
+    doing(monkeypatch, finished)
+    jobs = [now_due(linked()) for _ in range(2)]
+
+    tasks.tick()
+
+    assert set(SyncJob.objects.values_list("status", flat=True)) == {SyncJobStatus.COMMITTED}
+    assert SyncJob.objects.count() == len(jobs)
+
+
+def test_the_reconciler_adopts_what_no_schedule_knows() -> None:
+    link = linked()
+    needed(link)
+
+    tasks.reconcile()
+
+    link.refresh_from_db()
+    assert link.next_sync_at is not None
+
+
+def test_the_sweep_forgets_fetches_that_no_window_reaches() -> None:
+    link = linked()
+    for days in (1, 3):
+        FetchRecord.objects.create(
+            connection=link,
+            resource="ACCOUNTS",
+            presence="ABSENT",
+            job_id=UUID(int=1),
+            epoch=1,
+            fetched_at=clock.now() - timedelta(days=days),
+        )
+
+    tasks.sweep()
+
+    assert FetchRecord.objects.count() == 1
+
+
+# -- one job -----------------------------------------------------------------------------------------------------------
+
+
+def test_what_a_job_called_is_settled_with_its_banks_gate(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = bank()
+
+    def hangs(held: Claim, *, on_exchange: Callable[[Exchange], None], **_: Any) -> None:
+        for _number in range(UNANSWERED_MAX):
+            on_exchange(SILENCE)
+        finished(held)
+
+    doing(monkeypatch, hangs)
+    tasks.run_job(str(now_due(linked(at)).id))
+
+    assert InstitutionGate.objects.get(institution=at).breaker == BreakerStatus.OPEN
+
+
+def test_after_a_job_the_next_one_has_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    link = linked()
+    needed(link)
+    doing(monkeypatch, finished)
+
+    tasks.run_job(str(now_due(link).id))
+
+    link.refresh_from_db()
+    assert link.next_sync_at is not None
+    assert link.next_sync_at > clock.now()
+
+
+def test_a_job_that_broke_is_settled_all_the_same_and_the_error_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = bank()
+
+    def breaks(held: Claim, *, on_exchange: Callable[[Exchange], None], **_: Any) -> None:
+        on_exchange(SILENCE)
+        raise ZeroDivisionError
+
+    doing(monkeypatch, breaks)
+    with pytest.raises(ZeroDivisionError):
+        tasks.run_job(str(now_due(linked(at)).id))
+
+    assert InstitutionGate.objects.get(institution=at).unanswered == 1
+
+
+def test_a_message_for_a_job_that_may_not_start_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: Any, **__: Any) -> None:
+        raise AssertionError("it ran")
+
+    doing(monkeypatch, never)
+
+    tasks.run_job(str(UUID(int=1)))
+    tasks.run_job(str(now_due(linked(bank(concurrent_jobs_max=0))).id))
