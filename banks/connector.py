@@ -10,7 +10,7 @@ from datetime import date, datetime
 from typing import Any, ClassVar, Protocol
 
 from banks.http import BankClient
-from banks.types import AccountData, BalanceData, Resource, TransactionPage
+from banks.types import AccountData, BalanceData, BankConsentStatus, Resource, TransactionPage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +22,8 @@ class ConnectorInfo:
     versions: tuple[str, ...]
     history_days_max: int
     consent_days_max: int
+    #: Whether each further page of a list counts against the bank's quota of calls made without the customer.
+    counts_pages: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,7 @@ class ConnectorContext:
     now: datetime
     credentials: Credentials | None = None
     bank_consent_id: str | None = None  #: of the consent that `credentials` came from; tells ended from broken
+    customer_ip_address: str | None = None  #: where the customer is now; None: nobody is present
     state: dict[str, Any] = field(default_factory=dict)
 
 
@@ -82,7 +85,7 @@ class Link:
 
 
 class Connector(Protocol):
-    """Seven verbs."""
+    """Eight verbs."""
 
     info: ClassVar[ConnectorInfo]
 
@@ -104,6 +107,10 @@ class Connector(Protocol):
 
     def revoke(self, *, bank_consent_id: str) -> None:
         """Delete the consent at the bank. Already gone counts as done."""
+        ...
+
+    def consent_status(self, *, bank_consent_id: str) -> BankConsentStatus:
+        """What the bank says of this consent, asked with a token of our own; one it does not know has ended."""
         ...
 
     def accounts(self) -> list[AccountData]: ...

@@ -126,6 +126,9 @@ class AccountData:
     identifications: tuple[Identification, ...] = ()
     masked_number: str | None = None  #: last four digits, nothing more
     opened_on: date | None = None
+    #: Names of the owners, cleaned, as the bank told them. They serve to notice that another person is behind a login,
+    #: and nothing else; never stored in the clear, never shown.
+    holder_names: tuple[str, ...] = field(default=(), repr=False)
     provenance: dict[str, str] = field(default_factory=dict)  #: our field -> path in the bank's answer
 
 
@@ -192,3 +195,12 @@ class Coverage:
 class TransactionPage:
     rows: tuple[TransactionData | RejectedRow, ...]
     coverage: Coverage = Coverage()
+    pages_total: int | None = None  #: of the whole list, at least 1; None when the bank does not say, or says nonsense
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BankConsentStatus:
+    """What the bank says of one consent now. `expires_at` None: open-ended, or of a consent that the bank denies."""
+
+    ended: bool
+    expires_at: datetime | None

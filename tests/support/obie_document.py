@@ -17,7 +17,8 @@ import yaml
 from openapi_schema_validator import OAS30Validator, oas30_format_checker
 
 ROOT = Path(__file__).resolve().parents[2]
-ACCOUNT_INFORMATION = "uk/account-info-4.0-update4.yaml"
+#: Version -> its document.
+ACCOUNT_INFORMATION = {"3.1.11": "uk/account-info-3.1.11r5.yaml", "4.0": "uk/account-info-4.0-update4.yaml"}
 _ERRORS = "OBErrorResponse1"
 
 
@@ -27,11 +28,11 @@ def specifications() -> Path:
 
 
 @cache
-def account_information() -> "Document":
-    """The v4.0 document, loaded once. Skips the test when this machine does not have it."""
-    file = specifications() / ACCOUNT_INFORMATION
+def account_information(version: str = "4.0") -> "Document":
+    """The document of this version, loaded once. Skips the test when this machine does not have it."""
+    file = specifications() / ACCOUNT_INFORMATION[version]
     if not file.exists():
-        pytest.skip(f"the official document is not here: {ACCOUNT_INFORMATION} below SLUICE_SPECS_DIRECTORY")
+        pytest.skip(f"the official document is not here: {ACCOUNT_INFORMATION[version]} below SLUICE_SPECS_DIRECTORY")
     with file.open("rb") as stream:
         # The C loader reads the half megabyte in a tenth of the time; not every PyYAML was built with it.
         return Document(yaml.load(stream, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
@@ -76,6 +77,16 @@ class Document:
             root = {"$ref": f"#/components/schemas/{schema}", "components": self._components}
             validator = self._validators[schema] = OAS30Validator(root, format_checker=oas30_format_checker)
         return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(value)]
+
+    def codes(self, schema: str) -> frozenset[str]:
+        """The codes of an enumeration of the document, open or closed; empty when the schema names none."""
+        node = self._resolved({"$ref": f"#/components/schemas/{schema}"})
+        return frozenset(node.get("enum") or node.get("x-namespaced-enum") or ())
+
+    def consent_statuses(self) -> frozenset[str]:
+        """Data.Status of OBReadConsentResponse1."""
+        data = self._components["schemas"]["OBReadConsentResponse1"]["properties"]["Data"]
+        return frozenset(data["properties"]["Status"]["enum"])
 
     def _operation(self, method: str, path: str) -> dict[str, Any] | None:
         for pattern, operations in self._paths:

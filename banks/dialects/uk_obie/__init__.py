@@ -1,4 +1,4 @@
-"""UK Open Banking Read/Write, account information, v4.0: the connector.
+"""UK Open Banking Read/Write, account information, v3.1.11 and v4.0: the connector.
 
 Authorisation is in `authorisation`, rows in `parse`, code lists in `codes`. It makes one attempt at each call, keeps
 no state, and asks for nothing that the resources of the consent do not need. When the bank turns a token away it looks
@@ -14,7 +14,13 @@ from banks.connector import ConnectorContext, ConnectorInfo, Credentials, Link, 
 from banks.dialects.members import RowRejected
 from banks.dialects.uk_obie import authorisation
 from banks.dialects.uk_obie.codes import VERSIONS
-from banks.dialects.uk_obie.parse import parse_account, parse_balance, parse_coverage, parse_transaction
+from banks.dialects.uk_obie.parse import (
+    parse_account,
+    parse_balance,
+    parse_coverage,
+    parse_pages_total,
+    parse_transaction,
+)
 from banks.errors import (
     AccountUnavailable,
     AnswerTooLarge,
@@ -25,7 +31,7 @@ from banks.errors import (
 )
 from banks.http import Answer
 from banks.strict_json import JsonValue
-from banks.types import AccountData, BalanceData, Resource, TransactionData, TransactionPage
+from banks.types import AccountData, BalanceData, BankConsentStatus, Resource, TransactionData, TransactionPage
 
 
 class UkObie:
@@ -66,12 +72,19 @@ class UkObie:
         return credentials
 
     def revoke(self, *, bank_consent_id: str) -> None:
-        authorisation.delete_consent(self._context, bank_consent_id)
+        authorisation.delete_consent(self._context, bank_consent_id, self._version)
+
+    def consent_status(self, *, bank_consent_id: str) -> BankConsentStatus:
+        return authorisation.consent_status(self._context, bank_consent_id, self._version)
 
     def accounts(self) -> list[AccountData]:
         """All accounts under the consent. One that cannot be read fails the call: it must not vanish quietly."""
         try:
-            return [parse_account(row) for answer in self._pages("accounts") for row in _listed(answer, "Account")]
+            return [
+                parse_account(row, version=self._version)
+                for answer in self._pages("accounts")
+                for row in _listed(answer, "Account")
+            ]
         except RowRejected as error:
             raise BankFormatChanged(f"account {error}") from None
 
@@ -79,7 +92,7 @@ class UkObie:
         """All balances of one account. One that cannot be read fails the call: the rest alone would mislead."""
         try:
             return [
-                parse_balance(row)
+                parse_balance(row, bank_account_id=bank_account_id, version=self._version)
                 for answer in self._pages(_under(bank_account_id, "balances"), of_account=True)
                 for row in _listed(answer, "Balance", needed=True)
             ]
@@ -93,7 +106,7 @@ class UkObie:
             query["toBookingDateTime"] = f"{until.isoformat()}T23:59:59"
         count = 0
         for answer in self._pages(f"{_under(bank_account_id, 'transactions')}?{urlencode(query)}", of_account=True):
-            listed = _listed(answer, "Transaction")
+            listed, meta = _listed(answer, "Transaction"), _body(answer).get("Meta")
             count += len(listed)
             if count > self._context.http.limits.rows_max:
                 raise AnswerTooLarge("rows")
@@ -103,7 +116,8 @@ class UkObie:
                 rows=tuple(
                     row for row in parsed if row is not None and not (_is_before(row, since) or _is_after(row, until))
                 ),
-                coverage=parse_coverage(_body(answer).get("Meta")),
+                coverage=parse_coverage(meta),
+                pages_total=parse_pages_total(meta),
             )
 
     def _pages(self, path: str, *, of_account: bool = False) -> Iterator[Answer]:
@@ -114,7 +128,9 @@ class UkObie:
             f"{self._root}/{path}",
             _next_link,
             root_url=self._root,
-            headers=lambda: authorisation.headers(credentials.access_token),
+            headers=lambda: authorisation.headers(
+                credentials.access_token, customer_ip_address=self._context.customer_ip_address
+            ),
         ):
             if answer.status != 200:
                 self._refuse(answer, of_account=of_account)

@@ -20,7 +20,7 @@ from banks.dialects.oauth_client import (
     request_token,
     sign,
 )
-from banks.dialects.uk_obie.codes import PERMISSIONS, REASON_NOT_FOUND, REASON_REAUTHENTICATE, Version
+from banks.dialects.uk_obie.codes import PERMISSIONS, Version
 from banks.errors import (
     BankConsentEnded,
     BankError,
@@ -32,7 +32,7 @@ from banks.errors import (
 from banks.http import Answer
 from banks.normalize.dates import DateRejected, instant
 from banks.strict_json import JsonValue
-from banks.types import Resource
+from banks.types import BankConsentStatus, Resource
 
 _SCOPE = "openid accounts"
 _CONSENTS = "account-access-consents"
@@ -55,9 +55,15 @@ def permissions_for(resources: frozenset[Resource]) -> list[str]:
     return sorted({code for resource in resources | {Resource.ACCOUNTS} for code in PERMISSIONS[resource]})
 
 
-def headers(access_token: str) -> dict[str, str]:
-    """Of every resource call; the interaction id is new each time (Read/Write profile, "Request headers")."""
-    return {"Authorization": f"Bearer {access_token}", "x-fapi-interaction-id": str(uuid.uuid4())}
+def headers(access_token: str, *, customer_ip_address: str | None = None) -> dict[str, str]:
+    """Of every call but the token endpoint's; the interaction id is new each time.
+
+    The customer's address goes along while they are present, and only then: its absence is what tells the bank that
+    nobody is (Read/Write profile, "Request headers"). The optional x-customer-user-agent would say more of them than
+    the bank needs.
+    """
+    sent = {"Authorization": f"Bearer {access_token}", "x-fapi-interaction-id": str(uuid.uuid4())}
+    return sent if customer_ip_address is None else {**sent, "x-fapi-customer-ip-address": customer_ip_address}
 
 
 def start(
@@ -155,7 +161,7 @@ def finish(
         raise BankRefused(refusal.reason, upstream_status=refusal.upstream_status) from None
     credentials = credentials_of(answer, now=context.now)
     _check_id_token(context, answer.get("id_token"), started)
-    consent = read_consent(context, started.bank_consent_id)
+    consent = read_consent(context, started.bank_consent_id, version)
     if consent.status not in version.consent_authorised:
         raise BankConsentEnded("not_authorised")
     return Link(
@@ -192,20 +198,34 @@ def refresh(context: ConnectorContext) -> Credentials:
     return credentials_of(answer, now=context.now, kept_refresh=held)
 
 
-def read_consent(context: ConnectorContext, consent_id: str) -> BankConsent:
+def read_consent(context: ConnectorContext, consent_id: str, version: Version) -> BankConsent:
     """Raises BankConsentEnded when it does not exist, BankMisconfigured when we may not ask."""
     answer = context.http.get_json(_consent_url(context, consent_id), headers=headers(_own_token(context)))
-    if _is_unknown(answer):
+    if _is_unknown(answer, version):
         raise BankConsentEnded("unknown_consent", upstream_status=answer.status)
     if answer.status != 200:
         raise BankMisconfigured("consent_unreadable", upstream_status=answer.status)
     return _consent_of(answer)
 
 
-def delete_consent(context: ConnectorContext, consent_id: str) -> None:
+def consent_status(context: ConnectorContext, consent_id: str, version: Version) -> BankConsentStatus:
+    """Raises as read_consent, but for a consent that does not exist: that one has ended."""
+    try:
+        consent = read_consent(context, consent_id, version)
+    except BankConsentEnded:
+        return BankConsentStatus(ended=True, expires_at=None)
+    return BankConsentStatus(ended=_has_ended(consent, version, context.now), expires_at=consent.expires_at)
+
+
+def _has_ended(consent: BankConsent, version: Version, now: datetime) -> bool:
+    over = consent.expires_at is not None and consent.expires_at <= now
+    return over or consent.status in version.consent_ended
+
+
+def delete_consent(context: ConnectorContext, consent_id: str, version: Version) -> None:
     """Already gone counts as done. Raises BankMisconfigured."""
     answer = context.http.delete(_consent_url(context, consent_id), headers=headers(_own_token(context)))
-    if answer.status not in (200, 204) and not _is_unknown(answer):
+    if answer.status not in (200, 204) and not _is_unknown(answer, version):
         raise BankMisconfigured("consent_not_deleted", upstream_status=answer.status)
 
 
@@ -213,12 +233,12 @@ def why_unauthorised(context: ConnectorContext, answer: Answer, version: Version
     """What a refusal of the customer's whole access means, found by asking the bank for the consent's status."""
     if context.bank_consent_id is not None:
         try:
-            consent = read_consent(context, context.bank_consent_id)
+            consent = read_consent(context, context.bank_consent_id, version)
         except BankConsentEnded as ended:
             return ended
-        if consent.status in version.consent_ended:
-            return BankConsentEnded(consent.status, upstream_status=answer.status)
-    if answer.status == 401 or REASON_REAUTHENTICATE in reason_codes(answer):
+        if _has_ended(consent, version, context.now):
+            return BankConsentEnded("ended", upstream_status=answer.status)
+    if answer.status == 401 or version.reason_reauthenticate in reason_codes(answer):
         return ReauthorisationRequired("token_refused", upstream_status=answer.status)
     # The consent stands and the token is good: what is forbidden here is ours to mend, not the customer's.
     return BankMisconfigured("forbidden", upstream_status=answer.status)
@@ -232,9 +252,9 @@ def reason_codes(answer: Answer) -> frozenset[str]:
     return frozenset(code for code in found if isinstance(code, str))
 
 
-def _is_unknown(answer: Answer) -> bool:
+def _is_unknown(answer: Answer, version: Version) -> bool:
     # 404 by common sense; 400 with a reason by the Read/Write profile ("400 (Bad Request) v/s 404 (Not Found)").
-    return answer.status == 404 or (answer.status == 400 and REASON_NOT_FOUND in reason_codes(answer))
+    return answer.status == 404 or (answer.status == 400 and version.reason_not_found in reason_codes(answer))
 
 
 def _own_token(context: ConnectorContext) -> str:

@@ -1,9 +1,12 @@
 """Code lists of UK Open Banking Read/Write and what they are in our words. Tables only.
 
-Codes in no table are OTHER or None; the raw row keeps them. One `Version` per published version: 3.1.11 spells the same
-things in other words (Booked, Authorised, InterimBooked) and becomes a second row of VERSIONS.
+Codes in no table are OTHER or None; the raw row keeps them. One `Version` per published version holds all it spells its
+own way: 4.0 took over the codes of ISO 20022 where 3.1.11 has words (Booked, Authorised, InterimBooked). What stands
+outside a `Version` is the same in both.
 """
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from banks.types import AccountCategory, AccountStatus, Channel, Resource, TransactionKind, TransactionStatus
@@ -19,17 +22,65 @@ PERMISSIONS: dict[Resource, tuple[str, ...]] = {
 }
 
 
+#: Ours: ISO ExternalBalanceType1Code, of which 4.0 takes these (OBBalanceType1Code).
+_ISO_BALANCE_TYPES = ("CLAV", "CLBD", "FWAV", "INFO", "ITAV", "ITBD", "OPAV", "OPBD", "PRCD", "XPCD")
+
+#: Ours: ISO ExternalCashAccountType1Code, of which 4.0 takes these (OBExternalAccountSubType1Code) and OTHR.
+_ISO_ACCOUNT_TYPES = (
+    *("CACC", "CARD", "CASH", "CHAR", "CISH", "COMM", "CPAC", "LLSV", "LOAN", "MGLD", "MOMA", "MORT", "NFCA", "NREX"),
+    *("ODFT", "ONDP", "SACC", "SLRY", "SVGS", "TAXE", "TRAN", "TRAS", "VACC", "WALT"),
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
-    """What one version of the standard spells its own way."""
+    """What one version of the standard spells its own way; every table leads to our words."""
 
-    entry_status: dict[str, TransactionStatus]
+    entry_status: Mapping[str, TransactionStatus]
     not_entries: frozenset[str]  #: statuses of rows that move no money, or not yet: they are no transactions of ours
     consent_authorised: frozenset[str]
     consent_ended: frozenset[str]
+    balance_types: Mapping[str, str]  #: to ISO codes
+    account_type_member: str
+    account_types: Mapping[str, str]  #: to ISO codes
+    reason_not_found: str  #: ErrorCode (OBError1)
+    reason_reauthenticate: str
 
 
 VERSIONS: dict[str, Version] = {
+    "3.1.11": Version(
+        entry_status={"Booked": TransactionStatus.BOOKED, "Pending": TransactionStatus.PENDING},
+        not_entries=frozenset(("Rejected",)),
+        consent_authorised=frozenset(("Authorised",)),
+        # There is no status for a consent that ran out: its ExpirationDateTime alone says so.
+        consent_ended=frozenset(("Rejected", "Revoked")),
+        # ISO has nothing for ClosingCleared, InterimCleared and OpeningCleared.
+        balance_types={
+            "ClosingAvailable": "CLAV",
+            "ClosingBooked": "CLBD",
+            "Expected": "XPCD",
+            "ForwardAvailable": "FWAV",
+            "Information": "INFO",
+            "InterimAvailable": "ITAV",
+            "InterimBooked": "ITBD",
+            "OpeningAvailable": "OPAV",
+            "OpeningBooked": "OPBD",
+            "PreviouslyClosedBooked": "PRCD",
+        },
+        account_type_member="AccountSubType",
+        # EMoney and PrePaidCard hold deposits and have no code. CHAR is where charges are booked, not a charge card.
+        account_types={
+            "ChargeCard": "CARD",
+            "CreditCard": "CARD",
+            "CurrentAccount": "CACC",
+            "Loan": "LOAN",
+            "Mortgage": "MORT",
+            "Savings": "SVGS",
+            "Wallet": "WALT",
+        },
+        reason_not_found="UK.OBIE.Resource.NotFound",
+        reason_reauthenticate="UK.OBIE.Reauthenticate",
+    ),
     "4.0": Version(
         entry_status={"BOOK": TransactionStatus.BOOKED, "PDNG": TransactionStatus.PENDING},
         # INFO is told for information only, FUTR has yet to happen and comes again as PDNG or BOOK, RJCT never will:
@@ -37,6 +88,11 @@ VERSIONS: dict[str, Version] = {
         not_entries=frozenset(("INFO", "FUTR", "RJCT")),
         consent_authorised=frozenset(("AUTH",)),
         consent_ended=frozenset(("CANC", "EXPD", "RJCT")),
+        balance_types={code: code for code in _ISO_BALANCE_TYPES},
+        account_type_member="AccountTypeCode",
+        account_types={code: code for code in _ISO_ACCOUNT_TYPES},
+        reason_not_found="U011",  # ExternalStatusReason1Code
+        reason_reauthenticate="U028",
     ),
 }
 
@@ -71,6 +127,49 @@ KIND_BY_FAMILY: dict[str, TransactionKind] = {
     "RDDT": TransactionKind.DIRECT_DEBIT,
     "RRCT": TransactionKind.TRANSFER,
 }
+#: Names of the codes above (ISO 20022 External Code Sets), which banks send in the codes' place, written as they like:
+#: even the standard's own examples have ReceivedCreditTransfer for RCDT. Keys are as `_folded` makes them.
+_TRANSACTION_CODE_BY_NAME: dict[str, str] = {
+    "cashdeposit": "CDPT",
+    "cashwithdrawal": "CWDL",
+    "charge": "CHRG",
+    "commission": "COMM",
+    "creditcardpayment": "POSC",
+    "crossbordercashwithdrawal": "XBCW",
+    "crossbordercreditcardpayment": "XBCP",
+    "customercardtransaction": "CCRD",
+    "directdebit": "PMDD",
+    "fee": "FEES",
+    "interest": "INTR",
+    "issuedcredittransfer": "ICDT",
+    "issueddirectdebit": "IDDT",
+    "issuedrealtimecredittransfer": "IRCT",
+    "oneoffdirectdebit": "OODD",
+    "payrollsalarypayment": "SALA",
+    "pointofsaledebitcard": "POSD",
+    "pointofsalepaymentdebitcard": "POSD",
+    "pointofsalepospaymentdebitcard": "POSD",
+    "receivedcredittransfer": "RCDT",
+    "receiveddirectdebit": "RDDT",
+    "receivedrealtimecredittransfer": "RRCT",
+    "reimbursement": "RIMB",
+    "sepab2bdirectdebit": "BBDD",
+    "sepacoredirectdebit": "ESDD",
+    "smartcardpayment": "SMRT",
+    "standingorder": "STDO",
+}
+
+
+def transaction_code(text: str) -> str:
+    """The four-letter code of a family or sub-family told by code or by name; any other text as it stands."""
+    return _TRANSACTION_CODE_BY_NAME.get(_folded(text), text)
+
+
+def _folded(name: str) -> str:
+    """One spelling of ReceivedCreditTransfer, Received Credit Transfers and received-credit-transfer."""
+    return re.sub(r"[^a-z0-9]", "", name.lower()).removesuffix("s")
+
+
 CARD_KINDS = frozenset((TransactionKind.CARD_PAYMENT, TransactionKind.REFUND, TransactionKind.CASH))
 TRANSFER_KINDS = frozenset(
     (
@@ -89,38 +188,6 @@ CHANNEL_BY_AUTHORISATION: dict[str, Channel] = {"Contactless": Channel.IN_STORE,
 #: OBInternalTransactionMutability1Code.
 IMMUTABLE: dict[str, bool] = {"Immutable": True, "Mutable": False}
 
-#: OBBalanceType1Code (ISO ExternalBalanceType1Code).
-BALANCE_TYPES = frozenset(("CLAV", "CLBD", "FWAV", "INFO", "ITAV", "ITBD", "OPAV", "OPBD", "PRCD", "XPCD"))
-
-#: OBExternalAccountSubType1Code (ISO ExternalCashAccountType1Code).
-ACCOUNT_TYPES = frozenset(
-    (
-        "CACC",
-        "CARD",
-        "CASH",
-        "CHAR",
-        "CISH",
-        "COMM",
-        "CPAC",
-        "LLSV",
-        "LOAN",
-        "MGLD",
-        "MOMA",
-        "MORT",
-        "NFCA",
-        "NREX",
-        "ODFT",
-        "ONDP",
-        "SACC",
-        "SLRY",
-        "SVGS",
-        "TAXE",
-        "TRAN",
-        "TRAS",
-        "VACC",
-        "WALT",
-    )
-)
 #: What is neither a card nor a loan holds deposits.
 CATEGORY_BY_TYPE: dict[str, AccountCategory] = {
     "CARD": AccountCategory.CREDIT_CARD,
@@ -146,7 +213,3 @@ SCHEMES: dict[str, str] = {
 }
 #: Which number the last four digits shown are taken from, the most familiar first.
 MASKED_FROM = ("SortCodeAccountNumber", "MaskedPAN", "IBAN", "BBAN")
-
-#: OBExternalStatusReason1Code (Read/Write profile v4.0, "Error codes").
-REASON_NOT_FOUND = "U011"
-REASON_REAUTHENTICATE = "U028"

@@ -1,4 +1,4 @@
-"""Rows of UK Open Banking Read/Write v4.0 as our values. Pure; one bad row never loses the others.
+"""Rows of UK Open Banking Read/Write as our values. Pure; one bad row never loses the others.
 
 Amounts are unsigned in the standard; the sign is CreditDebitIndicator's: Debit is money out and negative, on credit
 cards too, and a debit balance is owed.
@@ -10,8 +10,6 @@ from datetime import date
 from banks.dialects.members import Row, RowRejected
 from banks.dialects.uk_obie.codes import (
     ACCOUNT_STATUS,
-    ACCOUNT_TYPES,
-    BALANCE_TYPES,
     CARD_KINDS,
     CASH_MCC,
     CATEGORY_BY_TYPE,
@@ -22,8 +20,8 @@ from banks.dialects.uk_obie.codes import (
     MASKED_FROM,
     SCHEMES,
     TRANSFER_KINDS,
-    VERSIONS,
     Version,
+    transaction_code,
 )
 from banks.normalize.dates import DateRejected, calendar_date
 from banks.normalize.merchants import merchant_category_code
@@ -51,13 +49,14 @@ NAME_LENGTH_MAX = 140
 ACCOUNT_ID_LENGTH_MAX = 40  # AccountId in the document
 TRANSACTION_ID_LENGTH_MAX = 210
 
-_V4 = VERSIONS["4.0"]
+_HOLDER_NAME_LENGTH_MAX = 350  # Name in the document
+_PAGES_MAX = 2**31 - 1  # int32 in the document
 _COUNTRY = re.compile(r"[A-Z]{2}")
 _LAST_FOUR = re.compile(r"[0-9]{4}\Z")
 
 
-def parse_account(value: JsonValue) -> AccountData:
-    """OBAccount6. Basic and Detail alike: the numbers are there only with ReadAccountsDetail.
+def parse_account(value: JsonValue, *, version: Version) -> AccountData:
+    """OBAccount6. Basic and Detail alike: numbers and owners' names are there only with ReadAccountsDetail.
 
     Raises RowRejected; Currency is 0..1 in the document, but an account without one cannot be kept (missing_member).
     """
@@ -65,12 +64,12 @@ def parse_account(value: JsonValue) -> AccountData:
     bank_account_id = row.identifier("AccountId", into="bank_account_id", length_max=ACCOUNT_ID_LENGTH_MAX)
     if bank_account_id is None:
         raise RowRejected("missing_member", "AccountId")
-    type_code = row.code("AccountTypeCode", into="account_type") or ""
+    account_type = version.account_types.get(row.code(version.account_type_member, into="account_type") or "", "OTHER")
     identifications = _identifications(row)
     return AccountData(
         bank_account_id=bank_account_id,
-        category=CATEGORY_BY_TYPE.get(type_code, AccountCategory.DEPOSIT),
-        account_type=type_code if type_code in ACCOUNT_TYPES else "OTHER",
+        category=CATEGORY_BY_TYPE.get(account_type, AccountCategory.DEPOSIT),
+        account_type=account_type,
         # Account.Name is the owner's name, never the account's.
         name=row.text("Nickname", into="name", length_max=NAME_LENGTH_MAX)
         or row.text("Description", into="name", length_max=NAME_LENGTH_MAX),
@@ -79,6 +78,7 @@ def parse_account(value: JsonValue) -> AccountData:
         identifications=identifications,
         masked_number=_masked(identifications),
         opened_on=row.calendar_date("OpeningDate", into="opened_on"),
+        holder_names=_holder_names(row),
         provenance=row.provenance,
     )
 
@@ -88,6 +88,15 @@ def _currency(row: Row) -> str:
     if not re.fullmatch(r"[A-Z]{3}", currency):
         raise RowRejected("unknown_currency", "Currency")
     return currency
+
+
+def _holder_names(row: Row) -> tuple[str, ...]:
+    """Account[].Name, each once: the owners' names, neither product nor nickname (document, OBCashAccount5)."""
+    listed = row.at("Account")
+    entries = listed if isinstance(listed, list) else []
+    names = (entry.get("Name") for entry in entries if isinstance(entry, dict))
+    cleaned = (_free_text(name, _HOLDER_NAME_LENGTH_MAX) for name in names)
+    return tuple(dict.fromkeys(name for name in cleaned if name is not None))
 
 
 def _identifications(row: Row) -> tuple[Identification, ...]:
@@ -132,20 +141,21 @@ def _masked(identifications: tuple[Identification, ...]) -> str | None:
     return None
 
 
-def parse_balance(value: JsonValue) -> BalanceData:
+def parse_balance(value: JsonValue, *, bank_account_id: str, version: Version) -> BalanceData:
     """One Balance of OBReadBalance1. Raises RowRejected; DateTime must name a moment, so it needs its offset."""
     row = Row(value)
-    row.needed_code("AccountId")
+    _check_account(row, bank_account_id)
     type_code = row.needed_code("Type")
     money = row.unsigned_money("Amount", negative=_is_debit(row, "CreditDebitIndicator"))
     if money is None:
         raise RowRejected("missing_member", "Amount")
-    row.needed_code("DateTime")
+    if not row.has("DateTime"):
+        raise RowRejected("missing_member", "DateTime")
     as_of = row.instant("DateTime")
     if as_of is None:
         raise RowRejected("bad_date", "DateTime")
     return BalanceData(
-        type=type_code if type_code in BALANCE_TYPES else "OTHER",
+        type=version.balance_types.get(type_code, "OTHER"),
         money=money,
         as_of=as_of,
         credit_lines=_credit_lines(row),
@@ -175,7 +185,7 @@ def _credit_lines(row: Row) -> tuple[CreditLine, ...]:
 
 
 def parse_transaction(
-    value: JsonValue, *, bank_account_id: str, version: Version = _V4
+    value: JsonValue, *, bank_account_id: str, version: Version
 ) -> TransactionData | RejectedRow | None:
     """OBTransaction6 of one account. None: a row that is no entry (see Version.not_entries).
 
@@ -190,8 +200,7 @@ def parse_transaction(
 
 
 def _entry(row: Row, raw: bytes, bank_account_id: str, version: Version) -> TransactionData | None:
-    if row.needed_code("AccountId") != bank_account_id:
-        raise RowRejected("other_account", "AccountId")
+    _check_account(row, bank_account_id)
     status_code = row.needed_code("Status", into="status")
     if status_code in version.not_entries:
         return None
@@ -239,12 +248,18 @@ def _entry(row: Row, raw: bytes, bank_account_id: str, version: Version) -> Tran
         instructed=row.unsigned_money("CurrencyExchange.InstructedAmount", negative=debit, into="instructed"),
         exchange_rate=row.positive_number("CurrencyExchange.ExchangeRate", into="exchange_rate"),
         balance_after=balance_after,
-        balance_after_type=_balance_type(row) if balance_after is not None else None,
+        balance_after_type=_balance_type(row, version) if balance_after is not None else None,
         description=row.text("TransactionInformation", into="description", length_max=500),
         reference=row.text("TransactionReference", into="reference", length_max=210),
         provenance=row.provenance,
         raw=raw,
     )
+
+
+def _check_account(row: Row, bank_account_id: str) -> None:
+    """What is said of another account than the one asked for is nobody's here."""
+    if row.needed_code("AccountId") != bank_account_id:
+        raise RowRejected("other_account", "AccountId")
 
 
 def _is_debit(row: Row, path: str) -> bool:
@@ -271,7 +286,7 @@ def _kind_of_codes(row: Row) -> TransactionKind | None:
     tables = {"SubCode": KIND_BY_SUB_FAMILY, "Code": KIND_BY_FAMILY}
     for member, kinds in tables.items():
         path = f"BankTransactionCode.{member}"
-        kind = kinds.get(row.code(path) or "")
+        kind = kinds.get(transaction_code(row.code(path) or ""))
         if kind is not None:
             row.note("kind", path)
             return kind
@@ -377,9 +392,8 @@ def _balance_after(row: Row) -> Money | None:
     return money
 
 
-def _balance_type(row: Row) -> str:
-    code = row.needed_code("Balance.Type", into="balance_after_type")
-    return code if code in BALANCE_TYPES else "OTHER"
+def _balance_type(row: Row, version: Version) -> str:
+    return version.balance_types.get(row.needed_code("Balance.Type", into="balance_after_type"), "OTHER")
 
 
 def parse_coverage(meta: JsonValue) -> Coverage:
@@ -387,6 +401,14 @@ def parse_coverage(meta: JsonValue) -> Coverage:
     members = meta if isinstance(meta, dict) else {}
     first, last = (_date_or_none(members.get(name)) for name in ("FirstAvailableDateTime", "LastAvailableDateTime"))
     return Coverage(first_on=first, last_on=last)
+
+
+def parse_pages_total(meta: JsonValue) -> int | None:
+    """TotalPages of Meta; None when it is not said, or is no count of pages."""
+    total = meta.get("TotalPages") if isinstance(meta, dict) else None
+    if not isinstance(total, int) or isinstance(total, bool) or not 1 <= total <= _PAGES_MAX:
+        return None
+    return total
 
 
 def _date_or_none(value: JsonValue) -> date | None:

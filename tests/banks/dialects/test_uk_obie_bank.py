@@ -24,7 +24,6 @@ from banks.errors import (
     BankRateLimited,
     BankRefused,
     BankUnavailable,
-    NotSupported,
     ReauthorisationRequired,
 )
 from banks.http import BankClient, HttpLimits
@@ -299,11 +298,6 @@ def test_a_key_the_bank_does_not_know_is_our_mistake(bank: SandboxBank, http: Ba
             start(UkObie(context_of(bank, http, **changed)))
 
 
-def test_a_version_that_is_not_spoken_is_refused(bank: SandboxBank, http: BankClient) -> None:
-    with pytest.raises(NotSupported):
-        UkObie(context_of(bank, http, version="3.1.11"))
-
-
 # -- reading -----------------------------------------------------------------------------------------------------------
 
 
@@ -331,6 +325,7 @@ def test_transactions_of_happy(connect: Connect) -> None:
 
     assert len(pages) > 3
     assert pages[0].coverage.first_on == days_ago(399)
+    assert {page.pages_total for page in pages} == {len(pages)}
     assert not [row for row in rows if isinstance(row, RejectedRow)]
     entries = [row for row in rows if isinstance(row, TransactionData)]
     assert {entry.kind for entry in entries} >= {
@@ -553,6 +548,19 @@ def test_a_bank_that_is_down_while_we_renew_is_no_reason_to_ask_the_customer(
 
     with pytest.raises(BankUnavailable):
         connector.refresh()
+
+
+def test_the_bank_says_whether_a_consent_stands(bank: SandboxBank, connect: Connect) -> None:
+    connector = connect("happy", fresh=True)
+    consent_id = context(connector).bank_consent_id
+    assert consent_id is not None
+
+    standing = connector.consent_status(bank_consent_id=consent_id)
+    bank.control("POST", f"/control/consents/{consent_id}/cancel")
+
+    assert not standing.ended
+    assert connector.consent_status(bank_consent_id=consent_id).ended
+    assert connector.consent_status(bank_consent_id="no such consent").ended
 
 
 def test_revoking_ends_the_consent_and_twice_is_once(connect: Connect) -> None:

@@ -1,4 +1,7 @@
-"""Rows of UK Open Banking v4.0 as the official document shapes them: golden ones, and each way to be wrong."""
+"""Rows of UK Open Banking v4.0 as the official document shapes them: golden ones, and each way to be wrong.
+
+What v3.1.11 says in other words is in test_uk_obie_versions.py.
+"""
 
 import copy
 import json
@@ -11,11 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from banks.dialects.members import RowRejected
-from banks.dialects.uk_obie.parse import parse_account, parse_balance, parse_coverage, parse_transaction
+from banks.dialects.uk_obie import parse as dialect
+from banks.dialects.uk_obie.codes import VERSIONS
+from banks.dialects.uk_obie.parse import parse_coverage, parse_pages_total
 from banks.strict_json import JsonValue, canonical, parse
 from banks.types import (
     AccountCategory,
+    AccountData,
     AccountStatus,
+    BalanceData,
     Channel,
     CounterpartyKind,
     Coverage,
@@ -83,6 +90,21 @@ TRANSFER_OUT: dict[str, Any] = {
         "Name": "Niamh Brennan",
     },
 }
+
+
+V4 = VERSIONS["4.0"]
+
+
+def parse_account(value: JsonValue) -> AccountData:
+    return dialect.parse_account(value, version=V4)
+
+
+def parse_balance(value: JsonValue) -> BalanceData:
+    return dialect.parse_balance(value, bank_account_id=ACCOUNT, version=V4)
+
+
+def parse_transaction(value: JsonValue, *, bank_account_id: str) -> TransactionData | RejectedRow | None:
+    return dialect.parse_transaction(value, bank_account_id=bank_account_id, version=V4)
 
 
 def received(row: Any) -> JsonValue:
@@ -229,6 +251,12 @@ def test_a_named_payee_beside_a_merchant_is_not_thereby_a_merchant() -> None:
         ("MDOP", "INTR", "Debit", TransactionKind.INTEREST),
         ("MCOP", "INTR", "Credit", TransactionKind.INTEREST),
         ("ZZZZ", "ZZZZ", "Debit", TransactionKind.OTHER),
+        # Names in the codes' place, as in the standard's own examples.
+        ("ReceivedCreditTransfer", "DomesticCreditTransfer", "Credit", TransactionKind.TRANSFER),
+        ("Issued Direct Debits", "Direct Debit", "Debit", TransactionKind.DIRECT_DEBIT),
+        ("CustomerCardTransactions", "CashWithdrawal", "Debit", TransactionKind.CASH),
+        ("Miscellaneous Debit Operations", "Fees", "Debit", TransactionKind.FEE),
+        ("ReceivedCreditTransfers", "Payroll/Salary Payment", "Credit", TransactionKind.SALARY),
     ],
 )
 def test_bank_transaction_codes_have_kinds(family: str, sub_family: str, indicator: str, kind: TransactionKind) -> None:
@@ -482,8 +510,17 @@ def test_an_account_in_detail() -> None:
     )
     assert account.masked_number == "4562"
     assert account.provenance["name"] == "Nickname"
-    # The owner's name is not the account's, and nothing of ours holds it.
+    # The owner's name is not the account's, and no log line can show it.
+    assert account.holder_names == ("Jane Smith",)
     assert "Jane" not in repr(account)
+
+
+def test_owners_are_told_once_each_and_cleaned_and_never_in_a_basic_answer() -> None:
+    names = ["Jane  Smith", "John\u200b Smith", None, "", 7, "Jane Smith"]
+    listed = [{"SchemeName": "UK.OBIE.Paym", "Identification": "1", "Name": name} for name in names]
+
+    assert parse_account(received(CURRENT | {"Account": listed})).holder_names == ("Jane Smith", "John Smith")
+    assert parse_account(received(CURRENT | {"Account": None})).holder_names == ()
 
 
 def test_an_account_with_the_least_that_can_be_kept() -> None:
@@ -601,6 +638,7 @@ def test_a_debit_balance_is_owed_and_zero_has_no_sign() -> None:
     ("change", "reason", "field"),
     [
         ({"AccountId": None}, "missing_member", "AccountId"),
+        ({"AccountId": "22290"}, "other_account", "AccountId"),
         ({"Type": None}, "missing_member", "Type"),
         ({"DateTime": None}, "missing_member", "DateTime"),
         ({"DateTime": "2026-04-05T10:43:07"}, "bad_date", "DateTime"),
@@ -640,3 +678,12 @@ def test_an_unknown_balance_type_is_other() -> None:
 )
 def test_coverage_is_what_the_bank_says_or_nothing(meta: Any, coverage: Coverage) -> None:
     assert parse_coverage(meta) == coverage
+
+
+@pytest.mark.parametrize(
+    ("total", "pages"),
+    [(1, 1), (37, 37), (0, None), (-1, None), (2**31, None), (True, None), (2.0, None), ("2", None), (None, None)],
+)
+def test_the_number_of_pages_is_a_count_or_not_known(total: Any, pages: int | None) -> None:
+    assert parse_pages_total(received({"TotalPages": total})) == pages
+    assert parse_pages_total(None) is None
