@@ -51,10 +51,7 @@ def still_needed(turn: Turn, account_id: UUID, resource: Resource, *, since: dat
     """Before every call: the bank hears nothing that no live consent asks for. Raises NoLongerNeeded."""
     connection = Connection.objects.select_related("institution").get(id=turn.connection.id)
     needs = plan(connection, presence=turn.presence, now=turn.clock())
-    store.require(needs, account_id, resource)
-    opened_from = needs.accounts[account_id].since
-    if since is not None and (opened_from is None or opened_from > since):
-        raise store.NoLongerNeeded(resource)
+    store.require(needs, account_id, resource, since=since)
 
 
 def begin(turn: Turn, account_id: UUID, since: date) -> Backlog:
@@ -154,11 +151,11 @@ def _store(turn: Turn, backlog: Backlog, window: Window, fetched: Fetched) -> No
     for write in store.writes(account_id, changes, now=turn.clock()):
         turn.watch.renew()
         with store.fenced(turn.held, stage="TRANSACTIONS", presence=turn.presence, now=turn.clock) as (link, needs):
-            store.require(needs, account_id, Resource.TRANSACTIONS)
+            store.require(needs, account_id, Resource.TRANSACTIONS, since=window.since)
             write(link)
     turn.watch.renew()
     with store.fenced(turn.held, stage="TRANSACTIONS", presence=turn.presence, now=turn.clock) as (link, needs):
-        store.require(needs, account_id, Resource.TRANSACTIONS)
+        store.require(needs, account_id, Resource.TRANSACTIONS, since=window.since)
         _complete(turn, link, backlog, window, fetched)
     _count(turn, changes, fetched)
 

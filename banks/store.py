@@ -304,7 +304,10 @@ def quarantine(
         )
 
 
-def require(needs: Plan, account_id: UUID, resource: Resource) -> None:
-    """Raises NoLongerNeeded."""
+def require(needs: Plan, account_id: UUID, resource: Resource, *, since: date | None = None) -> None:
+    """`since`: the first day of transactions that is asked for, or was answered. Raises NoLongerNeeded."""
     if not needs.needs(account_id, resource):
+        raise NoLongerNeeded(resource)
+    opened_from = needs.accounts[account_id].since
+    if since is not None and (opened_from is None or opened_from > since):
         raise NoLongerNeeded(resource)

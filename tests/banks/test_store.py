@@ -50,6 +50,7 @@ def purchase(number: int, *, pounds: int = -1) -> Entry:
             money=Money(Decimal(pounds), "GBP"),
             booked_on=DAY,
             listed_on=DAY,
+            description=f"purchase {number}",
             raw=f"row {number}".encode(),
         )
     )
