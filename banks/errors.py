@@ -72,6 +72,23 @@ class ReauthorisationRequired(BankError):
     retry = AskCustomer()
 
 
+class AuthenticationExpired(ReauthorisationRequired):
+    """The bank's customer has to log in again by now (RTS 2018/389 article 10a); it was not asked."""
+
+    code = "authentication_expired"
+
+
+class HolderChanged(BankError):
+    """Another person's accounts answer behind the login. Only a new link, by whoever it belongs to, can mend it."""
+
+    code = "holder_changed"
+    retry = AskCustomer()
+
+    def __init__(self, account_id: UUID) -> None:
+        super().__init__()
+        self.account_id = account_id
+
+
 class BankConsentEnded(BankError):
     """The consent at the bank was revoked or has expired there."""
 

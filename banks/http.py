@@ -108,7 +108,8 @@ class BankClient:
     `allowed_origins`: the institution's own, exactly (`https://bank.example`, `https://bank.example:8443`): nothing in
     an answer can lead elsewhere. `allowed_loopback_origins`: those among them that are pretend banks on this machine;
     they may speak http and must resolve to loopback addresses only. `job_deadline_monotonic` is on time.monotonic()'s
-    clock and caps every exchange's own deadline. `certificate`: (certificate file, key file) for mutual TLS.
+    clock and caps every exchange's own deadline; a function is asked before each, for a job that renews its lease.
+    `certificate`: (certificate file, key file) for mutual TLS.
     `certificate_authorities`: PEM file instead of certifi's. `on_exchange` is told of every exchange, failed ones too.
 
     Raises AddressForbidden when an origin is no origin.
@@ -120,7 +121,7 @@ class BankClient:
         allowed_origins: frozenset[str],
         allowed_loopback_origins: frozenset[str] = frozenset(),
         limits: HttpLimits | None = None,
-        job_deadline_monotonic: float | None = None,
+        job_deadline_monotonic: float | Callable[[], float] | None = None,
         certificate: tuple[str, str] | None = None,
         certificate_authorities: str | None = None,
         on_exchange: Callable[[Exchange], None] | None = None,
@@ -271,7 +272,8 @@ class BankClient:
     ) -> Answer:
         deadline = started + self.limits.total_deadline_seconds
         if self._job_deadline is not None:
-            deadline = min(deadline, self._job_deadline)
+            job_deadline = self._job_deadline() if callable(self._job_deadline) else self._job_deadline
+            deadline = min(deadline, job_deadline)
         self._budget.start(deadline=deadline, received_max=self.limits.decoded_bytes_max + _HEADERS_BYTES_ALLOWED)
         self._budget.seconds_left()
         response = self._pool(target).urlopen(

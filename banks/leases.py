@@ -253,3 +253,24 @@ def _columns(error: JobError | None) -> dict[str, object]:
         "error_account_id": error.account_id if error else None,
         "upstream_status": error.upstream_status if error else None,
     }
+
+
+def go_on(held: Claim, *, counts: dict[str, int], now: datetime) -> None:
+    """There is more to fetch than one turn allows: put it back, due now, as a backfill that nobody waits for.
+
+    No failure, so that attempts begin anew. Who asked meanwhile keeps their trigger. Raises StaleLease.
+    """
+    columns: dict[str, object] = {
+        "status": SyncJobStatus.QUEUED,
+        "attempts": 0,
+        "counts": counts,
+        "lease_until": None,
+        "dispatched_at": None,
+        "next_attempt_at": now,
+        **_columns(None),
+    }
+    alone = {"trigger": SyncTrigger.BACKFILL, "customer_ip_address": None}
+    if _held(held).filter(requested_again=False).update(**columns, **alone):
+        return
+    if not _held(held).update(**columns):
+        raise StaleLease(held.job_id)

@@ -53,6 +53,13 @@ def plan(connection: Connection, *, presence: Presence, now: datetime, lock: boo
     return Plan(accounts=accounts)
 
 
+def holds_live_consent(connection_id: UUID) -> bool:
+    """Whether some consent on it may open something again, though it may be paused or suspended now."""
+    live = (ConsentStatus.AUTHORISED, ConsentStatus.PAUSED, ConsentStatus.SUSPENDED)
+    accounts = ConsentAccount.objects.filter(connection_id=connection_id)
+    return Consent.objects.filter(id__in=accounts.values("consent_id"), status__in=live).exists()
+
+
 def _consents_on(connection_id: UUID, *, lock: bool) -> list[Consent]:
     accounts = ConsentAccount.objects.filter(connection_id=connection_id, status=ConsentAccountStatus.ACTIVE)
     consents = Consent.objects.filter(id__in=accounts.values("consent_id"), status=ConsentStatus.AUTHORISED)

@@ -31,12 +31,15 @@ def connector_for(
     now: datetime,
     credentials: Credentials | None = None,
     bank_consent_id: str | None = None,
-    deadline_monotonic: float | None = None,
+    customer_ip_address: str | None = None,
+    deadline_monotonic: float | Callable[[], float] | None = None,
     on_exchange: Callable[[Exchange], None] | None = None,
 ) -> Iterator[Connector]:
     """A connector whose connections are closed afterwards. Raises UnknownConnector, Unsealable.
 
     `bank_consent_id` goes with `credentials`: it lets the connector tell an ended consent from a dead token.
+    `customer_ip_address`: where the customer is now; None: nobody is present. A `deadline_monotonic` that is a function
+    is asked before each exchange.
     """
     origins = frozenset(_origin(url) for url in (institution.token_url, institution.resource_url))
     with BankClient(
@@ -53,6 +56,7 @@ def connector_for(
             now=now,
             credentials=credentials,
             bank_consent_id=bank_consent_id,
+            customer_ip_address=customer_ip_address,
         )
         yield registry.connector(institution.connector)(context)
 
@@ -117,7 +121,7 @@ def fresh_session(
     connection: Connection,
     *,
     now: datetime,
-    deadline_monotonic: float,
+    deadline_monotonic: float | Callable[[], float],
     on_exchange: Callable[[Exchange], None] | None = None,
 ) -> Session:
     """Credentials that last; a bank's refresh token is one-time, so its use is announced and its answer kept at once.

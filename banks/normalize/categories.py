@@ -38,6 +38,13 @@ class Category(StrEnum):
     INTEREST = "interest"
 
 
+class Rule(StrEnum):
+    """Which table decided: provenance says so."""
+
+    KIND = "kind_table"
+    MCC = "mcc_table"
+
+
 # First code, last code, category. Ordered, apart; a test holds it to both.
 _CATEGORIES: tuple[tuple[int, int, Category], ...] = (
     (742, 742, Category.SERVICES),  # veterinary
@@ -198,6 +205,16 @@ def sensitive_group(mcc: str | None, kind: TransactionKind) -> SensitiveGroup | 
         return group
     known = _in_ranges(_CATEGORIES, mcc) is not None and _in_ranges(_PROVES_NOTHING, mcc) is None
     return SensitiveGroup.NONE if known else None
+
+
+def category_rule(kind: TransactionKind) -> Rule:
+    """What `category` decides by."""
+    return Rule.KIND if kind in _BY_KIND else Rule.MCC
+
+
+def sensitive_rule(mcc: str | None) -> Rule:
+    """What `sensitive_group` decides by."""
+    return Rule.KIND if mcc is None else Rule.MCC
 
 
 def _in_ranges(ranges: tuple[tuple[int, int, T], ...], mcc: str) -> T | None:

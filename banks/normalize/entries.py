@@ -6,14 +6,18 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 
-from banks.normalize.categories import category, sensitive_group
+from banks.normalize.categories import category, category_rule, sensitive_group, sensitive_rule
 from banks.normalize.merchants import merchant_category_code, merchant_key
 from banks.normalize.money import AmountRejected, to_minor
+from banks.normalize.provenance import Origin, provenance
 from banks.normalize.references import reference_digest
 from banks.normalize.text import clean
 from banks.types import CounterpartyKind, Money, RejectedRow, TransactionData, TransactionKind
 
-Column = str | int | bool | date | datetime | dict[str, str] | None
+Column = str | int | bool | date | datetime | dict[str, Origin] | None
+
+#: A bank that gives its rows new ids, or words its members anew, has told a reader nothing new.
+_UNSEEN = frozenset(("bank_transaction_id", "provenance"))
 
 _MERCHANT_KINDS = frozenset({TransactionKind.CARD_PAYMENT, TransactionKind.REFUND})
 
@@ -59,7 +63,7 @@ def _columns(data: TransactionData) -> dict[str, Column]:
     place = data.place
     group = sensitive_group(mcc, data.kind)
     purpose = category(mcc, data.kind)
-    return {
+    columns: dict[str, Column] = {
         "bank_transaction_id": data.bank_transaction_id,
         "status": data.status.value,
         "immutable": data.immutable,
@@ -89,8 +93,9 @@ def _columns(data: TransactionData) -> dict[str, Column]:
         "balance_after_minor": _balance_after(data),
         "description": clean(data.description, length_max=500),
         "reference_digest": reference_digest(data.reference),
-        "provenance": data.provenance,
     }
+    by_table = {"category": category_rule(data.kind), "sensitive_group": sensitive_rule(mcc)}
+    return {**columns, "provenance": provenance(columns, data.provenance, by_table=by_table)}
 
 
 def _merchant_name(data: TransactionData) -> str | None:
@@ -130,8 +135,9 @@ def _identity(data: TransactionData, columns: dict[str, Column]) -> str:
 
 
 def _hash(columns: dict[str, Column]) -> str:
-    """Of everything kept: equal hash, nothing to write."""
-    return _digest("content", json.dumps(columns, sort_keys=True, default=_text))
+    """Of all that a reader may see, and what it is filtered by: equal hash, nothing to tell."""
+    seen = {name: value for name, value in columns.items() if name not in _UNSEEN}
+    return _digest("content", json.dumps(seen, sort_keys=True, default=_text))
 
 
 def _text(value: object) -> str:

@@ -14,13 +14,13 @@ import pytest
 from django.db import connections, transaction
 from django.db.utils import OperationalError
 
-from banks import leases, store
+from banks import balances, leases, store
 from banks.errors import StaleLease
 from banks.leases import Claim
 from banks.models import Account, Balance, Connection, QuarantinedRow, SyncJob, SyncTrigger, Transaction
 from banks.normalize.entries import Entry, entry
 from banks.normalize.money import AmountRejected
-from banks.reconcile import Addition, Changes, reconcile
+from banks.reconcile import Addition, Asked, Changes, reconcile
 from banks.types import (
     BalanceData,
     Money,
@@ -50,6 +50,7 @@ def purchase(number: int, *, pounds: int = -1) -> Entry:
             money=Money(Decimal(pounds), "GBP"),
             booked_on=DAY,
             listed_on=DAY,
+            description=f"purchase {number}",
             raw=f"row {number}".encode(),
         )
     )
@@ -98,7 +99,7 @@ def test_every_changed_row_gets_the_next_number_and_the_others_keep_theirs() -> 
     kept = store.stored_entries(account.id, [], since=DAY)
     fetched = [purchase(0), purchase(1, pounds=-2), purchase(9)]
 
-    written(account, reconcile(kept, fetched, removable_from=DAY, since=DAY))
+    written(account, reconcile(kept, fetched, asked=Asked(since=DAY, removable_from=DAY)))
 
     told = {row.bank_transaction_id: (row.change_sequence, row.revision, row.status) for row in rows(account)}
     assert told == {
@@ -354,9 +355,9 @@ def balance(amount: str = "10.00", **changes: Any) -> BalanceData:
 def test_balances_follow_the_bank_new_changed_and_gone() -> None:
     account = linked_account()
 
-    assert store.store_balances(account.id, [balance(), balance(type="ITAV")], now=NOW) == 2
-    assert store.store_balances(account.id, [balance(), balance(type="ITAV")], now=NOW) == 0
-    assert store.store_balances(account.id, [balance("11.00")], now=NOW) == 2
+    assert balances.store_balances(account.id, [balance(), balance(type="ITAV")], now=NOW) == 2
+    assert balances.store_balances(account.id, [balance(), balance(type="ITAV")], now=NOW) == 0
+    assert balances.store_balances(account.id, [balance("11.00")], now=NOW) == 2
 
     (kept,) = Balance.objects.for_sync()
     assert (kept.type, kept.amount_minor) == ("ITBD", 1100)
@@ -364,10 +365,10 @@ def test_balances_follow_the_bank_new_changed_and_gone() -> None:
 
 def test_unchanged_balances_raise_no_version_but_are_fresh() -> None:
     account = linked_account()
-    store.store_balances(account.id, [balance()], now=NOW)
+    balances.store_balances(account.id, [balance()], now=NOW)
     version = Account.objects.for_sync().get().version
 
-    store.store_balances(account.id, [balance()], now=NOW + timedelta(hours=1))
+    balances.store_balances(account.id, [balance()], now=NOW + timedelta(hours=1))
 
     account = Account.objects.for_sync().get()
     assert (account.version, account.balances_as_of) == (version, NOW + timedelta(hours=1))
@@ -375,11 +376,11 @@ def test_unchanged_balances_raise_no_version_but_are_fresh() -> None:
 
 def test_one_balance_that_does_not_fit_leaves_all_as_they_were() -> None:
     account = linked_account()
-    store.store_balances(account.id, [balance()], now=NOW)
+    balances.store_balances(account.id, [balance()], now=NOW)
     before = list(Balance.objects.for_sync().values())
 
     with pytest.raises(AmountRejected):
-        store.store_balances(account.id, [balance("11.00"), balance("1.001", type="ITAV")], now=NOW)
+        balances.store_balances(account.id, [balance("11.00"), balance("1.001", type="ITAV")], now=NOW)
 
     assert list(Balance.objects.for_sync().values()) == before
 

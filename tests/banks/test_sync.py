@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.db import connections as databases
 
-from banks import connections, leases, read, sessions, store, sync
+from banks import balances, connections, coverage, leases, read, sessions, store, sync
 from banks.authority import permit_for
 from banks.connector import Credentials
 from banks.dialects.uk_obie import UkObie
@@ -208,7 +208,7 @@ def test_a_second_sync_writes_no_row_and_asks_for_the_overlap_only(
     assert {job.counts[name] for name in ("added", "modified", "removed", "quarantined")} == {0}
     today = max(account.coverage_last_on for account in linked.accounts())  # type: ignore[type-var]
     assert set(first_windows) == {consent.history_from}
-    assert set(windows) == {today - sync.OVERLAP}  # type: ignore[operator]
+    assert set(windows) == {today - coverage.OVERLAP}  # type: ignore[operator]
 
 
 def test_a_bank_that_has_less_than_was_asked_for_is_not_asked_for_all_of_it_each_time(
@@ -248,16 +248,21 @@ def test_days_that_nobody_asked_for_are_not_claimed_as_covered(
     first = world.consent(alice, chat, history_days=20)
     linked.run()
     today = clock.now().date()
-    long_ago = {"coverage_first_on": today - timedelta(days=200), "coverage_last_on": today - timedelta(days=100)}
-    Account.objects.for_sync().update(**long_ago)
+    spring = {"coverage_first_on": today - timedelta(days=200), "coverage_last_on": today - timedelta(days=130)}
+    Account.objects.for_sync().update(**spring)
     cast.revoke(first)
     second = world.consent(alice, chat, history_days=20)
     linked.run()
 
-    assert {row.coverage_first_on for row in linked.accounts()} == {second.history_from}
+    assert second.history_from is not None
+    between = [str(today - timedelta(days=129)), str(second.history_from - timedelta(days=1))]
+    assert [row.coverage_gaps for row in linked.accounts()] == [[between], [between]]
 
-    third = world.consent(alice, budget, history_days=150)
+    third = world.consent(alice, budget, history_days=120)
     linked.run()
+    assert third.history_from is not None
+    rest = [between[0], str(third.history_from - timedelta(days=1))]
+    assert [row.coverage_gaps for row in linked.accounts()] == [[rest], [rest]]
     for account in linked.accounts():
         assert stored(account) == books.entries("happy", account.bank_account_id, since=third.history_from)
 
@@ -533,7 +538,7 @@ def test_a_defect_of_ours_puts_the_job_back_and_goes_on_up(
     def broken(*_: Any, **__: Any) -> int:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(store, "store_balances", broken)
+    monkeypatch.setattr(balances, "store_balances", broken)
     held = linked.claimed()
 
     with pytest.raises(ZeroDivisionError):

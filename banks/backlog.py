@@ -1,0 +1,301 @@
+"""What one account's transactions still need in this turn: windows, newest first, each stored in its own right.
+
+After each window the rows, their numbers and the days they cover are committed, so that a crash at any point costs one
+window and no truth. When nothing is left the rows are proved against the bank's booked balance.
+"""
+
+import time
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from uuid import UUID
+
+from banks import balances, findings, quota, store, windows
+from banks.connector import Connector
+from banks.coverage import DAY, OVERLAP, Pace, Span, Window, from_day, newest_window, to_fetch
+from banks.errors import AccountUnavailable, AnswerTooLarge, BankMisconfigured
+from banks.models import Account, Connection, FindingKind, QuarantinedRow, SyncTrigger
+from banks.plan import plan
+from banks.proof import Drift, Unclear, booked_balance
+from banks.reconcile import Asked, Changes, reconcile
+from banks.turn import Turn
+from banks.types import Resource
+from banks.windows import Fetched, WindowTooLarge
+from consents.scopes import Presence
+
+#: Codes of findings, beside their kinds.
+OLDER_DAYS_REFUSED = "older_days_refused"
+LESS_THAN_PROMISED = "less_than_promised"
+CHANGED_WHILE_PAGED = "changed_while_paged"
+QUARANTINED_ROWS = "quarantined_rows"
+ROWS_DO_NOT_ADD_UP = "rows_do_not_add_up"
+
+#: A continuation that follows so soon has nothing new to look for among the newest rows.
+_STILL_FRESH = timedelta(hours=1)
+#: Days by which a bank's word on how far it reaches may miss its promise: months are counted in many ways.
+_PROMISE_TOLERANCE = timedelta(days=7)
+
+
+@dataclass(slots=True, kw_only=True)
+class Backlog:
+    """`since`: first day that some consent opens and the bank has; `wanted`: what is left to fetch, newest first."""
+
+    account_id: UUID
+    since: date
+    wanted: list[Span]
+    pace: Pace = field(default_factory=Pace)
+    was_unstable: bool = False
+    was_refused: bool = False
+
+
+def still_needed(turn: Turn, account_id: UUID, resource: Resource, *, since: date | None = None) -> None:
+    """Before every call: the bank hears nothing that no live consent asks for. Raises NoLongerNeeded."""
+    connection = Connection.objects.select_related("institution").get(id=turn.connection.id)
+    needs = plan(connection, presence=turn.presence, now=turn.clock())
+    store.require(needs, account_id, resource, since=since)
+
+
+def begin(turn: Turn, account_id: UUID, since: date) -> Backlog:
+    """What is missing now. Reads only."""
+    account, today = Account.objects.for_sync().get(id=account_id), turn.local_today()
+    covered = store.covered(account_id)
+    if account.bank_first_on is not None:
+        since = max(since, account.bank_first_on)
+    if covered.first_on is not None and _older_days_are_refused(turn, account_id):
+        since = max(since, covered.first_on)
+    as_of = account.transactions_as_of
+    is_fresh = as_of is not None and turn.clock() - as_of < _STILL_FRESH
+    wanted = to_fetch(
+        covered,
+        since=since,
+        today=today,
+        oldest_pending_on=store.oldest_pending_on(account_id),
+        refresh=not (turn.held.trigger == SyncTrigger.BACKFILL and is_fresh),
+    )
+    return Backlog(account_id=account_id, since=since, wanted=wanted)
+
+
+def _older_days_are_refused(turn: Turn, account_id: UUID) -> bool:
+    """Some banks give old days only shortly after a login: whoever is present may have made one."""
+    return turn.presence == Presence.ABSENT and findings.is_open(
+        FindingKind.HISTORY_SHORT, turn.connection.id, account_id=account_id, code=OLDER_DAYS_REFUSED
+    )
+
+
+def step(turn: Turn, connector: Connector, backlog: Backlog) -> None:
+    """Fetch and store one window, or find that it must be smaller. Raises NoLongerNeeded, QuotaSpent, BankError."""
+    window, rest = newest_window(backlog.wanted, days_max=backlog.pace.days, today=turn.local_today())
+    began = time.monotonic()
+    try:
+        fetched = _fetch(turn, connector, backlog, window)
+    except WindowTooLarge:
+        if window.days == 1:
+            raise AnswerTooLarge("one_day") from None
+        backlog.pace.days = min(backlog.pace.days, window.days)
+        backlog.pace.shrink()
+        return
+    except (AccountUnavailable, BankMisconfigured) as error:
+        if window.until is None or error.upstream_status is None:
+            raise
+        _older_days_refused(turn, backlog)
+        return
+    _store(turn, backlog, window, fetched)
+    backlog.wanted = rest if fetched.bank_first_on is None else from_day(rest, fetched.bank_first_on)
+    if fetched.bank_first_on is not None:
+        backlog.since = max(backlog.since, fetched.bank_first_on)
+    backlog.pace.took(time.monotonic() - began)
+
+
+def _fetch(turn: Turn, connector: Connector, backlog: Backlog, window: Window) -> Fetched:
+    counts_pages, pages = connector.info.counts_pages, 0
+
+    def before_page() -> None:
+        nonlocal pages
+        turn.watch.renew()
+        still_needed(turn, backlog.account_id, Resource.TRANSACTIONS, since=window.since)
+        if counts_pages or not pages:
+            quota.spend(
+                turn.held,
+                account_id=backlog.account_id,
+                resource=Resource.TRANSACTIONS,
+                stage="TRANSACTIONS",
+                now=turn.clock(),
+                counts_pages=counts_pages,
+            )
+        pages += 1
+
+    return windows.fetch(
+        connector,
+        turn.bank_ids[backlog.account_id],
+        window,
+        before_page=before_page,
+        seconds_max=backlog.pace.seconds_max if window.days > 1 else None,
+    )
+
+
+def _store(turn: Turn, backlog: Backlog, window: Window, fetched: Fetched) -> None:
+    """Chunk by chunk, and the days as covered last of all."""
+    account_id, told_from = backlog.account_id, max(window.since, fetched.bank_first_on or window.since)
+    changes = reconcile(
+        store.stored_entries(account_id, fetched.entries, since=window.since, until=window.until),
+        fetched.entries,
+        asked=Asked(
+            since=window.since,
+            until=window.until,
+            # A rejected row may be one that is stored: nothing is called absent on an incomplete list. One day of
+            # margin, because the bank's filter runs on instants and ours on its calendar.
+            removable_from=None if fetched.rejected else told_from + DAY,
+            removable_until=None if window.until is None else window.until - DAY,
+            stable=fetched.stable,
+        ),
+    )
+    for write in store.writes(account_id, changes, now=turn.clock()):
+        turn.watch.renew()
+        with store.fenced(turn.held, stage="TRANSACTIONS", presence=turn.presence, now=turn.clock) as (link, needs):
+            store.require(needs, account_id, Resource.TRANSACTIONS, since=window.since)
+            write(link)
+    turn.watch.renew()
+    with store.fenced(turn.held, stage="TRANSACTIONS", presence=turn.presence, now=turn.clock) as (link, needs):
+        store.require(needs, account_id, Resource.TRANSACTIONS, since=window.since)
+        _complete(turn, link, backlog, window, fetched)
+    _count(turn, changes, fetched)
+
+
+def _complete(turn: Turn, link: Connection, backlog: Backlog, window: Window, fetched: Fetched) -> None:
+    account_id, now = backlog.account_id, turn.clock()
+    store.quarantine(link, account_id, fetched.rejected, connector=link.institution.connector, now=now)
+    if not fetched.stable:
+        backlog.was_unstable = turn.result.list_unstable = True
+        findings.open_finding(FindingKind.LIST_UNSTABLE, link, account_id=account_id, code=CHANGED_WHILE_PAGED, now=now)
+        return
+    store.mark_covered(account_id, window, bank_first_on=fetched.bank_first_on, now=now)
+    if fetched.bank_first_on is not None:
+        _compare_with_promise(turn, link, account_id, fetched.bank_first_on)
+
+
+def _count(turn: Turn, changes: Changes, fetched: Fetched) -> None:
+    result = turn.result
+    result.has_fetched = True
+    result.windows += 1
+    result.added += len(changes.added)
+    result.modified += len(changes.modified)
+    result.linked += changes.linked
+    result.removed += len(changes.removed)
+    result.unchanged += changes.unchanged
+    result.quarantined += len(fetched.rejected)
+
+
+# -- history -----------------------------------------------------------------------------------------------------------
+
+
+def _compare_with_promise(turn: Turn, link: Connection, account_id: UUID, bank_first_on: date) -> None:
+    promised_from = turn.local_today() - timedelta(days=link.institution.history_days_max) + _PROMISE_TOLERANCE
+    opened_on = Account.objects.for_sync().values_list("opened_on", flat=True).get(id=account_id)
+    is_young = opened_on is not None and bank_first_on <= opened_on + _PROMISE_TOLERANCE
+    if bank_first_on > promised_from and not is_young:
+        findings.open_finding(
+            FindingKind.HISTORY_SHORT, link, account_id=account_id, code=LESS_THAN_PROMISED, now=turn.clock()
+        )
+    else:
+        findings.close_finding(
+            FindingKind.HISTORY_SHORT, link, account_id=account_id, code=LESS_THAN_PROMISED, now=turn.clock()
+        )
+
+
+def _older_days_refused(turn: Turn, backlog: Backlog) -> None:
+    """The newest window was answered, an older one is refused: what there is stays, and the operator is told."""
+    with store.fenced_alone(turn.held, stage="TRANSACTIONS") as link:
+        findings.open_finding(
+            FindingKind.HISTORY_SHORT, link, account_id=backlog.account_id, code=OLDER_DAYS_REFUSED, now=turn.clock()
+        )
+    backlog.wanted = []
+    backlog.was_refused = True
+
+
+# -- when nothing is left ----------------------------------------------------------------------------------------------
+
+
+def close(turn: Turn, connector: Connector, backlog: Backlog) -> None:
+    """Close what is right again, and prove the rows. Raises as `step`."""
+    account_id, now = backlog.account_id, turn.clock()
+    if not (backlog.was_unstable and backlog.was_refused):
+        with store.fenced_alone(turn.held, stage="TRANSACTIONS") as link:
+            if not backlog.was_unstable:
+                findings.close_finding(FindingKind.LIST_UNSTABLE, link, account_id=account_id, now=now)
+            if not backlog.was_refused and _reaches_back(account_id, backlog.since):
+                findings.close_finding(
+                    FindingKind.HISTORY_SHORT, link, account_id=account_id, code=OLDER_DAYS_REFUSED, now=now
+                )
+    if _can_be_proved(turn, backlog) and _drifts(turn, backlog):
+        # A row may have been booked between the two calls: both once more, then it is said.
+        again = _balance_and_overlap_again(turn, connector, backlog)
+        if again is not None and _can_be_proved(turn, backlog) and _drifts(turn, backlog):
+            _drifted(turn, backlog, again)
+
+
+def _reaches_back(account_id: UUID, since: date) -> bool:
+    first_on = store.covered(account_id).first_on
+    return first_on is not None and first_on <= since
+
+
+def _can_be_proved(turn: Turn, backlog: Backlog) -> bool:
+    """With a booked balance of this turn, and everything wanted there without a gap."""
+    covered = store.covered(backlog.account_id)
+    is_whole = len(covered.spans) == 1 and covered.holds_all(Span(backlog.since, turn.local_today()))
+    return backlog.account_id in turn.booked and is_whole and not backlog.was_unstable
+
+
+def _drifts(turn: Turn, backlog: Backlog) -> bool:
+    account_id = backlog.account_id
+    with store.fenced(turn.held, stage="PROOF", presence=turn.presence, now=turn.clock) as (link, needs):
+        store.require(needs, account_id, Resource.TRANSACTIONS)
+        verdict = balances.proved(account_id, turn.booked[account_id])
+        if not isinstance(verdict, Drift | Unclear):
+            findings.close_finding(FindingKind.BALANCE_DRIFT, link, account_id=account_id, now=turn.clock())
+    return isinstance(verdict, Drift)
+
+
+def _balance_and_overlap_again(turn: Turn, connector: Connector, backlog: Backlog) -> Span | None:
+    """The days fetched again; None when the list was unstable now."""
+    fetch_balances(turn, connector, backlog.account_id)
+    today = turn.local_today()
+    overlap = Span(max(backlog.since, today - OVERLAP), today)
+    backlog.wanted = [overlap]
+    while backlog.wanted:
+        step(turn, connector, backlog)
+    return None if backlog.was_unstable else overlap
+
+
+def _drifted(turn: Turn, backlog: Backlog, again: Span) -> None:
+    """The next turn fetches all of it anew, once: opened again and again, a finding changes nothing."""
+    account_id = backlog.account_id
+    with store.fenced_alone(turn.held, stage="PROOF") as link:
+        quarantined = QuarantinedRow.objects.for_sync().filter(account_id=account_id).exists()
+        code = QUARANTINED_ROWS if quarantined else ROWS_DO_NOT_ADD_UP
+        is_new = findings.open_finding(
+            FindingKind.BALANCE_DRIFT, link, account_id=account_id, code=code, now=turn.clock()
+        )
+        if is_new:
+            store.doubt_coverage(account_id, since=again.first_on)
+
+
+def fetch_balances(turn: Turn, connector: Connector, account_id: UUID) -> None:
+    """Fetch and store the balances of one account. Raises NoLongerNeeded, QuotaSpent, AmountRejected, BankError."""
+    turn.watch.renew()
+    still_needed(turn, account_id, Resource.BALANCES)
+    quota.spend(
+        turn.held,
+        account_id=account_id,
+        resource=Resource.BALANCES,
+        stage="BALANCES",
+        now=turn.clock(),
+        counts_pages=connector.info.counts_pages,
+    )
+    fetched = connector.balances(turn.bank_ids[account_id])
+    with store.fenced(turn.held, stage="BALANCES", presence=turn.presence, now=turn.clock) as (_, needs):
+        store.require(needs, account_id, Resource.BALANCES)
+        turn.result.balances += balances.store_balances(account_id, fetched, now=turn.clock())
+    turn.result.has_fetched = True
+    currency = Account.objects.for_sync().values_list("currency", flat=True).get(id=account_id)
+    booked = booked_balance(fetched, currency)
+    if booked is not None:
+        turn.booked[account_id] = booked

@@ -1,0 +1,87 @@
+"""Balances as the bank tells them, and whether the stored rows add up to them."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import date, datetime
+from uuid import UUID
+
+from django.db.models import F, Sum
+
+from banks.models import Account, Balance, Transaction
+from banks.normalize.money import to_minor
+from banks.proof import Booked, Drift, Proven, Unclear, prove
+from banks.types import BalanceData, TransactionStatus
+
+
+def store_balances(account_id: UUID, fetched: Sequence[BalanceData], *, now: datetime) -> int:
+    """Rows written or removed; unchanged ones cost no write but the account's `balances_as_of`.
+
+    Raises AmountRejected before anything is written.
+    """
+    rows = {(row.type, row.currency): row for row in (_balance(account_id, data) for data in fetched)}
+    kept = {(row.type, row.currency): row for row in Balance.objects.for_sync().filter(account_id=account_id)}
+    changed = 0
+    for key, row in rows.items():
+        before = kept.get(key)
+        if before is not None and before.content_hash == row.content_hash:
+            continue
+        row.id = before.id if before else row.id
+        row.save(force_insert=before is None, force_update=before is not None)
+        changed += 1
+    gone = [row.id for key, row in kept.items() if key not in rows]
+    if gone:
+        Balance.objects.for_sync().filter(account_id=account_id, id__in=gone).delete()
+    touched: dict[str, object] = {"balances_as_of": now}
+    if changed or gone:
+        touched["version"] = F("version") + 1
+    Account.objects.for_sync().filter(id=account_id).update(**touched)
+    return changed + len(gone)
+
+
+def _balance(account_id: UUID, data: BalanceData) -> Balance:
+    lines = [
+        {
+            "included": line.included,
+            "type": line.type,
+            "amount_minor": None if line.amount is None else to_minor(line.amount.amount, line.amount.currency),
+            "currency": None if line.amount is None else line.amount.currency,
+        }
+        for line in data.credit_lines
+    ]
+    amount_minor = to_minor(data.money.amount, data.money.currency)
+    told = [data.type, amount_minor, data.money.currency, lines, data.as_of.isoformat()]
+    return Balance(
+        account_id=account_id,
+        type=data.type,
+        amount_minor=amount_minor,
+        currency=data.money.currency,
+        credit_lines=lines,
+        as_of=data.as_of,
+        content_hash=hashlib.sha256(json.dumps(told).encode()).hexdigest(),
+    )
+
+
+def proved(account_id: UUID, balance: Booked) -> Proven | Drift | Unclear:
+    """Whether the booked rows since the first covered day stand on what they stood on; a proof is noted.
+
+    Unclear where the rows are in several currencies. The caller holds the connection's lock, and has seen that
+    everything wanted is covered without a gap.
+    """
+    account = Account.objects.for_sync().get(id=account_id)
+    assert account.coverage_first_on is not None
+    before = None
+    if account.proven_opening_minor is not None and account.proven_first_on is not None:
+        before = Proven(opening_minor=account.proven_opening_minor, first_on=account.proven_first_on)
+    booked = Transaction.objects.for_sync().filter(account_id=account_id, status=TransactionStatus.BOOKED)
+    if booked.exclude(currency=account.currency).exists():
+        return Unclear()
+    totals: dict[date, int] = dict(
+        booked.order_by("listed_on").values_list("listed_on").annotate(total=Sum("amount_minor"))
+    )
+    verdict = prove(balance, totals, covered_from=account.coverage_first_on, before=before)
+    if isinstance(verdict, Proven) and verdict != before:
+        Account.objects.for_sync().filter(id=account_id).update(
+            proven_opening_minor=verdict.opening_minor, proven_first_on=verdict.first_on
+        )
+    return verdict

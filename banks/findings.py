@@ -1,0 +1,44 @@
+"""What an operator should look at: opened once, told again while it lasts, closed when it is seen to be right."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from banks.models import Connection, Finding, FindingKind
+
+
+def open_finding(
+    kind: FindingKind, connection: Connection, *, account_id: UUID | None = None, code: str, now: datetime
+) -> bool:
+    """Whether it is a new one; an open one is seen again, with the newest code. The caller holds the connection's lock,
+    so that no two are opened."""
+    seen = _open(kind, connection.id, account_id).update(seen_at=now, code=code)
+    if seen:
+        return False
+    Finding.objects.create(
+        kind=kind,
+        institution_id=connection.institution_id,
+        connection_id=connection.id,
+        account_id=account_id,
+        code=code,
+        opened_at=now,
+        seen_at=now,
+    )
+    return True
+
+
+def close_finding(
+    kind: FindingKind, connection: Connection, *, account_id: UUID | None = None, code: str | None = None, now: datetime
+) -> None:
+    """Does nothing when none is open, or one with another code than `code`."""
+    found = _open(kind, connection.id, account_id)
+    (found if code is None else found.filter(code=code)).update(closed_at=now)
+
+
+def is_open(kind: FindingKind, connection_id: UUID, *, account_id: UUID | None = None, code: str) -> bool:
+    return _open(kind, connection_id, account_id).filter(code=code).exists()
+
+
+def _open(kind: FindingKind, connection_id: UUID, account_id: UUID | None) -> QuerySet[Finding]:
+    return Finding.objects.filter(kind=kind, connection_id=connection_id, account_id=account_id, closed_at=None)

@@ -1,0 +1,144 @@
+"""How a turn ends: what the job, the connection and the events say afterwards."""
+
+import logging
+from datetime import datetime
+from uuid import UUID
+
+from banks import findings, leases, store
+from banks.errors import (
+    After,
+    AskCustomer,
+    BankConsentEnded,
+    BankError,
+    BankRateLimited,
+    BankUnavailable,
+    HolderChanged,
+    QuotaSpent,
+    ReauthorisationRequired,
+    StaleLease,
+)
+from banks.leases import Claim, JobError
+from banks.models import Connection, FindingKind, SyncJobStatus
+from banks.turn import SyncResult, Turn
+from consents import events
+from consents.states import ConnectionStatus
+
+log = logging.getLogger(__name__)
+
+_STATUS_AFTER: tuple[tuple[type[BankError], ConnectionStatus], ...] = (
+    (ReauthorisationRequired, ConnectionStatus.REAUTH_REQUIRED),
+    (BankConsentEnded, ConnectionStatus.REVOKED),
+    (HolderChanged, ConnectionStatus.SUSPENDED),
+    (BankRateLimited, ConnectionStatus.RATE_LIMITED),
+    (BankUnavailable, ConnectionStatus.DEGRADED),
+)
+
+#: A status that only a new authorisation may leave: a job neither starts under it nor lifts it.
+HELD = (ConnectionStatus.SUSPENDED, ConnectionStatus.REVOKED, ConnectionStatus.EXPIRED, ConnectionStatus.CLOSED)
+
+#: What may follow while the customer is already asked to log in again.
+_WORSE_THAN_REAUTH = (ConnectionStatus.REVOKED, ConnectionStatus.SUSPENDED)
+
+
+def cancel(held: Claim, code: str, now: datetime) -> None:
+    """Nothing was to be done, or nothing could be. Raises StaleLease."""
+    leases.finish(held, SyncJobStatus.CANCELLED, counts={}, error=JobError(code=code), now=now)
+
+
+def finish(turn: Turn, *, unfinished: bool) -> None:
+    """The bank answered, if not for every account. `unfinished`: more is to be fetched in another turn.
+
+    Raises StaleLease.
+    """
+    now, result = turn.clock(), turn.result
+    with store.fenced_alone(turn.held, stage="FINISHING") as connection:
+        _succeeded(connection, now)
+        _announce(connection, result, now)
+        if result.error is not None and result.retry:
+            leases.retry(turn.held, error=result.error, counts=result.counts(), now=now)
+        elif unfinished:
+            leases.go_on(turn.held, counts=result.counts(), now=now)
+        else:
+            status, error = _ending(result)
+            leases.finish(turn.held, status, counts=result.counts(), error=error, now=now)
+
+
+def _ending(result: SyncResult) -> tuple[SyncJobStatus, JobError | None]:
+    """A quota is no failure: what it left out is for the next job."""
+    if result.error is not None:
+        return SyncJobStatus.FAILED, result.error
+    if result.quota_spent:
+        done = SyncJobStatus.COMMITTED if result.has_fetched else SyncJobStatus.CANCELLED
+        return done, JobError(code=QuotaSpent.code)
+    return SyncJobStatus.COMMITTED, JobError(code="list_unstable") if result.list_unstable else None
+
+
+def _announce(connection: Connection, result: SyncResult, now: datetime) -> None:
+    if result.has_changed_rows:
+        events.publish(
+            events.EventType.TRANSACTIONS_UPDATED,
+            now=now,
+            user_id=connection.user_id,
+            connection_id=connection.id,
+            details=dict(result.counts()),
+        )
+
+
+def _succeeded(connection: Connection, now: datetime) -> None:
+    """The bank answered: a passing trouble is over. A status that only a person may lift stays."""
+    healed = (ConnectionStatus.DEGRADED, ConnectionStatus.RATE_LIMITED)
+    Connection.objects.filter(id=connection.id).update(last_succeeded_at=now)
+    if Connection.objects.filter(id=connection.id, status__in=healed).update(
+        status=ConnectionStatus.ACTIVE, status_reason=""
+    ):
+        events.publish(
+            events.EventType.CONNECTION_RECOVERED, now=now, user_id=connection.user_id, connection_id=connection.id
+        )
+
+
+def bank_failed(held: Claim, error: BankError, result: SyncResult, now: datetime) -> None:
+    """The whole connection is affected. Only a real loss of login or consent ever asks the customer."""
+    failure = job_error(error, error.account_id if isinstance(error, HolderChanged) else None)
+    log.warning("bank failed", extra={"job_id": held.job_id, "connection_id": held.connection_id, "code": failure.code})
+    try:
+        # Fenced like every write: what failed under an old link, or after someone else succeeded, says nothing now.
+        with store.fenced_alone(held, stage="FAILING") as connection:
+            _mark(connection, error, now)
+            _announce(connection, result, now)
+            if isinstance(error.retry, After):
+                leases.retry(held, error=failure, counts=result.counts(), now=now)
+            else:
+                leases.finish(held, SyncJobStatus.FAILED, counts=result.counts(), error=failure, now=now)
+    except StaleLease:
+        log.info("lease lost", extra={"job_id": held.job_id, "connection_id": held.connection_id})
+
+
+def _mark(connection: Connection, error: BankError, now: datetime) -> None:
+    Connection.objects.filter(id=connection.id).update(last_failed_at=now)
+    if isinstance(error, HolderChanged):
+        findings.open_finding(
+            FindingKind.HOLDER_CHANGED, connection, account_id=error.account_id, code=error.code, now=now
+        )
+    status = next((status for kind, status in _STATUS_AFTER if isinstance(error, kind)), None)
+    if status is None or connection.status in (*HELD, status):
+        return
+    if connection.status == ConnectionStatus.REAUTH_REQUIRED and status not in _WORSE_THAN_REAUTH:
+        return
+    Connection.objects.filter(id=connection.id).update(status=status, status_reason=error.code)
+    kind = (
+        events.EventType.CONNECTION_NEEDS_RENEWAL
+        if isinstance(error.retry, AskCustomer)
+        else events.EventType.CONNECTION_DEGRADED
+    )
+    events.publish(kind, now=now, user_id=connection.user_id, connection_id=connection.id, details={"code": error.code})
+
+
+def note(result: SyncResult, error: BankError, account_id: UUID | None) -> None:
+    """Trouble with one account: the first is told; any that passes by itself brings the job back."""
+    result.error = result.error or job_error(error, account_id)
+    result.retry = result.retry or isinstance(error.retry, After)
+
+
+def job_error(error: BankError, account_id: UUID | None) -> JobError:
+    seconds = error.retry.seconds if isinstance(error.retry, After) else None
+    return JobError(code=error.code, account_id=account_id, upstream_status=error.upstream_status, retry_after=seconds)
