@@ -21,28 +21,35 @@ STEP_UP_WINDOW = timedelta(minutes=5)
 
 
 def offered_accounts(*, consent_id: UUID, user_id: UUID, session_key: str, now: datetime) -> list[AccountChoice]:
-    """What the bank showed in this very flow and browser: no link is shared without a login at the bank.
+    """What the banks showed in this very flow and browser: no link is shared without a login at its bank.
 
-    Nothing, once that login is older than STEP_UP_WINDOW and the link existed before it; nor once a later link for
-    another consent left the bank's own consent too narrow for this one; nor once the connection has ended.
+    Of each bank what the latest login there showed. Nothing of a bank once that login is older than STEP_UP_WINDOW and
+    the link existed before it; nor once a later link for another consent left the bank's own consent too narrow for
+    this one; nor once the connection has ended.
     """
-    attempt = (
-        LinkAttempt.objects.filter(consent_id=consent_id, user_id=user_id, session_digest=attempts.digest(session_key))
-        .exclude(connection_id=None)
-        .order_by("-created_at")
-        .first()
-    )
-    if attempt is None or attempt.connection_id is None:
-        return []
-    connection = Connection.objects.filter(id=attempt.connection_id).first()
-    if connection is None or _is_gone(connection) or _too_old(attempt, connection, now):
-        return []
-    if _superseded(attempt) and not _still_covered(attempt, connection):
-        return []
     return [
         AccountChoice(account_id=UUID(account_id), connection_id=connection.id, institution_id=attempt.institution_id)
+        for attempt, connection in _visits(consent_id, user_id, session_key)
+        if not _too_old(attempt, connection, now) and (not _superseded(attempt) or _still_covered(attempt, connection))
         for account_id in attempt.account_ids
     ]
+
+
+def aged_logins(*, consent_id: UUID, user_id: UUID, session_key: str, now: datetime) -> list[UUID]:
+    """Banks of this flow where one has to log in once more before anything of theirs can be shared: institution ids."""
+    visits = _visits(consent_id, user_id, session_key)
+    return [attempt.institution_id for attempt, connection in visits if _too_old(attempt, connection, now)]
+
+
+def _visits(consent_id: UUID, user_id: UUID, session_key: str) -> list[tuple[LinkAttempt, Connection]]:
+    """The latest login of this flow at each bank, with the connection that it made or renewed, if that still lives."""
+    linked = LinkAttempt.objects.filter(
+        consent_id=consent_id, user_id=user_id, session_digest=attempts.digest(session_key)
+    ).exclude(connection_id=None)
+    latest = {attempt.institution_id: attempt for attempt in linked.order_by("created_at", "id")}
+    found = Connection.objects.in_bulk([attempt.connection_id for attempt in latest.values()])
+    pairs = [(attempt, found.get(attempt.connection_id)) for attempt in latest.values()]
+    return [(attempt, connection) for attempt, connection in pairs if connection and not _is_gone(connection)]
 
 
 def grant(

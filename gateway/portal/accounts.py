@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from banks import read
+from banks import directory, read
 from consents.lifecycle import AccountChoice
 from consents.models import ConsentAccount
 from consents.ownership import owner_permit
@@ -19,18 +19,22 @@ GONE = "An account that is no longer linked"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountLabel:
-    """What tells one account from the next. `masked_number`: the last digits, "" when the bank gives none."""
+    """What tells one account from the next. `masked_number`: the last digits, "" when the bank gives none.
+
+    `bank`: its name where the accounts shown together are of several banks, else "".
+    """
 
     name: str
     kind: str
     masked_number: str
     currency: str
+    bank: str = ""
 
     @property
     def text(self) -> str:
         """One line for lists and for the text the user agrees to."""
         number = f"ending in {self.masked_number}" if self.masked_number else ""
-        return ", ".join(part for part in (self.name, self.kind, number, self.currency) if part)
+        return ", ".join(part for part in (self.name, self.kind, number, self.currency, self.bank) if part)
 
 
 def labels(
@@ -42,7 +46,20 @@ def labels(
         return {}
     permit = owner_permit(user_id, pairs, expires_at=now + _PERMIT_LIFETIME)
     answer = read.accounts(permit, now=now, request_id=request_id)
-    return {account_id: _label(row) for row in answer.rows if isinstance(account_id := row["id"], UUID)}
+    banks = _banks(pairs)
+    return {
+        account_id: _label(row, banks.get(account_id, ""))
+        for row in answer.rows
+        if isinstance(account_id := row["id"], UUID)
+    }
+
+
+def _banks(pairs: list[tuple[UUID, UUID]]) -> dict[UUID, str]:
+    """Account -> name of its bank; empty when all are of one bank."""
+    cards = directory.by_id(institution_id for institution_id, _ in pairs)
+    if len(cards) < 2:
+        return {}
+    return {account_id: cards[institution_id].name for institution_id, account_id in pairs if institution_id in cards}
 
 
 def texts(labelled: dict[UUID, AccountLabel], account_ids: Collection[UUID]) -> list[str]:
@@ -50,7 +67,7 @@ def texts(labelled: dict[UUID, AccountLabel], account_ids: Collection[UUID]) -> 
     return sorted(labelled[account].text if account in labelled else GONE for account in account_ids)
 
 
-def _label(row: read.Row) -> AccountLabel:
+def _label(row: read.Row, bank: str) -> AccountLabel:
     kind = words.TYPE_WORDS.get(str(row["account_type"])) or words.CATEGORY_WORDS.get(str(row["category"]), "Account")
     name = str(row["name"] or "")
     return AccountLabel(
@@ -58,4 +75,5 @@ def _label(row: read.Row) -> AccountLabel:
         kind=kind if name and name != kind else "",
         masked_number=str(row["masked_number"] or ""),
         currency=str(row["currency"]),
+        bank=bank,
     )

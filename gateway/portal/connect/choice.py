@@ -1,5 +1,6 @@
-"""Which accounts: nothing ticked until the user does."""
+"""Which accounts, of one bank or of several: nothing ticked until the user does."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -8,6 +9,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 
+from banks import directory
 from consents.lifecycle import AccountChoice
 from consents.models import Consent
 from gateway.portal import accounts
@@ -25,6 +27,15 @@ class Box:
     account_id: UUID
     label: accounts.AccountLabel
     is_ticked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BoxesOfBank:
+    """One group of check boxes. `first`: the number its first box has on the page."""
+
+    bank: str
+    boxes: list[Box]
+    first: int
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -46,7 +57,9 @@ def choose(request: PersonRequest, consent: Consent, now: datetime) -> HttpRespo
         {
             "consent": consent,
             "banks": bank_names(choice.institution_id for choice in found),
-            "boxes": _boxes(request, found, before, now),
+            "groups": _groups(request, found, before, now),
+            "aged": bank_names(steps.aged_logins(request, consent, now)),
+            "can_add": len(directory.institutions()) > len({choice.institution_id for choice in found}),
             "error": "Choose at least one account" if request.method == "POST" else "",
         },
         status=422 if request.method == "POST" else 200,
@@ -59,11 +72,20 @@ def _ticked(request: PersonRequest, found: list[AccountChoice]) -> frozenset[UUI
     return frozenset(choice.account_id for choice in found if str(choice.account_id) in posted)
 
 
-def _boxes(request: PersonRequest, found: list[AccountChoice], ticked: frozenset[UUID], now: datetime) -> list[Box]:
+def _groups(
+    request: PersonRequest, found: list[AccountChoice], ticked: frozenset[UUID], now: datetime
+) -> list[BoxesOfBank]:
+    """By bank and name."""
     labelled = accounts.labels(request.user.id, found, now=now, request_id=request_id_of(request))
-    boxes = [
-        Box(choice.account_id, labelled[choice.account_id], choice.account_id in ticked)
-        for choice in found
-        if choice.account_id in labelled
-    ]
-    return sorted(boxes, key=lambda box: (box.label.text, str(box.account_id)))
+    cards = directory.by_id(choice.institution_id for choice in found)
+    boxes: dict[str, list[Box]] = defaultdict(list)
+    for choice in found:
+        if choice.account_id in labelled:
+            (bank,) = bank_names([choice.institution_id], cards)
+            boxes[bank].append(Box(choice.account_id, labelled[choice.account_id], choice.account_id in ticked))
+    groups: list[BoxesOfBank] = []
+    for bank in sorted(boxes):
+        first = 1 + sum(len(group.boxes) for group in groups)
+        in_order = sorted(boxes[bank], key=lambda box: (box.label.text, str(box.account_id)))
+        groups.append(BoxesOfBank(bank, in_order, first))
+    return groups

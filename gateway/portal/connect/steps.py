@@ -49,6 +49,13 @@ def own_or_404(request: PersonRequest, consent_id: UUID) -> Consent:
     return consent
 
 
+def aged_logins(request: PersonRequest, consent: Consent, now: datetime) -> list[UUID]:
+    """Banks visited too long ago for what existed before: one has to log in there again."""
+    return sharing.aged_logins(
+        consent_id=consent.id, user_id=consent.user_id, session_key=request.session.session_key or "", now=now
+    )
+
+
 def to(name: str, consent_id: UUID, *more: str) -> SeeOther:
     return SeeOther(reverse(f"portal:{name}", args=[consent_id, *more]))
 

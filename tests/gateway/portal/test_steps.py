@@ -10,7 +10,7 @@ from django.test import Client
 
 from banks import connections
 from banks.errors import BankMisconfigured, BankTimeout
-from banks.models import Institution, LinkAttempt, SyncJob
+from banks.models import Connection, Institution, LinkAttempt, SyncJob
 from consents import clock
 from consents.models import AuditEntry, Consent, ConsentAccount
 from consents.scopes import LocationPrecision, SensitiveGroup
@@ -360,15 +360,57 @@ class TestConfirm:
         assert Page(answer).says("Renamed Bank")
         assert status_of(asked) == ConsentStatus.AWAITING_AUTHORISATION
 
-    def test_linking_another_bank_forgets_the_ticks(
+    def test_another_bank_joins_the_first_and_nothing_of_it_is_ticked(
         self, browser: Client, asked: Consent, chosen: UUID, northbank: Institution
     ) -> None:
         LinkAttempt.objects.update(created_at=clock.now() - timedelta(minutes=1))
         show_accounts(browser, asked, cast.institution("southbank"), "other")
 
+        page = Page(browser.get(f"/connect/{asked.id}/accounts/"))
+
+        boxes = page.form("/accounts/").named("account")
+        assert [box.value for box in boxes if box.is_ticked] == [str(chosen)]
+        assert page.says("Accounts at Northbank") and page.says("Accounts at Southbank")
+        assert len(boxes) == 3
+
+    def test_accounts_of_two_banks_are_told_apart_and_shared_together(
+        self, browser: Client, asked: Consent, shown: list[UUID], northbank: Institution
+    ) -> None:
+        LinkAttempt.objects.update(created_at=clock.now() - timedelta(minutes=1))
+        (other, *_) = show_accounts(browser, asked, cast.institution("southbank"), "other")
+        browser.post(f"/connect/{asked.id}/accounts/", {"account": [str(shown[0]), str(other)]})
+
+        page = Page(browser.get(f"/connect/{asked.id}/confirm/"))
+        allow(browser, asked)
+
+        assert page.says("GBP, Northbank") and page.says("GBP, Southbank")
+        rows = ConsentAccount.objects.filter(consent_id=asked.id)
+        assert set(rows.values_list("account_id", flat=True)) == {shown[0], other}
+        assert len(set(rows.values_list("institution_id", flat=True))) == 2
+        assert SyncJob.objects.count() == 2
+
+    def test_a_second_login_at_one_bank_takes_the_place_of_the_first(
+        self, browser: Client, asked: Consent, chosen: UUID, northbank: Institution
+    ) -> None:
+        LinkAttempt.objects.update(created_at=clock.now() - timedelta(minutes=1))
+        show_accounts(browser, asked, northbank, "other")
+
         answer = browser.get(f"/connect/{asked.id}/confirm/")
 
         assert answer["Location"] == f"/connect/{asked.id}/accounts/"
+
+    def test_a_login_that_is_too_old_is_named_when_another_bank_is_there(
+        self, browser: Client, asked: Consent, chosen: UUID, northbank: Institution
+    ) -> None:
+        now = clock.now()
+        LinkAttempt.objects.update(created_at=now - timedelta(minutes=7), used_at=now - timedelta(minutes=6))
+        Connection.objects.update(created_at=now - timedelta(days=1))
+        show_accounts(browser, asked, cast.institution("southbank"), "other")
+
+        page = Page(browser.get(f"/connect/{asked.id}/accounts/"))
+
+        assert page.says("You signed in at Northbank more than 5 minutes ago")
+        assert not page.says("Accounts at Northbank")
 
     def test_ticks_of_one_session_are_not_those_of_another(
         self, browser: Client, alice: User, asked: Consent, chosen: UUID
