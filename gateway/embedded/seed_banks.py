@@ -75,8 +75,8 @@ def register_at(banks: Iterable[PretendBank]) -> list[Registered]:
         return list(pool.map(lambda key: _register(*key), keys))
 
 
-def add(registered: Registered, now: datetime) -> UUID:
-    """The institution, its staff's memberships and its policy; the id. The staff's users exist."""
+def add(registered: Registered, now: datetime) -> None:
+    """The institution, its staff's memberships and its policy. The staff's users exist before."""
     known = registered.known
     issuer = registered.bank.issuer
     institutions.add(
@@ -102,7 +102,6 @@ def add(registered: Registered, now: datetime) -> UUID:
     for user in staff:
         Membership.objects.get_or_create(user=user, role=MembershipRole.BANK_ADMIN, institution_id=institution_id)
     _policy(institution_id, [user.id for user in staff], now)
-    return institution_id
 
 
 def described(registered: Registered) -> dict[str, Any]:
