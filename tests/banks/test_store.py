@@ -341,6 +341,7 @@ def _at_once(trouble: list[Exception], *hands: Callable[[], Any]) -> None:
 
 # -- balances, quarantine ----------------------------------------------------------------------------------------------
 
+
 def balance(amount: str = "10.00", **changes: Any) -> BalanceData:
     return BalanceData(
         **{"type": "ITBD", "money": Money(Decimal(amount), "GBP"), "as_of": datetime(2026, 3, 1, tzinfo=UTC), **changes}
