@@ -341,7 +341,6 @@ def _at_once(trouble: list[Exception], *hands: Callable[[], Any]) -> None:
 
 # -- balances, quarantine ----------------------------------------------------------------------------------------------
 
-
 def balance(amount: str = "10.00", **changes: Any) -> BalanceData:
     return BalanceData(
         **{"type": "ITBD", "money": Money(Decimal(amount), "GBP"), "as_of": datetime(2026, 3, 1, tzinfo=UTC), **changes}

@@ -8,9 +8,7 @@ import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 SEED = {
-    "platforms": [
-        {"name": "Chat", "client_id": "chat", "client_secret": "s3cret", "redirect_uri": "http://127.0.0.1/cb"}
-    ],
+    "platforms": [{"name": "Chat", "client_id": "chat", "client_secret": "s3cret", "redirect_uri": "http://127.0.0.1/cb"}],
     "users": [{"name": "Alice", "username": "alice", "password": "alice's password"}],
     "bank_admins": [{"name": "Bob", "username": "bob", "password": "bob's password"}],
     "banks": [

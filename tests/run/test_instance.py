@@ -27,10 +27,7 @@ def test_secrets_are_generated_once_and_private(tmp_path: Path) -> None:
 
     assert {file.name: file.read_text() for file in directory.iterdir()} == first
     assert set(first) == {
-        "sluice_secret_key",
-        "sluice_vault_keys",
-        "sluice_pairwise_root_key",
-        "sandbox_control_token",
+        "sluice_secret_key", "sluice_vault_keys", "sluice_pairwise_root_key", "sandbox_control_token",
     }
     assert len(set(first.values())) == 4
     assert mode(directory) == 0o700
@@ -114,9 +111,6 @@ def test_large_log_is_rotated_when_its_process_starts(tmp_path: Path, monkeypatc
         logs.Log(tmp_path, "web").line(text)
 
     assert [(tmp_path / f"web.log{end}").read_text().split()[0] for end in ("", ".1", ".2", ".3")] == [
-        "fifth",
-        "fourth",
-        "third",
-        "second",
+        "fifth", "fourth", "third", "second",
     ]
     assert len(list(tmp_path.iterdir())) == 4

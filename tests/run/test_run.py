@@ -163,7 +163,9 @@ def test_changed_entry_points_install_again_and_other_settings_do_not(run: Modul
     assert len(run.calls) == 2
 
 
-def test_interrupted_installation_is_built_again_from_nothing(run: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_installation_is_built_again_from_nothing(
+    run: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(run, "call", recorder(run, broken="--require-hashes"))
     with pytest.raises(run.Problem):
         run.prepare("run")
@@ -232,7 +234,9 @@ def test_directory_that_is_no_environment_is_left_alone(run: ModuleType) -> None
     assert kept.exists()
 
 
-def test_environment_may_live_elsewhere(run: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_may_live_elsewhere(
+    run: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SLUICE_VENV", str(tmp_path / "elsewhere"))
 
     assert run.prepare("run") == tmp_path / "elsewhere" / "bin" / "python"
@@ -258,7 +262,9 @@ def test_failed_installer_is_quoted_in_one_line_with_its_log(
     with pytest.raises(module.Problem) as failure:
         module.call(["/bin/sh", "-c", "echo collecting; echo ERROR: no space left; exit 1"], tmp_path / ".venv")
 
-    assert str(failure.value) == (f"sh failed: ERROR: no space left (all of it: {tmp_path / '.venv-install.log'}).")
+    assert str(failure.value) == (
+        f"sh failed: ERROR: no space left (all of it: {tmp_path / '.venv-install.log'})."
+    )
     assert "collecting" in (tmp_path / ".venv-install.log").read_text()
 
 

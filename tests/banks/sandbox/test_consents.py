@@ -113,7 +113,9 @@ def test_refusing_to_authenticate_again_leaves_the_consent_in_force(client: Bank
 def test_another_client_sees_no_such_consent(stranger: BankClient, client: BankClient) -> None:
     consent_id = client.create_consent().json()["Data"]["ConsentId"]
 
-    own, absent = (stranger.api("GET", f"{PATH}/{id_}", token=stranger.own_token()) for id_ in (consent_id, "aac-none"))
+    own, absent = (
+        stranger.api("GET", f"{PATH}/{id_}", token=stranger.own_token()) for id_ in (consent_id, "aac-none")
+    )
 
     assert (own.status_code, absent.status_code) == (400, 400)
     assert {**own.json(), "Id": ""} == {**absent.json(), "Id": ""}
@@ -143,7 +145,9 @@ REFUSED_PERMISSIONS: dict[str, list[Any]] = {
 
 @pytest.mark.parametrize("permissions", REFUSED_PERMISSIONS.values(), ids=REFUSED_PERMISSIONS.keys())
 def test_permission_sets_that_make_no_consent_are_400(client: BankClient, permissions: list[Any]) -> None:
-    answer = client.api("POST", PATH, token=client.own_token(), json={"Data": {"Permissions": permissions}, "Risk": {}})
+    answer = client.api(
+        "POST", PATH, token=client.own_token(), json={"Data": {"Permissions": permissions}, "Risk": {}}
+    )
 
     assert answer.status_code == 400
     assert answer.json()["Errors"][0] | {"Message": ""} == {
