@@ -1,8 +1,8 @@
 """UK Open Banking Read/Write, account information, v3.1.11 and v4.0: the connector.
 
-Authorisation is in `authorisation`, rows in `parse`, code lists in `codes`. It makes one attempt at each call, keeps
-no state, and asks for nothing that the resources of the consent do not need. When the bank turns a token away it looks
-at the consent `context.bank_consent_id`, to tell an ended consent from a dead token.
+Authorisation is in `authorisation`, rows in `accounts` and `parse`, code lists in `codes`. It makes one attempt at each
+call, keeps no state, and asks for nothing that the resources of the consent do not need. When the bank turns a token
+away it looks at the consent `context.bank_consent_id`, to tell an ended consent from a dead token.
 """
 
 from collections.abc import Iterator
@@ -13,15 +13,9 @@ from urllib.parse import quote, urlencode
 from banks.connector import ConnectorContext, ConnectorInfo, Credentials, Link, StartedAuthorisation
 from banks.dialects.members import RowRejected
 from banks.dialects.uk_obie import authorisation
+from banks.dialects.uk_obie.accounts import latest_of_each_type, parse_account, parse_balance
 from banks.dialects.uk_obie.codes import VERSIONS
-from banks.dialects.uk_obie.parse import (
-    latest_of_each_type,
-    parse_account,
-    parse_balance,
-    parse_coverage,
-    parse_pages_total,
-    parse_transaction,
-)
+from banks.dialects.uk_obie.parse import parse_coverage, parse_pages_total, parse_transaction
 from banks.errors import (
     AccountUnavailable,
     AnswerTooLarge,
