@@ -55,6 +55,17 @@ def test_depth_is_counted_exactly(depth: int, taken: bool) -> None:
             read(data)
 
 
+def test_strings_are_told_from_what_stands_outside_however_many_there_are() -> None:
+    many = b"[" + b",".join([b'"[{,\\"]"', b'{"k[":"\\\\"}'] * 10_000) + b"]"
+
+    assert read(many) == json.loads(many)
+    with pytest.raises(BankFormatChanged):
+        read(many[:-1] + b',"[')
+    with pytest.raises(AnswerTooLarge):
+        parse(many, depth_max=32, values_max=29_999)  # 19999 commas, 10000 objects, one array
+    assert parse(many, depth_max=32, values_max=30_000)
+
+
 @pytest.mark.parametrize("data", [b'["[[[", "]]", "{", "\\"[", "\\\\"]', b'{"[{": "}]"}', b'"' + b"[" * 1000 + b'"'])
 def test_brackets_inside_strings_do_not_count(data: bytes) -> None:
     assert read(data) == json.loads(data)

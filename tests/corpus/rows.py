@@ -212,6 +212,7 @@ VALUES: tuple[tuple[str, str, dict[str, object]], ...] = (
 
 # -- what merely describes: the row stays, and the member is unknown (or clean) ----------------------------------------
 
+UNCODED = {name: value for name, value in TRANSFER.items() if name != "BankTransactionCode"}
 DESCRIPTIONS: tuple[tuple[dict[str, Any], str, object, str, str, object], ...] = (
     (PURCHASE, "ValueDateTime", "2026-02-30T00:00:00Z", "value_on", "February 30", None),
     (PURCHASE, "ValueDateTime", "0001-01-01T00:00:00Z", "value_on", "year 0001", None),
@@ -256,6 +257,7 @@ DESCRIPTIONS: tuple[tuple[dict[str, Any], str, object, str, str, object], ...] =
     (TRANSFER, "CreditorAccount.Name", {"First": "Niamh"}, "counterparty_name", "an object for a text", None),
     (TRANSFER, "BankTransactionCode", {"Code": "ZZZZ", "SubCode": "ZZZZ"}, "kind", "unknown code", "OTHER"),
     (TRANSFER, "BankTransactionCode", {"Code": 1, "SubCode": []}, "kind", "a number for a text", "OTHER"),
+    (UNCODED, "CardInstrument", "VISA", "kind", "a text for a card", "OTHER"),
     (TRANSFER, "BankTransactionCode", "IRCT", "kind", "a text for an object", "OTHER"),
     (
         PURCHASE,

@@ -18,14 +18,16 @@ import pytest
 
 from banks import accounts, http, strict_json
 from banks.dialects import members, oauth_client, uk_obie
-from banks.dialects.uk_obie import authorisation, codes, parse
+from banks.dialects.uk_obie import accounts as uk_accounts
+from banks.dialects.uk_obie import authorisation, codes, common, parse
 from banks.normalize import dates, merchants, money, text
 from tests.corpus.bank import observed, observed_rows
 from tests.corpus.case import Case, Where
 from tests.corpus.test_corpus import CASES
 
 MODULES: tuple[ModuleType, ...] = (
-    *(strict_json, http, members, oauth_client, uk_obie, authorisation, parse, dates, money, accounts),
+    *(strict_json, http, members, oauth_client, uk_obie, authorisation, uk_accounts, common, parse),
+    *(dates, money, accounts),
 )
 #: What a rejection is called where it is raised.
 REJECTIONS = frozenset(
@@ -185,9 +187,9 @@ LISTED: dict[str, tuple[object, str, object]] = {
     "a country has two capital letters": (parse, "_COUNTRY", ANY),
     "an invisible character is taken away": (text, "_INVISIBLE", frozenset()),
     "a separator becomes a space": (text, "_SEPARATORS", frozenset()),
-    "a credit line is of a known type": (parse, "CREDIT_LINE_TYPES", _Anything()),
+    "a credit line is of a known type": (uk_accounts, "CREDIT_LINE_TYPES", _Anything()),
     "pages are counted in 31 bits": (parse, "_PAGES_MAX", 2**63),
-    "an account has no more than 41 characters in its id": (parse, "ACCOUNT_ID_LENGTH_MAX", 10_000),
+    "an account has no more than 41 characters in its id": (uk_accounts, "ACCOUNT_ID_LENGTH_MAX", 10_000),
     "a transaction has no more than 211 characters in its id": (parse, "TRANSACTION_ID_LENGTH_MAX", 10_000),
     "a name has 140 characters": (parse, "NAME_LENGTH_MAX", 10_000),
     "no date is before 1970": (dates, "FIRST_YEAR", 1),

@@ -1,4 +1,4 @@
-"""A bank that behaves as badly as sockets allow: raw TCP on loopback, one behaviour per path, counting what it saw.
+"""A bank that behaves as badly as sockets allow: raw TCP on loopback, one behaviour per first segment of the path.
 
     with HostileServer(tls=None) as server:
         server.origin, server.requests, server.connections
@@ -8,6 +8,7 @@ Nothing here speaks HTTP properly unless `json_answer` says so; every endless be
 
 import gzip
 import json
+import re
 import socket
 import ssl
 import threading
@@ -21,6 +22,11 @@ Behaviour = Callable[["HostileServer", str], Iterator[bytes]]
 DRIP_SECONDS = 0.05
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 MIB = 1024 * 1024
+_LIST = b'{"Data":{"Transaction":['
+_ROW = (
+    b'{"AccountId":"22289","CreditDebitIndicator":"Debit","Status":"BOOK","BookingDateTime":"2026-03-01T00:00:00Z",'
+    b'"Amount":{"Amount":"10.50","Currency":"GBP"},"TransactionInformation":"GREENWAY MARKET LONDON"},'
+)
 
 
 def json_answer(
@@ -77,6 +83,35 @@ def endless_body(server: "HostileServer", path: str) -> Iterator[bytes]:
 def endless_chunks(server: "HostileServer", path: str) -> Iterator[bytes]:
     yield _HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
     yield from _flood(b"10000\r\n" + b" " * 65536 + b"\r\n")
+
+
+def endless_rows(server: "HostileServer", path: str) -> Iterator[bytes]:
+    """Well-formed as far as it goes, and it goes on."""
+    yield _HEAD + b"Connection: close\r\n\r\n" + _LIST
+    yield from _flood(_ROW * 64)
+
+
+def byte_per_second(server: "HostileServer", path: str) -> Iterator[bytes]:
+    yield _HEAD + b"Content-Length: 1000000\r\n\r\n"
+    while not server.closing.wait(1):
+        yield b" "
+
+
+def gzip_rows(server: "HostileServer", path: str) -> Iterator[bytes]:
+    """A list of 256 MiB in a few hundred KiB."""
+    yield from _gzipped(gzip.compress(_LIST) + gzip.compress(_ROW * (MIB // len(_ROW))) * 256)
+
+
+def dearest(server: "HostileServer", path: str) -> Iterator[bytes]:
+    """What costs most of all that is within the caps, three pages of it: one large object, whose keys are wide."""
+    keys = b",".join(b'"%015d\xf0\x9f\x98\x80":1.5' % number for number in range(99_000))
+    further = {} if path.endswith("&&") else {"Next": f"{path}&" if "?" in path else f"{path}?&"}
+    head = json.dumps({"Data": {"Transaction": [], "Account": [], "Balance": []}, "Links": further}).encode()
+    yield from _gzipped(gzip.compress(head[:-1] + b', "More":{' + keys + b"}}", 1))
+
+
+def _gzipped(body: bytes) -> Iterator[bytes]:
+    yield _HEAD + f"Content-Encoding: gzip\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 def endless_chunk_extension(server: "HostileServer", path: str) -> Iterator[bytes]:
@@ -160,6 +195,7 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "/" + behaviour.__name__: behaviour
     for behaviour in (
         *(slow_headers, slow_status_line, slow_body, slow_chunks, endless_continue, continue_flood, silence),
+        *(endless_rows, byte_per_second, gzip_rows, dearest),
         *(endless_body, endless_chunks, endless_chunk_extension, gzip_bomb, gzip_bomb_chunked, gzip_twice),
         *(gzip_broken, gzip_good, brotli, huge_header, many_headers, truncated, truncated_chunk, chunk_garbage),
         *(negative_chunk, not_http, hang_up, redirect, bad_header, good),
@@ -234,11 +270,11 @@ class HostileServer:
                     if path in self.scripted:
                         sock.sendall(self.scripted[path])
                         continue
-                    for piece in BEHAVIOURS[path.partition("?")[0]](self, path):
+                    for piece in BEHAVIOURS["/" + re.split(r"[/?]", path)[1]](self, path):
                         if self.closing.is_set():
                             return
                         sock.sendall(piece)
-                    if path != "/good":
+                    if not path.startswith("/good"):
                         return
             except OSError:
                 self.hung_up.append(path)

@@ -1,8 +1,8 @@
 """UK Open Banking Read/Write, account information, v3.1.11 and v4.0: the connector.
 
-Authorisation is in `authorisation`, rows in `parse`, code lists in `codes`. It makes one attempt at each call, keeps
-no state, and asks for nothing that the resources of the consent do not need. When the bank turns a token away it looks
-at the consent `context.bank_consent_id`, to tell an ended consent from a dead token.
+Authorisation is in `authorisation`, rows in `accounts` and `parse`, code lists in `codes`. It makes one attempt at each
+call, keeps no state, and asks for nothing that the resources of the consent do not need. When the bank turns a token
+away it looks at the consent `context.bank_consent_id`, to tell an ended consent from a dead token.
 """
 
 from collections.abc import Iterator
@@ -13,15 +13,9 @@ from urllib.parse import quote, urlencode
 from banks.connector import ConnectorContext, ConnectorInfo, Credentials, Link, StartedAuthorisation
 from banks.dialects.members import RowRejected
 from banks.dialects.uk_obie import authorisation
+from banks.dialects.uk_obie.accounts import latest_of_each_type, parse_account, parse_balance
 from banks.dialects.uk_obie.codes import VERSIONS
-from banks.dialects.uk_obie.parse import (
-    latest_of_each_type,
-    parse_account,
-    parse_balance,
-    parse_coverage,
-    parse_pages_total,
-    parse_transaction,
-)
+from banks.dialects.uk_obie.parse import parse_coverage, parse_pages_total, parse_transaction
 from banks.errors import (
     AccountUnavailable,
     AnswerTooLarge,
@@ -32,7 +26,15 @@ from banks.errors import (
 )
 from banks.http import Answer
 from banks.strict_json import JsonValue
-from banks.types import AccountData, BalanceData, BankConsentStatus, Resource, TransactionData, TransactionPage
+from banks.types import (
+    AccountData,
+    BalanceData,
+    BankConsentStatus,
+    RejectedRow,
+    Resource,
+    TransactionData,
+    TransactionPage,
+)
 
 
 class UkObie:
@@ -81,11 +83,7 @@ class UkObie:
     def accounts(self) -> list[AccountData]:
         """All accounts under the consent. One that cannot be read fails the call: it must not vanish quietly."""
         try:
-            return [
-                parse_account(row, version=self._version)
-                for answer in self._pages("accounts")
-                for row in _listed(answer, "Account")
-            ]
+            return [parse_account(row, version=self._version) for row in self._rows("accounts", "Account")]
         except RowRejected as error:
             raise BankFormatChanged(f"account {error}") from None
 
@@ -94,8 +92,7 @@ class UkObie:
         try:
             return latest_of_each_type(
                 parse_balance(row, bank_account_id=bank_account_id, version=self._version)
-                for answer in self._pages(_under(bank_account_id, "balances"), of_account=True)
-                for row in _listed(answer, "Balance", needed=True)
+                for row in self._rows(_under(bank_account_id, "balances"), "Balance", needed=True, of_account=True)
             )
         except RowRejected as error:
             raise BankFormatChanged(f"balance {error}") from None
@@ -111,15 +108,28 @@ class UkObie:
             count += len(listed)
             if count > self._context.http.limits.rows_max:
                 raise AnswerTooLarge("rows")
-            parsed = (parse_transaction(row, bank_account_id=bank_account_id, version=self._version) for row in listed)
             yield TransactionPage(
-                # A bank that ignores the filter must not widen what is kept.
-                rows=tuple(
-                    row for row in parsed if row is not None and not (_is_before(row, since) or _is_after(row, until))
-                ),
+                rows=tuple(self._taken(listed, bank_account_id, since, until)),
                 coverage=parse_coverage(meta),
                 pages_total=parse_pages_total(meta),
             )
+            del answer, listed, meta  # see _pages
+
+    def _taken(
+        self, listed: list[JsonValue], bank_account_id: str, since: date, until: date | None
+    ) -> Iterator[TransactionData | RejectedRow]:
+        """Empties `listed`: a long page in the bank's form and in ours at once would cost twice its memory."""
+        listed.reverse()
+        while listed:
+            row = parse_transaction(listed.pop(), bank_account_id=bank_account_id, version=self._version)
+            # A bank that ignores the filter must not widen what is kept.
+            if row is not None and not (_is_before(row, since) or _is_after(row, until)):
+                yield row
+
+    def _rows(self, path: str, name: str, *, needed: bool = False, of_account: bool = False) -> Iterator[JsonValue]:
+        for answer in self._pages(path, of_account=of_account):
+            yield from _listed(answer, name, needed=needed)
+            del answer  # see _pages
 
     def _pages(self, path: str, *, of_account: bool = False) -> Iterator[Answer]:
         credentials = self._context.credentials
@@ -136,6 +146,7 @@ class UkObie:
             if answer.status != 200:
                 self._refuse(answer, of_account=of_account)
             yield answer
+            del answer  # before the next is fetched: two pages at once would cost twice
 
     def _refuse(self, answer: Answer, *, of_account: bool) -> NoReturn:
         """Who is at fault. Only what concerns the token itself, or all accounts, can end the customer's link."""

@@ -1,4 +1,6 @@
-"""Rows of UK Open Banking Read/Write as our values. Pure; one bad row never loses the others.
+"""Transactions of UK Open Banking Read/Write, and what is said beside them, as our values. Pure.
+
+One bad row never loses the others.
 
 Amounts are unsigned in the standard; the sign is CreditDebitIndicator's: Debit is money out and negative, on credit
 cards too, and a debit balance is owed.
@@ -6,45 +8,38 @@ cards too, and a debit balance is owed.
 What says which entry a row is, how much and when must be right, or the row is rejected: AccountId, TransactionId,
 Status, CreditDebitIndicator, Amount, BookingDateTime. So must every other amount in it (Balance, InstructedAmount,
 ExchangeRate): a bank that gets one wrong is not believed in the next. What merely describes the row (codes of its kind,
-names, places, texts, merchant, category code, mutability, ValueDateTime; of an account its names, type, status and
-opening day) is unknown where it is not what the standard says, and the row stays; it is kept whole under seal.
+names, places, texts, merchant, category code, mutability, ValueDateTime) is unknown where it is not what the standard
+says, and the row stays; it is kept whole under seal.
 """
 
 import re
-from collections.abc import Iterable, Sequence
-from datetime import date
 
 from banks.dialects.members import Row, RowRejected
 from banks.dialects.uk_obie.codes import (
-    ACCOUNT_STATUS,
     CARD_KINDS,
     CASH_MCC,
-    CATEGORY_BY_TYPE,
     CHANNEL_BY_AUTHORISATION,
-    CREDIT_LINE_TYPES,
     IMMUTABLE,
     KIND_BY_FAMILY,
     KIND_BY_SUB_FAMILY,
-    MASKED_FROM,
-    SCHEMES,
     TRANSFER_KINDS,
     Version,
     transaction_code,
 )
-from banks.normalize.dates import DateRejected, calendar_date
+from banks.dialects.uk_obie.common import (
+    NAME_LENGTH_MAX,
+    check_account,
+    day_or_none,
+    described_day,
+    is_debit,
+)
 from banks.normalize.merchants import merchant_category_code
 from banks.normalize.text import clean
 from banks.strict_json import JsonValue, canonical
 from banks.types import (
-    AccountCategory,
-    AccountData,
-    AccountStatus,
-    BalanceData,
     Channel,
     CounterpartyKind,
     Coverage,
-    CreditLine,
-    Identification,
     Money,
     Place,
     RejectedRow,
@@ -53,146 +48,10 @@ from banks.types import (
     TransactionStatus,
 )
 
-NAME_LENGTH_MAX = 140
-ACCOUNT_ID_LENGTH_MAX = 40  # AccountId in the document
 TRANSACTION_ID_LENGTH_MAX = 210
 
-_HOLDER_NAME_LENGTH_MAX = 350  # Name in the document
 _PAGES_MAX = 2**31 - 1  # int32 in the document
 _COUNTRY = re.compile(r"[A-Z]{2}")
-_LAST_FOUR = re.compile(r"[0-9]{4}\Z")
-
-
-def parse_account(value: JsonValue, *, version: Version) -> AccountData:
-    """OBAccount6. Basic and Detail alike: numbers and owners' names are there only with ReadAccountsDetail.
-
-    Raises RowRejected; Currency is 0..1 in the document, but an account without one cannot be kept (missing_member).
-    """
-    row = Row(value)
-    bank_account_id = row.identifier("AccountId", into="bank_account_id", length_max=ACCOUNT_ID_LENGTH_MAX)
-    if bank_account_id is None:
-        raise RowRejected("missing_member", "AccountId")
-    account_type = version.account_types.get(row.hint(version.account_type_member, into="account_type") or "", "OTHER")
-    numbers = row.rows("Account")
-    identifications = _identifications(numbers)
-    if identifications:
-        row.note("identifications", "Account")
-    return AccountData(
-        bank_account_id=bank_account_id,
-        category=CATEGORY_BY_TYPE.get(account_type, AccountCategory.DEPOSIT),
-        account_type=account_type,
-        # Account.Name is the owner's name, never the account's.
-        name=row.text("Nickname", into="name", length_max=NAME_LENGTH_MAX)
-        or row.text("Description", into="name", length_max=NAME_LENGTH_MAX),
-        currency=_currency(row),
-        status=ACCOUNT_STATUS.get(row.hint("Status", into="status") or "", AccountStatus.OPEN),
-        identifications=identifications,
-        masked_number=_masked(identifications),
-        opened_on=_day(row, "OpeningDate", into="opened_on"),
-        holder_names=_holder_names(numbers),
-        provenance=row.provenance,
-    )
-
-
-def _currency(row: Row) -> str:
-    currency = row.needed_code("Currency", into="currency")
-    if not re.fullmatch(r"[A-Z]{3}", currency):
-        raise RowRejected("unknown_currency", "Currency")
-    return currency
-
-
-def _day(row: Row, path: str, *, into: str) -> date | None:
-    """A date that merely describes."""
-    day = _date_or_none(row.hint(path))
-    if day is not None:
-        row.note(into, path)
-    return day
-
-
-def _holder_names(numbers: Sequence[Row]) -> tuple[str, ...]:
-    """Account[].Name, each once: the owners' names, neither product nor nickname (document, OBCashAccount5)."""
-    names = (number.text("Name", into="holder_names", length_max=_HOLDER_NAME_LENGTH_MAX) for number in numbers)
-    return tuple(dict.fromkeys(name for name in names if name is not None))
-
-
-def _identifications(numbers: Sequence[Row]) -> tuple[Identification, ...]:
-    """An account is recognised by its numbers, so one that cannot be read is no account that can be kept."""
-    found = []
-    for entry in numbers:
-        scheme, number = entry.needed_code("SchemeName"), entry.needed_code("Identification")
-        scheme_name = SCHEMES.get(scheme)
-        cleaned = clean(number, length_max=256)
-        if scheme_name is None or cleaned is None:
-            continue
-        if scheme_name == "MaskedPAN":
-            # Banks differ in whether they mask it. A whole card number is never kept (PCI DSS 3.4).
-            last = _LAST_FOUR.search(cleaned)
-            if last is None:
-                continue
-            cleaned = f"************{last[0]}"
-        found.append(Identification(scheme_name=scheme_name, value=cleaned))
-    return tuple(found)
-
-
-def _masked(identifications: tuple[Identification, ...]) -> str | None:
-    numbers = {number.scheme_name: number.value for number in identifications}
-    for scheme in MASKED_FROM:
-        last = _LAST_FOUR.search(numbers.get(scheme, ""))
-        if last is not None:
-            return last[0]
-    return None
-
-
-def parse_balance(value: JsonValue, *, bank_account_id: str, version: Version) -> BalanceData:
-    """One Balance of OBReadBalance1. Raises RowRejected; DateTime must name a moment, so it needs its offset."""
-    row = Row(value)
-    _check_account(row, bank_account_id)
-    type_code = row.needed_code("Type")
-    money = row.unsigned_money("Amount", negative=_is_debit(row, "CreditDebitIndicator"))
-    if money is None:
-        raise RowRejected("missing_member", "Amount")
-    as_of = row.instant("DateTime")
-    if as_of is None:
-        raise RowRejected("missing_member", "DateTime")
-    return BalanceData(
-        type=version.balance_types.get(type_code, "OTHER"),
-        money=money,
-        as_of=as_of,
-        credit_lines=_credit_lines(row),
-    )
-
-
-def _credit_lines(row: Row) -> tuple[CreditLine, ...]:
-    lines = []
-    for line in row.rows("CreditLine"):
-        included = line.flag("Included")
-        if included is None:
-            raise line.rejected("missing_member", "Included")
-        code = line.hint("Type")
-        lines.append(
-            CreditLine(
-                included=included,
-                type=code if code in CREDIT_LINE_TYPES else None,
-                amount=line.unsigned_money("Amount", negative=False),
-            )
-        )
-    return tuple(lines)
-
-
-def latest_of_each_type(balances: Iterable[BalanceData]) -> list[BalanceData]:
-    """One balance for each type and currency: of several, the latest, as a bank that lists a day's course means it.
-
-    Of those without a word of ours (OTHER) of one instant, the first stays. Raises RowRejected(ambiguous) for a known
-    type that is told twice for one instant and not alike.
-    """
-    kept: dict[tuple[str, str], BalanceData] = {}
-    for balance in balances:
-        before = kept.setdefault((balance.type, balance.money.currency), balance)
-        if balance.as_of > before.as_of:
-            kept[balance.type, balance.money.currency] = balance
-        elif balance.as_of == before.as_of and balance != before and balance.type != "OTHER":
-            raise RowRejected("ambiguous", "Type")
-    return list(kept.values())
 
 
 def parse_transaction(
@@ -211,14 +70,14 @@ def parse_transaction(
 
 
 def _entry(row: Row, raw: bytes, bank_account_id: str, version: Version) -> TransactionData | None:
-    _check_account(row, bank_account_id)
+    check_account(row, bank_account_id)
     status_code = row.needed_code("Status", into="status")
     if status_code in version.not_entries:
         return None
     status = version.entry_status.get(status_code)
     if status is None:
         raise RowRejected("unknown_status", "Status")
-    debit = _is_debit(row, "CreditDebitIndicator")
+    debit = is_debit(row, "CreditDebitIndicator")
     money = row.unsigned_money("Amount", negative=debit, into="money")
     if money is None:
         raise RowRejected("missing_member", "Amount")
@@ -245,7 +104,7 @@ def _entry(row: Row, raw: bytes, bank_account_id: str, version: Version) -> Tran
         money=money,
         booked_on=booked_on,
         listed_on=listed_on,
-        value_on=_day(row, "ValueDateTime", into="value_on"),
+        value_on=described_day(row, "ValueDateTime", into="value_on"),
         # BookingDateTime is when the bank posted the entry, at most banks midnight: not when it happened.
         transacted_at=None,
         kind=kind,
@@ -265,19 +124,6 @@ def _entry(row: Row, raw: bytes, bank_account_id: str, version: Version) -> Tran
         provenance=row.provenance,
         raw=raw,
     )
-
-
-def _check_account(row: Row, bank_account_id: str) -> None:
-    """What is said of another account than the one asked for is nobody's here."""
-    if row.needed_code("AccountId") != bank_account_id:
-        raise RowRejected("other_account", "AccountId")
-
-
-def _is_debit(row: Row, path: str) -> bool:
-    indicator = row.needed_code(path)
-    if indicator not in ("Credit", "Debit"):
-        raise RowRejected("bad_indicator", path)
-    return indicator == "Debit"
 
 
 def _kind(row: Row, mcc: str | None, debit: bool) -> TransactionKind:
@@ -398,7 +244,7 @@ def _balance_after(row: Row) -> Money | None:
     if not row.has("Balance"):
         return None
     money = row.unsigned_money(
-        "Balance.Amount", negative=_is_debit(row, "Balance.CreditDebitIndicator"), into="balance_after"
+        "Balance.Amount", negative=is_debit(row, "Balance.CreditDebitIndicator"), into="balance_after"
     )
     if money is None:
         raise RowRejected("missing_member", "Balance.Amount")
@@ -412,7 +258,7 @@ def _balance_type(row: Row, version: Version) -> str:
 def parse_coverage(meta: JsonValue) -> Coverage:
     """FirstAvailableDateTime and LastAvailableDateTime of Meta; what is not said, or not a date, is None."""
     members = meta if isinstance(meta, dict) else {}
-    first, last = (_date_or_none(members.get(name)) for name in ("FirstAvailableDateTime", "LastAvailableDateTime"))
+    first, last = (day_or_none(members.get(name)) for name in ("FirstAvailableDateTime", "LastAvailableDateTime"))
     return Coverage(first_on=first, last_on=last)
 
 
@@ -422,10 +268,3 @@ def parse_pages_total(meta: JsonValue) -> int | None:
     if not isinstance(total, int) or isinstance(total, bool) or not 1 <= total <= _PAGES_MAX:
         return None
     return total
-
-
-def _date_or_none(value: JsonValue) -> date | None:
-    try:
-        return calendar_date(value) if isinstance(value, str) else None
-    except DateRejected:
-        return None

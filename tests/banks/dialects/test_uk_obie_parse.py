@@ -14,9 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from banks.dialects.members import RowRejected
-from banks.dialects.uk_obie import parse as dialect
+from banks.dialects.uk_obie import accounts as of_accounts
+from banks.dialects.uk_obie import parse as of_transactions
+from banks.dialects.uk_obie.accounts import latest_of_each_type
 from banks.dialects.uk_obie.codes import VERSIONS
-from banks.dialects.uk_obie.parse import latest_of_each_type, parse_coverage, parse_pages_total
+from banks.dialects.uk_obie.parse import parse_coverage, parse_pages_total
 from banks.strict_json import JsonValue, canonical, parse
 from banks.types import (
     AccountCategory,
@@ -96,15 +98,15 @@ V4 = VERSIONS["4.0"]
 
 
 def parse_account(value: JsonValue) -> AccountData:
-    return dialect.parse_account(value, version=V4)
+    return of_accounts.parse_account(value, version=V4)
 
 
 def parse_balance(value: JsonValue) -> BalanceData:
-    return dialect.parse_balance(value, bank_account_id=ACCOUNT, version=V4)
+    return of_accounts.parse_balance(value, bank_account_id=ACCOUNT, version=V4)
 
 
 def parse_transaction(value: JsonValue, *, bank_account_id: str) -> TransactionData | RejectedRow | None:
-    return dialect.parse_transaction(value, bank_account_id=bank_account_id, version=V4)
+    return of_transactions.parse_transaction(value, bank_account_id=bank_account_id, version=V4)
 
 
 def received(row: Any) -> JsonValue:

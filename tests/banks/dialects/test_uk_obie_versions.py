@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from banks.dialects.uk_obie.accounts import parse_account, parse_balance
 from banks.dialects.uk_obie.codes import SCHEMES, VERSIONS
-from banks.dialects.uk_obie.parse import parse_account, parse_balance, parse_transaction
+from banks.dialects.uk_obie.parse import parse_transaction
 from banks.types import (
     AccountCategory,
     AccountStatus,
