@@ -67,6 +67,12 @@ class Supervisor:
         self._wait_for(web_ready_url(self.instance.issuer))
         return seed
 
+    @property
+    def process_ids(self) -> dict[str, int]:
+        """By name, of those that run. A process that dies is started again under another id."""
+        running = ((service.name, service.process_id) for service in self._services)
+        return {name: process_id for name, process_id in running if process_id is not None}
+
     def watch(self) -> None:
         """Keep the services running until a signal asks to stop. Raises KeepsDying."""
         while not _stop_signals:
@@ -176,7 +182,10 @@ def run(options: argparse.Namespace, planned: Callable[[Instance], Plan]) -> Non
         seed = supervisor.start()
         seconds = time.monotonic() - began
         to_terminal(f"Ready after {seconds:.1f} s")
-        announce(report.as_json(instance, seed) if options.json else report.as_text(instance, seed, seconds))
+        if options.json:
+            announce(report.as_json(instance, seed, supervisor.process_ids))
+        else:
+            announce(report.as_text(instance, seed, seconds))
         supervisor.watch()
     finally:
         to_terminal("Stopping")

@@ -38,8 +38,12 @@ def running() -> Iterator[dict[str, Any]]:
 
 
 def _environment() -> dict[str, str]:
-    """The tour shows the embedded default, whatever servers the caller has configured."""
-    return {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
+    """The tour shows the embedded default, whatever servers the caller has configured.
+
+    Only the lease is shorter, so that one need not wait a minute for the worker that takes over from a killed one.
+    """
+    kept = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
+    return {**kept, "SLUICE_JOB_LEASE_SECONDS": "12"}
 
 
 def _described(process: subprocess.Popen[bytes], log: Path) -> dict[str, Any]:
@@ -61,13 +65,14 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def _free_port() -> int:
-    """One whose successor is free too: the pretend bank takes it."""
+    """One whose two successors are free too: the pretend banks take them."""
     while True:
-        with socket.socket() as first, socket.socket() as second:
+        with socket.socket() as first, socket.socket() as second, socket.socket() as third:
             first.bind(("127.0.0.1", 0))
             port: int = first.getsockname()[1]
             try:
                 second.bind(("127.0.0.1", port + 1))
-            except OSError:
+                third.bind(("127.0.0.1", port + 2))
+            except (OSError, OverflowError):
                 continue
             return port

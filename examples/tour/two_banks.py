@@ -13,7 +13,7 @@ from examples.tour.platform import Platform
 from examples.tour.telling import require, say, show
 
 SYNC_SECONDS = 120
-#: Accounts of the bank's busiest customer, as its home page says.
+#: Of the bank's busiest customer, as its home page says.
 ROWS_OF_MANY = 10_000
 PENDING_DAYS = 4
 
@@ -29,7 +29,7 @@ class TwoBanks:
 
     def run(self) -> None:
         say("One consent over two banks: a current account with 10 000 transactions, and a credit card:")
-        visits = [Visit(self.bank, "many"), Visit(self.card, "card")]
+        visits = [Visit(self.bank, "many"), Visit(self.card, "cardholder")]
         tokens = self.person.connect(
             self.platform, visits, ["accounts", "balances", "merchants"], history_days=400
         )
@@ -91,15 +91,17 @@ class TwoBanks:
         self.copy.follow(self.token)
         booked = {key: self.copy.rows[key] for key in pending if self.copy.rows.get(key, {}).get("status") == "BOOKED"}
         require(bool(booked), "a pending row was booked under the same id")
-        for key, row in sorted(booked.items())[:4]:
+        # Those first whose amount was another while they were pending.
+        for key, row in sorted(booked.items(), key=lambda item: item[1]["amount"] == pending[item[0]]["amount"])[:4]:
             before = pending[key]
-            show(key, f"{before['amount']} {before['status']} -> {row['amount']} {row['status']} on {row['booked_on']}")
+            change = f"{before['amount']} {before['status']} -> {row['amount']} {row['status']}"
+            show(key, f"{change} on {row['booked_on']} ({row['merchant']['name']})")
 
     def move_clocks(self, days: int) -> None:
         for bank in (self.bank, self.card):
             control = bank["control"]
             response = requests.post(
-                f"{control['address']}/today",
+                f"{control['url']}/today",
                 json={"days_ahead": days},
                 headers={"Authorization": f"Bearer {control['token']}"},
                 timeout=30,

@@ -68,6 +68,11 @@ class Service:
         self._deaths: deque[float] = deque(maxlen=DEATHS_ALLOWED)
         self._start_at = 0.0
 
+    @property
+    def process_id(self) -> int | None:
+        """None while it is not running."""
+        return None if self._process is None else self._process.pid
+
     def tend(self) -> None:
         """Start the process if it is due, notice its death. Raises KeepsDying."""
         now = time.monotonic()

@@ -1,7 +1,8 @@
 """What a started instance tells its user: a table for people, or one JSON line for programs.
 
 Both hold passwords and client secrets of the embedded instance, so they go to stdout and never into a log. Only the
-JSON also says how to move a bank's clock (`control`, with its token): a program that shows something off needs it.
+JSON also says how to move a bank's clock (`control`, with its token) and which processes there are: a program that
+shows something off needs them.
 """
 
 import json
@@ -20,9 +21,10 @@ def addresses(instance: Instance) -> dict[str, str]:
     return {"issuer": issuer, "api": f"{issuer}/v1", "portal": f"{issuer}/", "docs": f"{issuer}/docs/"}
 
 
-def as_json(instance: Instance, seed: Mapping[str, Any]) -> str:
-    """One line: issuer, api, portal, docs, platforms, users, bank_admins, banks."""
-    return json.dumps({**addresses(instance), **{name: seed.get(name, []) for name in LISTS}})
+def as_json(instance: Instance, seed: Mapping[str, Any], process_ids: Mapping[str, int]) -> str:
+    """One line: issuer, api, portal, docs, processes (name -> id), platforms, users, bank_admins, banks."""
+    lists = {name: seed.get(name, []) for name in LISTS}
+    return json.dumps({**addresses(instance), "processes": dict(process_ids), **lists})
 
 
 def as_text(instance: Instance, seed: Mapping[str, Any], seconds: float) -> str:

@@ -164,6 +164,7 @@ def _policy(institution_id: UUID, signers: list[UUID], now: datetime) -> None:
             purposes=frozenset(Purpose),
             history_days_max=730,
             location_precision=LocationPrecision.STORE,
+            accepts_attestation=True,
             requires_fapi2=False,
         ),
         approved_by=signers,

@@ -11,7 +11,7 @@ INSTANCE = Instance(Path("/srv/sluice"), 8000, 8001, 8002)
 
 
 def test_json_is_one_line_and_adds_nothing_to_the_seed() -> None:
-    line = report.as_json(INSTANCE, {**SEED, "surprise": "left out"})
+    line = report.as_json(INSTANCE, {**SEED, "surprise": "left out"}, {"worker": 7})
 
     assert "\n" not in line
     assert json.loads(line) == {
@@ -19,12 +19,13 @@ def test_json_is_one_line_and_adds_nothing_to_the_seed() -> None:
         "api": "http://127.0.0.1:8000/v1",
         "portal": "http://127.0.0.1:8000/",
         "docs": "http://127.0.0.1:8000/docs/",
+        "processes": {"worker": 7},
         **SEED,
     }
 
 
 def test_seed_without_anything_still_makes_a_report() -> None:
-    assert json.loads(report.as_json(INSTANCE, {}))["users"] == []
+    assert json.loads(report.as_json(INSTANCE, {}, {}))["users"] == []
     assert "Platforms" not in report.as_text(INSTANCE, {}, 2.0)
 
 
@@ -34,7 +35,7 @@ def test_text_has_the_customers_of_every_bank_and_no_control_token() -> None:
     assert "Customers of First Bank" in text and "Customers of Card Issuer" in text
     assert "http://127.0.0.1:8001" in text and "http://127.0.0.1:8002" in text
     assert "moves the clock" not in text and "/control" not in text
-    assert "moves the clock" in report.as_json(INSTANCE, SEED)
+    assert "moves the clock" in report.as_json(INSTANCE, SEED, {})
 
 
 def test_text_lines_up_rows_of_different_keys() -> None:

@@ -16,14 +16,14 @@ from django.http import HttpRequest, HttpResponse
 
 from banks.sandbox.behaviours import documents, identities, lists, logins, memory, numbers, refusals, transport, waits
 from banks.sandbox.behaviours.base import SOUND, Behaviour, Entries, visit_of
-from banks.sandbox.customers import SCENARIOS
 from banks.sandbox.ledger import Entry
-from banks.sandbox.people import Scenario
+from banks.sandbox.people import SCENARIOS, Scenario
 
 if TYPE_CHECKING:
     from banks.sandbox.door import ClientView, CustomerAccess
     from banks.sandbox.models import AccountAccessConsent
 
+#: Of First Sandbox Bank; no other pretend bank has a customer of these names.
 BEHAVIOURS: dict[str, Behaviour] = {
     "slow": waits.Slow(),
     "hanging": waits.Hanging(),
