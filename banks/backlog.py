@@ -5,7 +5,7 @@ window and no truth. When nothing is left the rows are proved against the bank's
 """
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, timedelta
 from uuid import UUID
 
@@ -42,7 +42,7 @@ class Backlog:
     account_id: UUID
     since: date
     wanted: list[Span]
-    pace: Pace = field(default_factory=Pace)
+    pace: Pace
     was_unstable: bool = False
     was_refused: bool = False
 
@@ -71,7 +71,7 @@ def begin(turn: Turn, account_id: UUID, since: date) -> Backlog:
         oldest_pending_on=store.oldest_pending_on(account_id),
         refresh=not (turn.held.trigger == SyncTrigger.BACKFILL and is_fresh),
     )
-    return Backlog(account_id=account_id, since=since, wanted=wanted)
+    return Backlog(account_id=account_id, since=since, wanted=wanted, pace=Pace())
 
 
 def _older_days_are_refused(turn: Turn, account_id: UUID) -> bool:

@@ -8,12 +8,14 @@ books are compared.
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
 from django.db import transaction
 
-from banks import leases, store, sync
+from banks import backlog, leases, store, sync
+from banks.coverage import Pace
 from banks.models import FetchRecord, QuarantinedRow, RawPayload, SyncJob, SyncTrigger, Transaction
 from banks.types import RejectedRow
 from tests.support import linked
@@ -24,7 +26,7 @@ pytestmark = pytest.mark.django_db
 ALONE = ("extend", "finish", "retry", "go_on")
 
 
-DAYS = 130
+DAYS = 60
 
 
 class Killed(BaseException):
@@ -90,7 +92,7 @@ def later(scene: Scene) -> None:
         purchase(800),
         pending(900, bank_transaction_id="renamed"),
     )
-    Transaction.objects.for_sync().filter(bank_transaction_id="t-112").delete()
+    Transaction.objects.for_sync().filter(bank_transaction_id="t-52").delete()
 
 
 def trial(monkeypatch: pytest.MonkeyPatch, prepare: Callable[[Scene], None], reaper: Reaper, at: int | None) -> int:
@@ -133,7 +135,7 @@ def truthful(scene: Scene) -> None:
     for row in scene.bank.rows["current"]:
         if isinstance(row, RejectedRow) or not covered.holds(row.listed_on) or row.listed_on >= ago(14):
             continue  # the newest days are asked for again in any case
-        assert row.bank_transaction_id in rows or row.bank_transaction_id == "t-112"
+        assert row.bank_transaction_id in rows or row.bank_transaction_id == "t-52"
 
 
 def compare(scene: Scene, before: dict[Any, Any], spent_before: int, turns: int) -> None:
@@ -146,7 +148,7 @@ def compare(scene: Scene, before: dict[Any, Any], spent_before: int, turns: int)
     assert len(set(sequences)) == len(sequences)
     assert sequences[-1] <= scene.connection.change_sequence
     assert all(row.added_sequence <= row.refiled_sequence <= row.change_sequence for row in rows)
-    assert RawPayload.objects.for_sync().count() >= len([row for row in rows if row.bank_transaction_id != "t-112"])
+    assert RawPayload.objects.for_sync().count() >= len([row for row in rows if row.bank_transaction_id != "t-52"])
     assert QuarantinedRow.objects.for_sync().count() == 1
     account = scene.account
     assert (account.coverage_first_on, account.coverage_gaps) == (ago(DAYS), [])
@@ -155,18 +157,22 @@ def compare(scene: Scene, before: dict[Any, Any], spent_before: int, turns: int)
     assert FetchRecord.objects.count() - spent_before <= 3 * turns
 
 
+@pytest.mark.parametrize(
+    "stride", [pytest.param(1, marks=pytest.mark.full), 5], ids=["every-point", "every-fifth-point"]
+)
 @pytest.mark.parametrize("prepare", [first, later], ids=["first", "later"])
 def test_whatever_the_point_a_worker_dies_at_the_next_one_finishes(
-    monkeypatch: pytest.MonkeyPatch, prepare: Callable[[Scene], None]
+    monkeypatch: pytest.MonkeyPatch, prepare: Callable[[Scene], None], stride: int
 ) -> None:
-    monkeypatch.setattr(store, "CHUNK", 5)
+    monkeypatch.setattr(store, "CHUNK", 4)
+    monkeypatch.setattr(backlog, "Pace", partial(Pace, days=25))
     monkeypatch.setattr(leases, "ATTEMPTS_MAX", 50)
     reaper = Reaper(monkeypatch)
     with undone():
         points = trial(monkeypatch, prepare, reaper, None)
     assert points > 25
 
-    for at in range(1, points + 1):
+    for at in range(1, points + 1, stride):
         with undone():
             trial(monkeypatch, prepare, reaper, at)
 
@@ -181,7 +187,8 @@ def undone() -> Iterator[None]:
 
 def test_the_points_are_real(monkeypatch: pytest.MonkeyPatch) -> None:
     """The test above can fail: a coverage that is noted before its rows are stored is caught."""
-    monkeypatch.setattr(store, "CHUNK", 5)
+    monkeypatch.setattr(store, "CHUNK", 4)
+    monkeypatch.setattr(backlog, "Pace", partial(Pace, days=25))
     reaper = Reaper(monkeypatch)
     real = store.writes
 
@@ -193,10 +200,10 @@ def test_the_points_are_real(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(store, "writes", too_early)
 
-    def all_points() -> None:
-        for at in range(1, 30):
+    def some_points() -> None:
+        for at in range(8, 25):
             with undone():
                 trial(monkeypatch, first, reaper, at)
 
     with pytest.raises(AssertionError):
-        all_points()
+        some_points()

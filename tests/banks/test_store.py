@@ -17,7 +17,17 @@ from django.db.utils import OperationalError
 from banks import balances, leases, store
 from banks.errors import StaleLease
 from banks.leases import Claim
-from banks.models import Account, Balance, Connection, QuarantinedRow, SyncJob, SyncTrigger, Transaction
+from banks.models import (
+    Account,
+    Balance,
+    Connection,
+    LinkSuggestion,
+    QuarantinedRow,
+    RawPayload,
+    SyncJob,
+    SyncTrigger,
+    Transaction,
+)
 from banks.normalize.entries import Entry, entry
 from banks.normalize.money import AmountRejected
 from banks.reconcile import Addition, Asked, Changes, reconcile
@@ -29,6 +39,7 @@ from banks.types import (
     TransactionData,
     TransactionStatus,
 )
+from banks.vault import Vault
 from consents import lifecycle
 from consents.models import Consent
 from consents.scopes import Presence, Scope
@@ -396,3 +407,117 @@ def test_a_rejected_row_is_counted_once_and_its_newest_reason_is_told() -> None:
 
     assert (kept.reason, kept.connector) == ("unknown_currency", "uk_obie")
     assert b"the same row" not in bytes(kept.sealed)
+
+
+# -- what a delta tells apart ------------------------------------------------------------------------------------------
+
+
+def changed(account: Account, fetched: list[Entry]) -> None:
+    kept = store.stored_entries(account.id, fetched, since=DAY - timedelta(days=30))
+    asked = Asked(since=DAY - timedelta(days=30), removable_from=DAY - timedelta(days=30))
+    written(account, reconcile(kept, fetched, asked=asked))
+
+
+def told(number: int, **changes: Any) -> Entry:
+    made = entry(
+        TransactionData(
+            **{
+                "bank_transaction_id": f"t-{number}",
+                "status": TransactionStatus.BOOKED,
+                "money": Money(Decimal("-50.00"), "GBP"),
+                "booked_on": DAY,
+                "listed_on": DAY,
+                "merchant_name": "Corner Café",
+                "mcc": "5812",
+                "raw": b"{}",
+                **changes,
+            }
+        )
+    )
+    assert isinstance(made, Entry)
+    return made
+
+
+def waiting(number: int, **changes: Any) -> Entry:
+    return told(number, status=TransactionStatus.PENDING, booked_on=None, **changes)
+
+
+def sequences(account: Account) -> dict[str, tuple[int, int, int]]:
+    """Bank id -> added, refiled, changed."""
+    return {
+        str(row.bank_transaction_id): (row.added_sequence, row.refiled_sequence, row.change_sequence)
+        for row in rows(account)
+    }
+
+
+def test_a_delta_can_tell_added_filed_elsewhere_and_merely_changed_apart() -> None:
+    account = linked_account()
+    changed(account, [told(1), told(2), told(3)])
+    assert sequences(account) == {"t-1": (1, 1, 1), "t-2": (2, 2, 2), "t-3": (3, 3, 3)}
+
+    changed(account, [told(1, value_on=DAY), told(2, mcc="7995"), told(3, listed_on=DAY - timedelta(days=1))])
+
+    assert sequences(account) == {"t-1": (1, 1, 4), "t-2": (2, 5, 5), "t-3": (3, 6, 6)}
+
+
+def test_a_row_that_goes_and_comes_back_was_filed_elsewhere_meanwhile() -> None:
+    account = linked_account()
+    changed(account, [told(1)])
+    changed(account, [])
+    assert sequences(account) == {"t-1": (1, 1, 2)}
+
+    changed(account, [told(1)])
+
+    assert sequences(account) == {"t-1": (1, 3, 3)}
+
+
+def test_how_a_pending_row_was_recognised_is_kept() -> None:
+    account = linked_account()
+    changed(account, [waiting(1), waiting(2, merchant_name="Bookshop")])
+    changed(account, [told(1), told(9, merchant_name="Bookshop", listed_on=DAY, booked_on=DAY)])
+
+    assert {row.bank_transaction_id: (row.link_method, row.revision) for row in rows(account)} == {
+        "t-1": ("bank", 2),
+        "t-9": ("exact", 2),
+    }
+    changed(account, [told(1, value_on=DAY), told(9, merchant_name="Bookshop")])
+    assert {row.link_method for row in rows(account)} == {"bank", "exact"}
+
+
+def test_a_new_id_is_written_down_and_told_to_nobody() -> None:
+    account = linked_account()
+    changed(account, [told(1)])
+    (before,) = rows(account)
+    version = Account.objects.for_sync().get().version
+
+    changed(account, [told(8)])
+
+    (after,) = rows(account)
+    assert (after.id, after.bank_transaction_id) == (before.id, "t-8")
+    assert (after.revision, after.change_sequence) == (1, 1)
+    assert after.identity_key != before.identity_key
+    assert Account.objects.for_sync().get().version == version
+
+
+def test_a_suggestion_stands_beside_the_rows_and_links_nothing() -> None:
+    account = linked_account()
+    changed(account, [waiting(1)])
+
+    changed(account, [told(9, money=Money(Decimal("-55.00"), "GBP"))])
+
+    pending, booked = rows(account)[::-1]
+    assert (pending.status, booked.status, booked.link_method) == ("REMOVED", "BOOKED", None)
+    (suggestion,) = LinkSuggestion.objects.for_sync()
+    assert (suggestion.pending_transaction_id, suggestion.booked_transaction_id) == (pending.id, booked.id)
+    assert suggestion.confidence_percent == 80
+
+
+def test_the_raw_row_follows_the_row_it_belongs_to() -> None:
+    account = linked_account()
+    link = Connection.objects.get()
+    changed(account, [waiting(1, raw=b"pending")])
+    changed(account, [told(9, raw=b"booked")])
+    changed(account, [told(8, raw=b"renamed")])
+
+    payload = RawPayload.objects.for_sync().get()
+    assert Vault.of(link.id, link.wrapped_key).open(f"raw:{payload.transaction_id}", payload.sealed) == b"renamed"
