@@ -60,7 +60,7 @@ WORDS: dict[type[Enum], str] = {
     types.AccountCategory: "DEPOSIT CREDIT_CARD LOAN INVESTMENT",
     types.InstitutionStatus: "ALIVE PARTIAL MAINTENANCE DOWN",
     SyncJobStatus: "QUEUED LEASED RETRY_WAIT COMMITTED FAILED CANCELLED",
-    SyncTrigger: "USER_PRESENT PLATFORM_READ SCHEDULE BANK_EVENT BACKFILL",
+    SyncTrigger: "USER_PRESENT USER_ATTESTED PLATFORM_READ SCHEDULE BANK_EVENT BACKFILL",
     BreakerStatus: "CLOSED OPEN HALF_OPEN",
     Refusal: "institution_paused institution_busy institution_throttled",
     MembershipRole: "BANK_ADMIN PLATFORM_ADMIN",
@@ -186,7 +186,16 @@ OURS = {"banks", "consents", "identity", "oauth"}
 #: Names that come from the toolkit or from Django.
 INHERITED = {"created", "updated", "expires", "revoked", "last_checked", "last_login", "date_joined"}
 #: Edges and freshness say what they are: from when, until when, as of when.
-EDGES = {"effective_from", "lease_until", "as_of", "balances_as_of", "transactions_as_of", "history_from"}
+EDGES = {
+    "effective_from",
+    "lease_until",
+    "breaker_until",
+    "probe_until",
+    "as_of",
+    "balances_as_of",
+    "transactions_as_of",
+    "history_from",
+}
 NOT_A_DAY = {"month"}
 
 
