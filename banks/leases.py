@@ -186,6 +186,8 @@ def finish(
 ) -> None:
     """End it; a request that came meanwhile gets a job of its own. Raises StaleLease."""
     with transaction.atomic():
+        # Whoever asked meanwhile may have brought an address; the row that ends forgets it.
+        address = _held(held).values_list("customer_ip_address", flat=True).first()
         ended = _held(held).update(
             status=status,
             stage="",
@@ -199,7 +201,7 @@ def finish(
             raise StaleLease(held.job_id)
         asked = SyncJob.objects.filter(id=held.job_id, requested_again=True).values_list("trigger", flat=True).first()
         if asked is not None:
-            enqueue(held.connection_id, trigger=SyncTrigger(asked), now=now)
+            enqueue(held.connection_id, trigger=SyncTrigger(asked), customer_ip_address=address, now=now)
 
 
 def retry(held: Claim, *, error: "JobError", counts: dict[str, int], now: datetime) -> None:

@@ -131,7 +131,7 @@ class Connection(models.Model):
     last_failed_at = models.DateTimeField(null=True)
     #: When the next scheduled sync is due; null: nothing is scheduled.
     next_sync_at = models.DateTimeField(null=True)
-    #: When the bank last said that its consent stands.
+    #: When the bank was last asked whether its consent stands.
     checked_at = models.DateTimeField(null=True)
     #: Days before the end of the bank's consent that were announced last (30, 7, 1).
     expiry_announced_days = models.PositiveSmallIntegerField(null=True)

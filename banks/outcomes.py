@@ -103,7 +103,7 @@ def bank_failed(held: Claim, error: BankError, result: SyncResult, now: datetime
     try:
         # Fenced like every write: what failed under an old link, or after someone else succeeded, says nothing now.
         with store.fenced_alone(held, stage="FAILING") as connection:
-            _mark(connection, error, now)
+            mark(connection, error, now)
             _announce(connection, result, now)
             if isinstance(error.retry, After):
                 leases.retry(held, error=failure, counts=result.counts(), now=now)
@@ -113,7 +113,8 @@ def bank_failed(held: Claim, error: BankError, result: SyncResult, now: datetime
         log.info("lease lost", extra={"job_id": held.job_id, "connection_id": held.connection_id})
 
 
-def _mark(connection: Connection, error: BankError, now: datetime) -> None:
+def mark(connection: Connection, error: BankError, now: datetime) -> None:
+    """What this error of the whole connection makes of its status. The caller holds the connection's lock."""
     Connection.objects.filter(id=connection.id).update(last_failed_at=now)
     if isinstance(error, HolderChanged):
         findings.open_finding(

@@ -25,8 +25,8 @@ def check_consent(
 ) -> None:
     """Ask the bank for the status of its consent, with a token of our own: it is no access to the customer's data.
 
-    A bank that shortened its consent is believed. One that cannot be asked is not asked for it: its answer to the
-    fetch tells as well. Raises BankConsentEnded, BankError, StaleLease (the connection was linked anew meanwhile).
+    A bank that shortened its consent is believed. One that we may not ask is not asked again for a while: its answer
+    to the fetch tells as well. Raises BankConsentEnded, BankError, StaleLease (linked anew meanwhile).
     """
     if connection.checked_at is not None and now - connection.checked_at < CHECK_AFTER:
         return
@@ -37,6 +37,7 @@ def check_consent(
             told = connector.consent_status(bank_consent_id=connection.bank_consent_id)
         except (BankMisconfigured, NotSupported) as error:
             log.warning("consent not checked", extra={"connection_id": connection.id, "code": error.code})
+            Connection.objects.filter(id=connection.id).update(checked_at=now)
             return
     if told.ended:
         raise BankConsentEnded("ended")

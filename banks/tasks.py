@@ -7,7 +7,7 @@ from celery import Task, shared_task
 from django.conf import settings
 from kombu.exceptions import OperationalError
 
-from banks import dispatch, endings, gate, leases, purge, quota, refreshes, schedule, sync, upstream
+from banks import checks, dispatch, endings, gate, leases, purge, quota, refreshes, schedule, sync, upstream
 from banks.gate import Tally
 from consents import clock
 
@@ -65,6 +65,18 @@ def end_upstream(ending_id: str) -> None:
     held = upstream.claim(UUID(ending_id), now=clock.now())
     if held is not None:
         upstream.attempt(held, clock=clock.now)
+
+
+@shared_task(name="banks.sweep_checks")
+def sweep_checks() -> None:
+    """Dispatches the question whether banks' consents still stand, where no sync asks it."""
+    for connection_id in checks.due(now=clock.now()):
+        _send(check_consent, connection_id, "")
+
+
+@shared_task(name="banks.check_consent")
+def check_consent(connection_id: str) -> None:
+    checks.check(UUID(connection_id), now=clock.now())
 
 
 @shared_task(name="banks.care")

@@ -243,6 +243,17 @@ def test_the_further_round_is_as_present_as_the_request_that_asked_for_it() -> N
     assert SyncJob.objects.get(status="QUEUED").trigger == SyncTrigger.USER_PRESENT
 
 
+def test_the_further_round_tells_the_bank_where_the_user_is_and_the_ended_one_forgets_it() -> None:
+    job = due()
+    held = claimed(job)
+    leases.enqueue(job.connection_id, trigger=SyncTrigger.USER_ATTESTED, customer_ip_address="203.0.113.7", now=NOW)
+
+    leases.finish(held, SyncJobStatus.COMMITTED, counts={}, error=None, now=NOW)
+
+    kept = dict(SyncJob.objects.values_list("status", "customer_ip_address"))
+    assert kept == {"COMMITTED": None, "QUEUED": "203.0.113.7"}
+
+
 def test_a_schedule_does_not_take_the_user_out_of_a_job_that_waits() -> None:
     link = linked()
     job = due(link)

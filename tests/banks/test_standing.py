@@ -119,7 +119,7 @@ def test_a_bank_that_cannot_be_asked_for_it_is_fetched_from_all_the_same(scene: 
     scene.bank.on_call = raising("consent_status", error)
 
     assert scene.run().status == "COMMITTED"
-    assert scene.connection.checked_at is None
+    assert scene.connection.checked_at == NOW  # asked again in three hours, not at every sync
 
 
 # -- the login ---------------------------------------------------------------------------------------------------------
@@ -179,7 +179,7 @@ def test_only_a_lost_login_or_consent_asks_the_user(scene: Scene, error: BankErr
 
 def test_every_kind_of_bank_error_is_in_the_table_above() -> None:
     table = test_only_a_lost_login_or_consent_asks_the_user.pytestmark[1].args[1]  # type: ignore[attr-defined]
-    elsewhere = {"authentication_expired", "holder_changed"}
+    elsewhere = {"authentication_expired", "holder_changed", "other_login"}
 
     assert {error.code for error, _ in table} | elsewhere == {kind.code for kind in _kinds(BankError)}
 
