@@ -389,19 +389,21 @@ def test_between_two_chunks_the_consent_is_asked_again(
 ) -> None:
     monkeypatch.setattr(store, "CHUNK", 5)
     consent = world.consent(alice, chat, history_days=20)
-    written = iter(range(100))
+    chunks: list[int] = []
     adding = store._adding
 
-    def ends_after_two(*arguments: Any) -> Any:
-        if next(written) == 2:
+    def ends_after_two(account_id: Any, additions: Any, *others: Any) -> Any:
+        if len(chunks) == 2:
             cast.revoke(consent)
-        return adding(*arguments)
+        chunks.append(len(additions))
+        return adding(account_id, additions, *others)
 
     monkeypatch.setattr(store, "_adding", ends_after_two)
 
     linked.run()
 
-    assert len(linked.rows()) == 10
+    assert len(chunks) == 3
+    assert len(linked.rows()) == sum(chunks[:2])
 
 
 # -- sizes -------------------------------------------------------------------------------------------------------------
