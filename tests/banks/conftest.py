@@ -7,6 +7,7 @@ import pytest
 from consents.models import Platform
 from gateway.identity.models import User
 from tests.support import cast, linked
+from tests.support.books import Books
 from tests.support.linked import Linked
 from tests.support.sandbox_bank import SandboxBank
 
@@ -16,6 +17,12 @@ def sandbox() -> Iterator[SandboxBank]:
     """The bank, with our own redirect address registered. Its users are shared: leave no faults behind."""
     with SandboxBank(redirect_uri=linked.redirect_uri()) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def books(sandbox: SandboxBank) -> Books:
+    """What that bank has on its books, told past Sluice."""
+    return Books(sandbox)
 
 
 @pytest.fixture

@@ -179,7 +179,7 @@ def test_only_a_lost_login_or_consent_asks_the_user(scene: Scene, error: BankErr
 
 def test_every_kind_of_bank_error_is_in_the_table_above() -> None:
     table = test_only_a_lost_login_or_consent_asks_the_user.pytestmark[1].args[1]  # type: ignore[attr-defined]
-    elsewhere = {"authentication_expired", "holder_changed", "other_login"}
+    elsewhere = {"authentication_expired", "holder_changed", "other_login"}  # the last only while a bank is linked
 
     assert {error.code for error, _ in table} | elsewhere == {kind.code for kind in _kinds(BankError)}
 

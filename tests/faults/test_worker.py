@@ -35,7 +35,7 @@ def stored() -> int:
 
 def expected_ids(world: Linked, customer: str, since: object) -> Counter[str]:
     """What the bank's books hold, told by a client that shares nothing with Sluice."""
-    from tests.banks.test_sync import Books
+    from tests.support.books import Books
 
     books, told = Books(world.bank), Counter[str]()
     for account_id in books.account_ids(customer):
