@@ -12,7 +12,7 @@ from uuid import UUID
 from banks import balances, findings, quota, store, windows
 from banks.connector import Connector
 from banks.coverage import DAY, OVERLAP, Pace, Span, Window, from_day, newest_window, to_fetch
-from banks.errors import AccountUnavailable, AnswerTooLarge, BankMisconfigured
+from banks.errors import AccountUnavailable, AnswerTooLarge, BankError, BankMisconfigured
 from banks.models import Account, Connection, FindingKind, QuarantinedRow, SyncTrigger
 from banks.plan import plan
 from banks.proof import Drift, Unclear, booked_balance
@@ -43,6 +43,7 @@ class Backlog:
     since: date
     wanted: list[Span]
     pace: Pace
+    was_served: bool = False  #: in this turn
     was_unstable: bool = False
     was_refused: bool = False
 
@@ -123,13 +124,24 @@ def _fetch(turn: Turn, connector: Connector, backlog: Backlog, window: Window) -
             )
         pages += 1
 
-    return windows.fetch(
-        connector,
-        turn.bank_ids[backlog.account_id],
-        window,
-        before_page=before_page,
-        seconds_max=backlog.pace.seconds_max if window.days > 1 else None,
-    )
+    try:
+        fetched = windows.fetch(
+            connector,
+            turn.bank_ids[backlog.account_id],
+            window,
+            before_page=before_page,
+            seconds_max=backlog.pace.seconds_max if window.days > 1 else None,
+        )
+    except BankError as error:
+        if not backlog.was_served and pages == 1:
+            _give_back(turn, backlog.account_id, Resource.TRANSACTIONS, error)
+        raise
+    backlog.was_served = True
+    return fetched
+
+
+def _give_back(turn: Turn, account_id: UUID, resource: Resource, error: BankError) -> None:
+    quota.give_back(turn.held, account_id=account_id, resource=resource, error=error, now=turn.clock())
 
 
 def _store(turn: Turn, backlog: Backlog, window: Window, fetched: Fetched) -> None:
@@ -290,7 +302,11 @@ def fetch_balances(turn: Turn, connector: Connector, account_id: UUID) -> None:
         now=turn.clock(),
         counts_pages=connector.info.counts_pages,
     )
-    fetched = connector.balances(turn.bank_ids[account_id])
+    try:
+        fetched = connector.balances(turn.bank_ids[account_id])
+    except BankError as error:
+        _give_back(turn, account_id, Resource.BALANCES, error)
+        raise
     with store.fenced(turn.held, stage="BALANCES", presence=turn.presence, now=turn.clock) as (_, needs):
         store.require(needs, account_id, Resource.BALANCES)
         turn.result.balances += balances.store_balances(account_id, fetched, now=turn.clock())

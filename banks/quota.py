@@ -1,7 +1,9 @@
 """How often a bank may be asked while nobody is there: counted in the database, before the call.
 
-One run of a job is one access: its further windows and pages are free, unless the connector says that its banks count
-them (ConnectorInfo.counts_pages). A run that crashed has spent its access; the bank saw it too.
+One run of a job is one access: its further windows and pages are free, and so are the turns it goes on in, unless the
+connector says that its banks count them (ConnectorInfo.counts_pages). A run that crashed, or was not answered, has
+spent its access; the bank saw it too. One that the bank turned away (5xx, 429) saw nothing of the customer and is given
+back.
 """
 
 from collections import defaultdict
@@ -9,16 +11,19 @@ from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Q
+from django.db import transaction
+from django.db.models import Q, QuerySet
 
 from banks import store
-from banks.errors import QuotaSpent
+from banks.errors import BankError, BankRateLimited, BankUnavailable, QuotaSpent
 from banks.leases import Claim
-from banks.models import Account, FetchRecord, Institution
+from banks.models import Account, Connection, FetchRecord, Institution
 from banks.types import Resource
 from consents.scopes import Presence
 
 WINDOW = timedelta(hours=24)
+#: A job that goes on in another turn this soon is still the same access.
+ONE_ACCESS = timedelta(hours=1)
 
 
 def spend(
@@ -30,7 +35,7 @@ def spend(
     """
     with store.fenced_alone(held, stage=stage) as connection:
         mine = FetchRecord.objects.filter(connection_id=connection.id, account_id=account_id, resource=resource)
-        if not counts_pages and mine.filter(job_id=held.job_id, epoch=held.epoch).exists():
+        if not counts_pages and _is_going_on(mine.filter(job_id=held.job_id), held, now):
             return
         allowed = _allowed(connection.institution, held.presence)
         if allowed is not None:
@@ -48,6 +53,34 @@ def spend(
             fetched_at=now,
         )
         _announce(connection.id, connection.institution, account_id, now)
+
+
+def give_back(held: Claim, *, account_id: UUID | None, resource: Resource, error: BankError, now: datetime) -> None:
+    """Take this run's fetch of the resource out of the count, if the bank answered that it serves nobody now.
+
+    The caller knows that nothing of the resource was told in this run. What was not answered at all stays counted.
+    """
+    if not isinstance(error, BankUnavailable | BankRateLimited) or error.upstream_status is None:
+        return
+    with transaction.atomic():
+        connection = Connection.objects.select_for_update(no_key=True, of=("self",)).select_related("institution")
+        link = connection.get(id=held.connection_id)
+        FetchRecord.objects.filter(
+            connection_id=link.id,
+            account_id=account_id,
+            resource=resource,
+            job_id=held.job_id,
+            epoch=held.epoch,
+        ).delete()
+        _announce(link.id, link.institution, account_id, now)
+
+
+def _is_going_on(of_job: QuerySet[FetchRecord], held: Claim, now: datetime) -> bool:
+    """The first attempt of a job that was put back because there was more to fetch: leases.go_on begins anew to count
+    attempts, while each failed one counts up and is an access of its own."""
+    if of_job.filter(epoch=held.epoch).exists():
+        return True
+    return held.attempts == 1 and of_job.filter(fetched_at__gt=now - ONE_ACCESS).exists()
 
 
 def next_allowed(

@@ -137,7 +137,11 @@ def _sync_accounts(turn: Turn, connector: Connector) -> None:
         now=turn.clock(),
         counts_pages=counts_pages,
     )
-    fetched = connector.accounts()
+    try:
+        fetched = connector.accounts()
+    except BankError as error:
+        quota.give_back(turn.held, account_id=None, resource=Resource.ACCOUNTS, error=error, now=turn.clock())
+        raise
     with store.fenced(turn.held, stage="ACCOUNTS", presence=turn.presence, now=turn.clock) as (connection, needs):
         stored = list(Account.objects.for_sync().filter(connection=connection).order_by("id"))
         pairs = accounts.recognised(stored, fetched)

@@ -2,17 +2,26 @@
 
 import threading
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connections
 
 from banks import leases, quota
-from banks.errors import QuotaSpent, StaleLease
+from banks.errors import (
+    BankError,
+    BankFormatChanged,
+    BankRateLimited,
+    BankTimeout,
+    BankUnavailable,
+    QuotaSpent,
+    StaleLease,
+)
 from banks.leases import Claim
-from banks.models import FetchRecord, SyncTrigger
+from banks.models import Account, FetchRecord, SyncTrigger
 from banks.types import Resource
 from consents.scopes import Presence
-from tests.support.scripted_bank import NOW, Scene
+from tests.support.scripted_bank import NOW, Scene, raising
 
 pytestmark = pytest.mark.django_db
 
@@ -83,13 +92,14 @@ def test_an_attested_presence_has_a_quota_of_its_own(scene: Scene) -> None:
         spent(scene, 1, SyncTrigger.USER_ATTESTED)
 
 
-def test_one_run_is_one_access_and_its_next_turn_is_another(scene: Scene) -> None:
+def test_one_run_is_one_access_and_its_next_attempt_is_another(scene: Scene) -> None:
     held = scene.claim()
     for _ in range(3):
         spend(scene, held)
     assert FetchRecord.objects.count() == 1
 
-    leases.go_on(held, counts={}, now=scene.now)
+    leases.retry(held, error=leases.JobError(code="upstream_timeout"), counts={}, now=scene.now)
+    scene.later(minutes=5)
     again = leases.claim(held.job_id, now=scene.now)
     assert again is not None
     spend(scene, again)
@@ -160,3 +170,81 @@ def test_eight_at_once_spend_no_more_than_is_allowed(scene: Scene) -> None:
 
     assert sorted(outcomes) == ["refused"] * 4 + ["spent"] * 4
     assert FetchRecord.objects.count() == 4
+
+
+# -- what counts as one access -----------------------------------------------------------------------------------------
+
+
+def test_a_job_that_goes_on_in_another_turn_is_still_one_access(scene: Scene) -> None:
+    held = scene.claim()
+    spend(scene, held)
+    leases.go_on(held, counts={}, now=scene.now)
+    scene.later(minutes=5)
+
+    spend(scene, scene.claim())
+
+    assert FetchRecord.objects.count() == 1
+
+
+def test_a_turn_much_later_is_another_access(scene: Scene) -> None:
+    held = scene.claim()
+    spend(scene, held)
+    leases.go_on(held, counts={}, now=scene.now)
+    scene.later(minutes=61)
+
+    spend(scene, scene.claim())
+
+    assert FetchRecord.objects.count() == 2
+
+
+@pytest.mark.parametrize("verb", ["accounts", "balances", "transactions"])
+@pytest.mark.parametrize(
+    "error",
+    [BankUnavailable("5xx", upstream_status=503), BankRateLimited("429", upstream_status=429)],
+    ids=lambda error: error.code,
+)
+def test_a_bank_that_turned_us_away_has_given_no_access(scene: Scene, verb: str, error: BankError) -> None:
+    scene.bank.on_call = raising(verb, error)
+
+    scene.run(SyncTrigger.SCHEDULE)
+
+    assert not FetchRecord.objects.filter(resource=verb).exists()
+
+
+@pytest.mark.parametrize("verb", ["accounts", "balances", "transactions"])
+@pytest.mark.parametrize(
+    "error",
+    [BankTimeout("deadline"), BankFormatChanged("truncated", upstream_status=200)],
+    ids=lambda error: error.code,
+)
+def test_an_answer_that_was_lost_or_spoilt_was_an_access(scene: Scene, verb: str, error: BankError) -> None:
+    scene.bank.on_call = raising(verb, error)
+
+    scene.run(SyncTrigger.SCHEDULE)
+
+    assert FetchRecord.objects.filter(resource=verb).exists()
+
+
+def test_what_was_told_before_the_bank_turned_us_away_was_an_access(scene: Scene) -> None:
+    def second_window(call: tuple[Any, ...]) -> None:
+        if call[0] == "transactions" and len(scene.bank.windows()) > 1:
+            raise BankUnavailable("5xx", upstream_status=503)
+
+    scene.bank.on_call = second_window
+
+    scene.run(SyncTrigger.SCHEDULE)
+
+    assert FetchRecord.objects.filter(resource="transactions", account_id=scene.accounts[0].id).count() == 1
+
+
+def test_a_bank_down_for_an_hour_leaves_the_day_its_four_accesses(scene: Scene) -> None:
+    scene.bank.on_call = raising("accounts", BankUnavailable("5xx", upstream_status=503))
+    for _ in range(leases.ATTEMPTS_MAX):
+        scene.run(SyncTrigger.SCHEDULE)
+        scene.later(minutes=20)
+    scene.bank.on_call = lambda call: None
+
+    job = scene.run(SyncTrigger.SCHEDULE)
+
+    assert (job.status, job.error_code) == ("COMMITTED", "")
+    assert not Account.objects.for_sync().exclude(next_refresh_after=None).exists()

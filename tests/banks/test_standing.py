@@ -31,7 +31,7 @@ from consents.models import Consent, Event
 from consents.scopes import Scope
 from consents.states import ConsentStatus
 from tests.support import cast, linked
-from tests.support.scripted_bank import NOW, Scene, ago, purchase
+from tests.support.scripted_bank import NOW, Scene, ago, purchase, raising
 
 pytestmark = pytest.mark.django_db
 
@@ -45,14 +45,6 @@ def told() -> list[str]:
     return list(
         Event.objects.filter(type__startswith="connection.").order_by("occurred_at").values_list("type", flat=True)
     )
-
-
-def raising(verb: str, error: Exception) -> Any:
-    def fail(call: tuple[Any, ...]) -> None:
-        if call[0] == verb:
-            raise error
-
-    return fail
 
 
 # -- the bank's consent ------------------------------------------------------------------------------------------------

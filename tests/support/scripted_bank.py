@@ -190,6 +190,16 @@ def _lies_in(row: Row, since: date, until: date | None) -> bool:
     return isinstance(row, RejectedRow) or (since <= row.listed_on and (until is None or row.listed_on <= until))
 
 
+def raising(verb: str, error: Exception) -> Callable[[tuple[Any, ...]], None]:
+    """For `on_call`: this verb fails."""
+
+    def fail(call: tuple[Any, ...]) -> None:
+        if call[0] == verb:
+            raise error
+
+    return fail
+
+
 class Scene:
     """Alice, her bank, a platform with a consent, and a clock that a test moves."""
 
