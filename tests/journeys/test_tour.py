@@ -15,12 +15,15 @@ SERVER = {"consents", "banks", "gateway", "django"}
 
 def test_the_tour_sees_every_step():
     finished = subprocess.run(
-        [sys.executable, "-m", "examples.tour"], cwd=ROOT, capture_output=True, text=True, timeout=170
+        [sys.executable, "-m", "examples.tour"], cwd=ROOT, capture_output=True, text=True, timeout=400
     )
 
     assert finished.returncode == 0, finished.stdout[-1500:] + finished.stderr[-1500:]
     assert "only with `merchants`: category, channel, mcc, name" in finished.stdout
     assert finished.stdout.count("next read: 401") == 2
+    assert "killed: process" in finished.stdout
+    assert "Shop till: 10000 transactions" in finished.stdout
+    assert "PENDING ->" in finished.stdout
     assert "Every step was seen" in finished.stdout
 
 
