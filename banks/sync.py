@@ -14,7 +14,7 @@ from uuid import UUID
 from banks import accounts, backlog, leases, outcomes, quota, sessions, standing, store
 from banks.backlog import Backlog
 from banks.connector import Connector
-from banks.continuity import Known, holder_digest, is_someone_else
+from banks.continuity import Known, holder_digest, is_another_person, is_someone_else
 from banks.errors import (
     AccountUnavailable,
     AddressForbidden,
@@ -151,9 +151,11 @@ def _sync_accounts(turn: Turn, connector: Connector) -> None:
             now=turn.clock(),
         )
         _keep_holders(kept)
+        unlisted = needs.accounts.keys() - turn.bank_ids.keys()
+        accounts.mark_unlisted(unlisted)
     turn.result.accounts = len(turn.bank_ids)
-    for account_id in sorted(needs.accounts.keys() - turn.bank_ids.keys()):
-        outcomes.note(turn.result, AccountUnavailable("not listed"), account_id)
+    for account_id in sorted(unlisted):
+        log.info("account not listed", extra={**turn.ids, "account_id": account_id})
 
 
 Pairs = list[tuple[AccountData, Account | None]]
@@ -167,6 +169,8 @@ def _check_holders(stored: list[Account], pairs: Pairs) -> None:
         before = row or unrecognised.get(data.bank_account_id)
         if before is not None and is_someone_else(_kept(before), _told(data)):
             raise HolderChanged(before.id)
+    if not found and stored and is_another_person([_kept(row) for row in stored], [_told(data) for data, _ in pairs]):
+        raise HolderChanged(min(stored, key=lambda row: not row.is_covered).id)
 
 
 def _kept(row: Account) -> Known:
