@@ -27,7 +27,8 @@ _BACKOFF_MAX_SECONDS = 3600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A job held under one epoch. `seconds` is how long its work may take, well inside the lease."""
+    """A job held under one epoch. `seconds` is how long its work may take, well inside the lease; `created_at`: since
+    when it is wanted."""
 
     job_id: UUID
     connection_id: UUID
@@ -37,6 +38,7 @@ class Claim:
     epoch: int
     attempts: int
     seconds: float
+    created_at: datetime
 
     @property
     def presence(self) -> Presence:
@@ -156,6 +158,7 @@ def _claim_of(job: SyncJob) -> Claim:
         epoch=job.epoch,
         attempts=job.attempts,
         seconds=settings.JOB_LEASE_SECONDS * 0.75,
+        created_at=job.created_at,
     )
 
 

@@ -7,7 +7,7 @@ never stops the others; one failing bank never loses what is stored.
 
 import logging
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import partial
 from uuid import UUID
 
@@ -41,9 +41,6 @@ log = logging.getLogger(__name__)
 
 #: Trouble with one account, or with what was said of it: the others go on.
 _OF_ONE_ACCOUNT = (AccountUnavailable, AddressForbidden, BankFormatChanged, PagingBroken, AnswerTooLarge, NotSupported)
-
-#: Balances younger than this are not asked for again when a job merely goes on.
-_STILL_FRESH = timedelta(hours=1)
 
 OnExchange = Callable[[Exchange], None]
 
@@ -128,6 +125,8 @@ def _guarded(turn: Turn, account_id: UUID, step: Callable[[], None]) -> bool:
 
 def _sync_accounts(turn: Turn, connector: Connector) -> None:
     """Raises QuotaSpent, HolderChanged (nothing is stored), BankError, StaleLease."""
+    if turn.held.trigger != SyncTrigger.BACKFILL and _were_just_listed(turn):
+        return
     counts_pages = connector.info.counts_pages
     quota.spend(
         turn.held,
@@ -156,6 +155,16 @@ def _sync_accounts(turn: Turn, connector: Connector) -> None:
     turn.result.accounts = len(turn.bank_ids)
     for account_id in sorted(unlisted):
         log.info("account not listed", extra={**turn.ids, "account_id": account_id})
+
+
+def _were_just_listed(turn: Turn) -> bool:
+    """Whether an earlier attempt saw the list: every planned account is on it, and known by the bank's id."""
+    planned = Account.objects.for_sync().filter(id__in=turn.plan.accounts.keys())
+    if not all(turn.was_just_fetched(account.fetched_at) for account in planned):
+        return False
+    turn.bank_ids = {account.id: account.bank_account_id for account in planned}
+    turn.result.accounts = len(turn.bank_ids)
+    return True
 
 
 Pairs = list[tuple[AccountData, Account | None]]
@@ -216,15 +225,9 @@ def _planned(turn: Turn, resource: Resource) -> list[UUID]:
 
 def _sync_balances(turn: Turn, connector: Connector) -> None:
     for account_id in _planned(turn, Resource.BALANCES):
-        if not _is_going_on(turn, account_id):
+        as_of = Account.objects.for_sync().values_list("balances_as_of", flat=True).get(id=account_id)
+        if not turn.was_just_fetched(as_of):
             _guarded(turn, account_id, partial(backlog.fetch_balances, turn, connector, account_id))
-
-
-def _is_going_on(turn: Turn, account_id: UUID) -> bool:
-    if turn.held.trigger != SyncTrigger.BACKFILL:
-        return False
-    as_of = Account.objects.for_sync().values_list("balances_as_of", flat=True).get(id=account_id)
-    return as_of is not None and turn.clock() - as_of < _STILL_FRESH
 
 
 def _sync_transactions(turn: Turn, connector: Connector) -> bool:
