@@ -45,6 +45,11 @@ def cancel(held: Claim, code: str, now: datetime) -> None:
     leases.finish(held, SyncJobStatus.CANCELLED, counts={}, error=JobError(code=code), now=now)
 
 
+def checked(held: Claim, now: datetime) -> None:
+    """The bank said that its consent stands, or cannot tell; nothing else was wanted. Raises StaleLease."""
+    leases.finish(held, SyncJobStatus.COMMITTED, counts={}, error=None, now=now)
+
+
 def finish(turn: Turn, *, unfinished: bool) -> None:
     """The bank answered, if not for every account. `unfinished`: more is to be fetched in another turn.
 

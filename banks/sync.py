@@ -74,6 +74,9 @@ def _run(held: Claim, result: SyncResult, clock: Callable[[], datetime], on_exch
     may_ask = connection.status not in outcomes.HELD
     if may_ask and (wanted.accounts or holds_live_consent(connection.id)):
         standing.check_consent(connection, now=clock(), deadline_monotonic=watch.deadline, on_exchange=on_exchange)
+    if held.checks_only:
+        outcomes.checked(held, clock())
+        return False
     if not may_ask or not wanted.accounts:
         outcomes.cancel(held, "not_needed", clock())
         return False

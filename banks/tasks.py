@@ -30,6 +30,7 @@ def reconcile() -> None:
     """Finds what no due time leads to."""
     gate.half_open(now=clock.now())
     schedule.adopt(now=clock.now())
+    schedule.enqueue_checks(now=clock.now())
 
 
 @shared_task(name="banks.sweep")
@@ -49,7 +50,8 @@ def run_job(job_id: str) -> None:
         sync.run(held, clock=clock.now, on_exchange=tally.note)
     finally:
         gate.settle(held.institution_id, tally, job_id=held.job_id, now=clock.now())
-        schedule.after_run(held.connection_id, now=clock.now())
+        if not held.checks_only:
+            schedule.after_run(held.connection_id, now=clock.now())
 
 
 @shared_task(name="banks.sweep_endings")

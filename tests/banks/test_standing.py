@@ -95,6 +95,25 @@ def test_a_paused_consent_is_no_reason_not_to_notice_the_banks_end(scene: Scene)
     assert scene.connection.status == "REVOKED"
 
 
+@pytest.mark.parametrize("status", ["ACTIVE", "REAUTH_REQUIRED"])
+def test_a_check_asks_for_the_consent_and_for_nothing_else(scene: Scene, status: str) -> None:
+    Connection.objects.update(status=status)
+    leases.enqueue_check(scene.connection_id, now=NOW)
+
+    job = scene.work(linked.claimed(now=NOW))
+
+    assert (job.status, job.error_code, job.counts) == ("COMMITTED", "", {})
+    assert scene.bank.verbs() == ["consent_status"]
+    assert (scene.connection.status, scene.connection.checked_at) == (status, NOW)
+
+    scene.later(hours=3)
+    scene.bank.consent = BankConsentStatus(ended=True, expires_at=None)
+    leases.enqueue_check(scene.connection_id, now=scene.now)
+    scene.work(linked.claimed(now=scene.now))
+    assert scene.connection.status == "REVOKED"
+    assert scene.bank.verbs() == ["consent_status"] * 2
+
+
 def test_after_the_last_consent_the_bank_is_not_asked_at_all(scene: Scene) -> None:
     cast.revoke(scene.consent, now=NOW)
 

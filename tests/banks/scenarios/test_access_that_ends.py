@@ -5,16 +5,17 @@ from typing import Any
 
 import pytest
 
-from banks import clocks, connections, renewal
+from banks import clocks, connections, renewal, schedule
 from banks.models import Connection
 from banks.standing import CHECK_AFTER
-from consents import clock, lifecycle
+from consents import clock
 from consents.errors import Denied
-from consents.states import ConnectionStatus
+from consents.models import Consent
+from consents.states import ConnectionStatus, ConsentStatus
 from tests.banks.scenarios.conftest import Play
 from tests.banks.scenarios.register import outcome_of
 from tests.banks.scenarios.scene import ASKS_THE_USER, Scene
-from tests.support import cast
+from tests.support import linked
 from tests.support.linked import SESSION
 
 pytestmark = pytest.mark.django_db
@@ -63,14 +64,16 @@ def test_access_that_the_customer_ended_at_the_bank_is_noticed_and_no_longer_ser
     scene.sync()
     assert scene.served()
     if paused:
-        lifecycle.pause(
-            consent_id=scene.consent.id, user_id=scene.user.id, actor=cast.BY_USER, now=clock.now()
-        )
+        Consent.objects.update(status=ConsentStatus.PAUSED)
     scene.turn(1)
+    assert schedule.enqueue_checks(now=clock.now()) == 0
     Connection.objects.update(checked_at=clock.now() - CHECK_AFTER)
+    mark = scene.world.mark()
 
-    job = scene.sync()
+    assert schedule.enqueue_checks(now=clock.now()) == 1
+    job = linked.run()
 
+    assert scene.seen(mark).resources == []
     assert (job.status, job.error_code) == ("FAILED", "bank_consent_ended")
     assert scene.standing() == ("REVOKED", "bank_consent_ended")
     assert scene.told() == [ASKS_THE_USER]
