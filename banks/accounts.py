@@ -16,11 +16,14 @@ from django.db.models import F
 from banks.errors import BankFormatChanged
 from banks.models import Account, Connection
 from banks.normalize.text import clean
-from banks.types import AccountData
+from banks.types import AccountData, AccountStatus
 from banks.vault import keyed_digest
 
 #: Only their last digits are told, so that two cards may share one: they recognise nothing.
 _MASKED_SCHEMES = frozenset({"MaskedPAN", "PAN"})
+
+#: Origin of a status that the bank did not tell: the account is on its list no longer.
+NOT_LISTED = "rule:not_listed"
 
 
 def identification_digest(data: AccountData) -> str:
@@ -101,6 +104,21 @@ def mark_covered(connection: Connection, listed: Iterable[UUID]) -> None:
     rows = Account.objects.for_sync().filter(connection=connection)
     rows.filter(id__in=list(listed)).update(is_covered=True)
     rows.exclude(id__in=list(listed)).update(is_covered=False)
+
+
+def mark_unlisted(account_ids: Iterable[UUID]) -> None:
+    """What is stored of them stays and is served, as of then; the next list that has one of them says what it is again.
+
+    The caller holds the connection's lock.
+    """
+    rows = Account.objects.for_sync().filter(id__in=list(account_ids)).exclude(status=AccountStatus.CLOSED)
+    for row in rows:
+        Account.objects.for_sync().filter(id=row.id).update(
+            status=AccountStatus.CLOSED,
+            provenance={**row.provenance, "status": NOT_LISTED},
+            content_hash="",
+            version=F("version") + 1,
+        )
 
 
 def _columns(data: AccountData, *, numbers: bool) -> dict[str, object]:

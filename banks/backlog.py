@@ -13,7 +13,7 @@ from banks import balances, findings, quota, store, windows
 from banks.connector import Connector
 from banks.coverage import DAY, OVERLAP, Pace, Span, Window, from_day, newest_window, to_fetch
 from banks.errors import AccountUnavailable, AnswerTooLarge, BankError, BankMisconfigured
-from banks.models import Account, Connection, FindingKind, QuarantinedRow, SyncTrigger
+from banks.models import Account, Connection, FindingKind, QuarantinedRow
 from banks.plan import plan
 from banks.proof import Drift, Unclear, booked_balance
 from banks.reconcile import Asked, Changes, reconcile
@@ -29,8 +29,6 @@ CHANGED_WHILE_PAGED = "changed_while_paged"
 QUARANTINED_ROWS = "quarantined_rows"
 ROWS_DO_NOT_ADD_UP = "rows_do_not_add_up"
 
-#: A continuation that follows so soon has nothing new to look for among the newest rows.
-_STILL_FRESH = timedelta(hours=1)
 #: Days by which a bank's word on how far it reaches may miss its promise: months are counted in many ways.
 _PROMISE_TOLERANCE = timedelta(days=7)
 
@@ -63,14 +61,12 @@ def begin(turn: Turn, account_id: UUID, since: date) -> Backlog:
         since = max(since, account.bank_first_on)
     if covered.first_on is not None and _older_days_are_refused(turn, account_id):
         since = max(since, covered.first_on)
-    as_of = account.transactions_as_of
-    is_fresh = as_of is not None and turn.clock() - as_of < _STILL_FRESH
     wanted = to_fetch(
         covered,
         since=since,
         today=today,
         oldest_pending_on=store.oldest_pending_on(account_id),
-        refresh=not (turn.held.trigger == SyncTrigger.BACKFILL and is_fresh),
+        refresh=not turn.was_just_fetched(account.transactions_as_of),
     )
     return Backlog(account_id=account_id, since=since, wanted=wanted, pace=Pace())
 

@@ -6,7 +6,7 @@ column, so that an account of two people stays theirs when one of them leaves it
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 #: 64 bits of each name's keyed digest; four of them fill Account.holder_digest.
@@ -53,6 +53,26 @@ def is_someone_else(before: Known, now: Known) -> bool:
         and before.identification_digest != now.identification_digest
     )
     return other_numbers or _nobody_stayed(before.holder_digest, now.holder_digest)
+
+
+def is_another_person(gone: Sequence[Known], strange: Sequence[Known]) -> bool:
+    """`gone`: every account that was known, none of which is listed any more; `strange`: the accounts listed instead.
+
+    Owners of whom none was an owner before. Where one side names none, numbers of which none was known: two accounts
+    of the same numbers would have been recognised. What was not told proves nothing, nor does an empty list.
+    """
+    before, now = _owners(gone), _owners(strange)
+    if before and now:
+        return not before & now
+    return _tell_numbers(gone) and _tell_numbers(strange)
+
+
+def _owners(accounts: Iterable[Known]) -> frozenset[str]:
+    return frozenset(part for one in accounts for part in _parts(one.holder_digest))
+
+
+def _tell_numbers(accounts: Iterable[Known]) -> bool:
+    return any(one.identification_digest for one in accounts)
 
 
 def _nobody_stayed(before: str, now: str) -> bool:

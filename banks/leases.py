@@ -27,7 +27,8 @@ _BACKOFF_MAX_SECONDS = 3600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A job held under one epoch. `seconds` is how long its work may take, well inside the lease."""
+    """A job held under one epoch. `seconds` is how long its work may take, well inside the lease; `created_at`: since
+    when it is wanted."""
 
     job_id: UUID
     connection_id: UUID
@@ -37,6 +38,8 @@ class Claim:
     epoch: int
     attempts: int
     seconds: float
+    created_at: datetime
+    checks_only: bool
 
     @property
     def presence(self) -> Presence:
@@ -69,10 +72,28 @@ def enqueue(
         # It changed hands between the look and the write: look again, or the request would be lost on it.
 
 
+def enqueue_check(connection_id: UUID, *, now: datetime) -> bool:
+    """Have the bank asked whether its consent stands, and nothing else; False where a job is live, which may ask too.
+
+    The caller holds the connection's lock.
+    """
+    if SyncJob.objects.filter(connection_id=connection_id, status__in=LIVE_JOBS).exists():
+        return False
+    SyncJob.objects.create(
+        connection_id=connection_id,
+        institution_id=Connection.objects.values_list("institution_id", flat=True).get(id=connection_id),
+        trigger=SyncTrigger.SCHEDULE,
+        checks_only=True,
+        next_attempt_at=now,
+        created_at=now,
+    )
+    return True
+
+
 def _joined(live: SyncJob, trigger: SyncTrigger, customer_ip_address: str | None, now: datetime) -> bool:
     # The presence of the user is not taken back by a schedule that joins.
     strongest = next((t for t in PRESENCE_OF if t in (trigger, live.trigger)), trigger)
-    columns: dict[str, object] = {"trigger": strongest}
+    columns: dict[str, object] = {"trigger": strongest, "checks_only": False}
     if customer_ip_address is not None:
         columns["customer_ip_address"] = customer_ip_address
     if live.status == SyncJobStatus.LEASED:
@@ -156,6 +177,8 @@ def _claim_of(job: SyncJob) -> Claim:
         epoch=job.epoch,
         attempts=job.attempts,
         seconds=settings.JOB_LEASE_SECONDS * 0.75,
+        created_at=job.created_at,
+        checks_only=job.checks_only,
     )
 
 

@@ -145,6 +145,7 @@ class Connection(models.Model):
         indexes = [
             models.Index(fields=["user", "institution"], name="connection_by_user"),
             models.Index(fields=["next_sync_at"], name="connection_due"),
+            models.Index(fields=["checked_at"], name="connection_checked"),
             models.Index(fields=["status", "unneeded_at"], name="connection_unneeded"),
         ]
 
@@ -584,6 +585,8 @@ class SyncJob(models.Model):
     #: The connection's; null in rows of an earlier release.
     institution = models.ForeignKey(Institution, models.CASCADE, null=True, related_name="+", db_index=False)
     trigger = models.CharField(max_length=20, choices=SyncTrigger.choices)
+    #: Whether the bank's consent still stands is all that is asked; whoever wants more makes it a whole sync.
+    checks_only = models.BooleanField(default=False, db_default=False)
     #: Where the user is while present: told to the bank, and forgotten when the job ends.
     customer_ip_address = models.GenericIPAddressField(null=True)
     status = models.CharField(max_length=20, choices=SyncJobStatus.choices, default=SyncJobStatus.QUEUED)

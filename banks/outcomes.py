@@ -45,6 +45,11 @@ def cancel(held: Claim, code: str, now: datetime) -> None:
     leases.finish(held, SyncJobStatus.CANCELLED, counts={}, error=JobError(code=code), now=now)
 
 
+def checked(held: Claim, now: datetime) -> None:
+    """The bank said that its consent stands, or cannot tell; nothing else was wanted. Raises StaleLease."""
+    leases.finish(held, SyncJobStatus.COMMITTED, counts={}, error=None, now=now)
+
+
 def finish(turn: Turn, *, unfinished: bool) -> None:
     """The bank answered, if not for every account. `unfinished`: more is to be fetched in another turn.
 
@@ -103,7 +108,7 @@ def bank_failed(held: Claim, error: BankError, result: SyncResult, now: datetime
     try:
         # Fenced like every write: what failed under an old link, or after someone else succeeded, says nothing now.
         with store.fenced_alone(held, stage="FAILING") as connection:
-            mark(connection, error, now)
+            _mark(connection, error, now)
             _announce(connection, result, now)
             if isinstance(error.retry, After):
                 leases.retry(held, error=failure, counts=result.counts(), now=now)
@@ -113,7 +118,7 @@ def bank_failed(held: Claim, error: BankError, result: SyncResult, now: datetime
         log.info("lease lost", extra={"job_id": held.job_id, "connection_id": held.connection_id})
 
 
-def mark(connection: Connection, error: BankError, now: datetime) -> None:
+def _mark(connection: Connection, error: BankError, now: datetime) -> None:
     """What this error of the whole connection makes of its status. The caller holds the connection's lock."""
     Connection.objects.filter(id=connection.id).update(last_failed_at=now)
     if isinstance(error, HolderChanged):

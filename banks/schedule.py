@@ -7,15 +7,16 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 
 from banks import gate, leases, quota
 from banks.errors import QuotaSpent
 from banks.jitter import jittered
 from banks.models import LIVE_JOBS, Account, Connection, SyncJob, SyncTrigger
+from banks.standing import CHECK_AFTER
 from consents.models import ConsentAccount
 from consents.scopes import Presence
-from consents.states import ConnectionStatus, ConsentAccountStatus, ConsentStatus
+from consents.states import LIVE_CONSENTS, ConnectionStatus, ConsentAccountStatus, ConsentStatus
 
 BATCH = 50
 #: Only ever later: an interval of a quarter of a day must not become five times a day.
@@ -28,6 +29,9 @@ SCHEDULED = (
     ConnectionStatus.EXPIRING,
 )
 
+#: Where the bank's end of its consent changes what is served.
+CHECKED = (*SCHEDULED, ConnectionStatus.REAUTH_REQUIRED)
+
 
 def enqueue_due(*, now: datetime, batch: int = BATCH) -> int:
     """Give every connection whose time has come a job; how many. Any number of callers: one of them gets each."""
@@ -35,10 +39,28 @@ def enqueue_due(*, now: datetime, batch: int = BATCH) -> int:
     return sum(_enqueued(connection, now) for connection in due.order_by("next_sync_at", "id")[:batch])
 
 
+def enqueue_checks(*, now: datetime, batch: int = BATCH) -> int:
+    """Have banks asked for consents of which they said nothing for CHECK_AFTER; how many. Whatever is fetched, or when:
+    under a paused consent nothing is, and a sync may be due only in a week. Not while a job waits or runs, which asks
+    too, and where a bank cannot tell not more often."""
+    recent = SyncJob.objects.filter(connection_id=OuterRef("id"), checks_only=True, created_at__gt=now - CHECK_AFTER)
+    live = SyncJob.objects.filter(connection_id=OuterRef("id"), status__in=LIVE_JOBS)
+    old = Connection.objects.filter(_shared(now), ~Exists(recent), ~Exists(live), status__in=CHECKED)
+    found = old.filter(Q(checked_at=None) | Q(checked_at__lte=now - CHECK_AFTER)).order_by("checked_at", "id")
+    return sum(_enqueued_check(connection_id, now) for connection_id in found.values_list("id", flat=True)[:batch])
+
+
+def _enqueued_check(connection_id: UUID, now: datetime) -> bool:
+    with transaction.atomic():
+        rows = Connection.objects.select_for_update(no_key=True).filter(id=connection_id, status__in=CHECKED)
+        return rows.exists() and leases.enqueue_check(connection_id, now=now)
+
+
 def after_run(connection_id: UUID, *, now: datetime) -> None:
     """A job of this connection ended, or waits to go on: say when the next one is due. The caller holds no lock."""
     connection = Connection.objects.select_related("institution").filter(id=connection_id).first()
-    jobs = SyncJob.objects.filter(connection_id=connection_id)
+    # A check fetched nothing: what was due remains due.
+    jobs = SyncJob.objects.filter(connection_id=connection_id, checks_only=False)
     if connection is None or jobs.filter(status__in=LIVE_JOBS).exists():
         return
     ended = jobs.exclude(finished_at=None).order_by("-finished_at").values_list("error_code", flat=True).first()
@@ -95,6 +117,14 @@ def _needed(now: datetime) -> Exists:
         consent__expires_at__gt=now,
     )
     return Exists(reaching)
+
+
+def _shared(now: datetime) -> Exists:
+    """Some consent reaches it that is live, or may be again: paused by the user, or suspended."""
+    shared = ConsentAccount.objects.filter(
+        connection_id=OuterRef("id"), consent__status__in=LIVE_CONSENTS, consent__expires_at__gt=now
+    )
+    return Exists(shared)
 
 
 def _interval(connection: Connection) -> timedelta:

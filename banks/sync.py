@@ -7,14 +7,14 @@ never stops the others; one failing bank never loses what is stored.
 
 import logging
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import partial
 from uuid import UUID
 
 from banks import accounts, backlog, leases, outcomes, quota, sessions, standing, store
 from banks.backlog import Backlog
 from banks.connector import Connector
-from banks.continuity import Known, holder_digest, is_someone_else
+from banks.continuity import Known, holder_digest, is_another_person, is_someone_else
 from banks.errors import (
     AccountUnavailable,
     AddressForbidden,
@@ -41,9 +41,6 @@ log = logging.getLogger(__name__)
 
 #: Trouble with one account, or with what was said of it: the others go on.
 _OF_ONE_ACCOUNT = (AccountUnavailable, AddressForbidden, BankFormatChanged, PagingBroken, AnswerTooLarge, NotSupported)
-
-#: Balances younger than this are not asked for again when a job merely goes on.
-_STILL_FRESH = timedelta(hours=1)
 
 OnExchange = Callable[[Exchange], None]
 
@@ -77,6 +74,9 @@ def _run(held: Claim, result: SyncResult, clock: Callable[[], datetime], on_exch
     may_ask = connection.status not in outcomes.HELD
     if may_ask and (wanted.accounts or holds_live_consent(connection.id)):
         standing.check_consent(connection, now=clock(), deadline_monotonic=watch.deadline, on_exchange=on_exchange)
+    if held.checks_only:
+        outcomes.checked(held, clock())
+        return False
     if not may_ask or not wanted.accounts:
         outcomes.cancel(held, "not_needed", clock())
         return False
@@ -128,6 +128,8 @@ def _guarded(turn: Turn, account_id: UUID, step: Callable[[], None]) -> bool:
 
 def _sync_accounts(turn: Turn, connector: Connector) -> None:
     """Raises QuotaSpent, HolderChanged (nothing is stored), BankError, StaleLease."""
+    if turn.held.trigger != SyncTrigger.BACKFILL and _were_just_listed(turn):
+        return
     counts_pages = connector.info.counts_pages
     quota.spend(
         turn.held,
@@ -155,9 +157,21 @@ def _sync_accounts(turn: Turn, connector: Connector) -> None:
             now=turn.clock(),
         )
         _keep_holders(kept)
+        unlisted = needs.accounts.keys() - turn.bank_ids.keys()
+        accounts.mark_unlisted(unlisted)
     turn.result.accounts = len(turn.bank_ids)
-    for account_id in sorted(needs.accounts.keys() - turn.bank_ids.keys()):
-        outcomes.note(turn.result, AccountUnavailable("not listed"), account_id)
+    for account_id in sorted(unlisted):
+        log.info("account not listed", extra={**turn.ids, "account_id": account_id})
+
+
+def _were_just_listed(turn: Turn) -> bool:
+    """Whether an earlier attempt saw the list: every planned account is on it, and known by the bank's id."""
+    planned = Account.objects.for_sync().filter(id__in=turn.plan.accounts.keys())
+    if not all(turn.was_just_fetched(account.fetched_at) for account in planned):
+        return False
+    turn.bank_ids = {account.id: account.bank_account_id for account in planned}
+    turn.result.accounts = len(turn.bank_ids)
+    return True
 
 
 Pairs = list[tuple[AccountData, Account | None]]
@@ -171,6 +185,8 @@ def _check_holders(stored: list[Account], pairs: Pairs) -> None:
         before = row or unrecognised.get(data.bank_account_id)
         if before is not None and is_someone_else(_kept(before), _told(data)):
             raise HolderChanged(before.id)
+    if not found and stored and is_another_person([_kept(row) for row in stored], [_told(data) for data, _ in pairs]):
+        raise HolderChanged(min(stored, key=lambda row: not row.is_covered).id)
 
 
 def _kept(row: Account) -> Known:
@@ -216,15 +232,9 @@ def _planned(turn: Turn, resource: Resource) -> list[UUID]:
 
 def _sync_balances(turn: Turn, connector: Connector) -> None:
     for account_id in _planned(turn, Resource.BALANCES):
-        if not _is_going_on(turn, account_id):
+        as_of = Account.objects.for_sync().values_list("balances_as_of", flat=True).get(id=account_id)
+        if not turn.was_just_fetched(as_of):
             _guarded(turn, account_id, partial(backlog.fetch_balances, turn, connector, account_id))
-
-
-def _is_going_on(turn: Turn, account_id: UUID) -> bool:
-    if turn.held.trigger != SyncTrigger.BACKFILL:
-        return False
-    as_of = Account.objects.for_sync().values_list("balances_as_of", flat=True).get(id=account_id)
-    return as_of is not None and turn.clock() - as_of < _STILL_FRESH
 
 
 def _sync_transactions(turn: Turn, connector: Connector) -> bool:

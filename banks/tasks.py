@@ -7,7 +7,7 @@ from celery import Task, shared_task
 from django.conf import settings
 from kombu.exceptions import OperationalError
 
-from banks import checks, dispatch, endings, gate, leases, purge, quota, refreshes, schedule, sync, upstream
+from banks import dispatch, endings, gate, leases, purge, quota, refreshes, schedule, sync, upstream
 from banks.gate import Tally
 from consents import clock
 
@@ -30,6 +30,7 @@ def reconcile() -> None:
     """Finds what no due time leads to."""
     gate.half_open(now=clock.now())
     schedule.adopt(now=clock.now())
+    schedule.enqueue_checks(now=clock.now())
 
 
 @shared_task(name="banks.sweep")
@@ -49,7 +50,8 @@ def run_job(job_id: str) -> None:
         sync.run(held, clock=clock.now, on_exchange=tally.note)
     finally:
         gate.settle(held.institution_id, tally, job_id=held.job_id, now=clock.now())
-        schedule.after_run(held.connection_id, now=clock.now())
+        if not held.checks_only:
+            schedule.after_run(held.connection_id, now=clock.now())
 
 
 @shared_task(name="banks.sweep_endings")
@@ -65,18 +67,6 @@ def end_upstream(ending_id: str) -> None:
     held = upstream.claim(UUID(ending_id), now=clock.now())
     if held is not None:
         upstream.attempt(held, clock=clock.now)
-
-
-@shared_task(name="banks.sweep_checks")
-def sweep_checks() -> None:
-    """Dispatches the question whether banks' consents still stand, where no sync asks it."""
-    for connection_id in checks.due(now=clock.now()):
-        _send(check_consent, connection_id, "")
-
-
-@shared_task(name="banks.check_consent")
-def check_consent(connection_id: str) -> None:
-    checks.check(UUID(connection_id), now=clock.now())
 
 
 @shared_task(name="banks.care")

@@ -7,13 +7,13 @@ outlives its worker by more than one. Every exchange must end well inside the le
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from banks import leases
 from banks.leases import Claim, JobError
-from banks.models import Connection
+from banks.models import Connection, SyncTrigger
 from banks.plan import Plan
 from banks.proof import Booked
 from consents.scopes import Presence
@@ -22,6 +22,8 @@ from consents.scopes import Presence
 TURN_SECONDS = 240.0
 #: After this long the current call ends, whatever it brought.
 TURN_SECONDS_MAX = 900.0
+#: What is younger is not asked for again by work that merely goes on.
+_STILL_FRESH = timedelta(hours=1)
 
 
 class Watch:
@@ -109,6 +111,16 @@ class Turn:
     def ids(self) -> dict[str, UUID]:
         """For logs."""
         return {"job_id": self.held.job_id, "connection_id": self.held.connection_id}
+
+    def was_just_fetched(self, fetched_at: datetime | None) -> bool:
+        """Whether this work need not ask again for what was fetched then: it goes on, or an earlier attempt brought it.
+
+        A bank that turns every second call away would otherwise be asked for its list of accounts for ever.
+        """
+        if fetched_at is None or self.clock() - fetched_at >= _STILL_FRESH:
+            return False
+        is_repeated = self.held.attempts > 1 and fetched_at >= self.held.created_at
+        return is_repeated or self.held.trigger == SyncTrigger.BACKFILL
 
     def local_today(self) -> date:
         """The bank's calendar day. Of the fetch, not of any row: no row's date is derived from an instant."""

@@ -151,7 +151,6 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULE = {
     "banks.tick": {"task": "banks.tick", "schedule": TICK_SECONDS, "options": {"expires": max(TICK_SECONDS, 1.0)}},
     "banks.sweep_endings": {"task": "banks.sweep_endings", "schedule": 5.0, "options": {"expires": 5.0}},
-    "banks.sweep_checks": {"task": "banks.sweep_checks", "schedule": 60.0, "options": {"expires": 60.0}},
     "banks.care": {"task": "banks.care", "schedule": 300.0, "options": {"expires": 300.0}},
     "banks.reconcile": {"task": "banks.reconcile", "schedule": 30.0, "options": {"expires": 30.0}},
     "banks.sweep": {"task": "banks.sweep", "schedule": 900.0, "options": {"expires": 900.0}},

@@ -14,6 +14,7 @@ from banks.errors import QuotaSpent
 from banks.gate import UNANSWERED_MAX, Tally
 from banks.leases import JobError
 from banks.models import Account, Connection, FetchRecord, Institution, SyncJob, SyncJobStatus, SyncTrigger
+from banks.standing import CHECK_AFTER
 from banks.types import Resource
 from consents.models import Consent
 from consents.states import ConnectionStatus, ConsentStatus
@@ -377,3 +378,73 @@ def test_no_bank_sees_more_than_four_unattended_fetches_in_any_24_hours(refresh_
         assert len(times) >= 4 * 3
         assert all(later - earlier <= timedelta(hours=24) for earlier, later in pairwise(times))
     assert next_of(link) is not None
+
+
+# -- the bank's consent ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", ["ACTIVE", "DEGRADED", "RATE_LIMITED", "REAUTH_REQUIRED"])
+@pytest.mark.parametrize("consent_status", ["AUTHORISED", "PAUSED", "SUSPENDED"])
+def test_a_bank_that_said_nothing_of_its_consent_for_three_hours_is_asked_for_that_alone(
+    status: str, consent_status: str
+) -> None:
+    link, consent = needed(checked_at=NOW - CHECK_AFTER, status=status, next_sync_at=NOW + 5 * HOUR)
+    Consent.objects.filter(id=consent.id).update(status=consent_status)
+
+    assert schedule.enqueue_checks(now=NOW) == 1
+    assert schedule.enqueue_checks(now=NOW) == 0
+
+    job = the_job(link)
+    assert (job.trigger, job.checks_only, job.status) == ("SCHEDULE", True, "QUEUED")
+    assert next_of(link) == NOW + 5 * HOUR
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"checked_at": NOW - CHECK_AFTER + SECOND},
+        {"checked_at": NOW - CHECK_AFTER, "status": "REVOKED"},
+        {"checked_at": NOW - CHECK_AFTER, "status": "SUSPENDED"},
+    ],
+    ids=["just asked", "ended", "held"],
+)
+def test_what_was_just_asked_or_is_over_is_not_asked(columns: dict[str, Any]) -> None:
+    needed(**columns)
+
+    assert schedule.enqueue_checks(now=NOW) == 0
+
+
+def test_a_consent_that_ended_here_is_not_asked_for_there() -> None:
+    _, consent = needed(checked_at=NOW - CHECK_AFTER)
+    cast.revoke(consent, now=NOW)
+
+    assert schedule.enqueue_checks(now=NOW) == 0
+
+
+def test_a_bank_that_cannot_tell_is_asked_every_three_hours_and_no_more() -> None:
+    link, _ = needed(checked_at=None)
+    schedule.enqueue_checks(now=NOW)
+    SyncJob.objects.update(status="COMMITTED", finished_at=NOW)
+
+    assert schedule.enqueue_checks(now=NOW + HOUR) == 0
+    assert schedule.enqueue_checks(now=NOW + CHECK_AFTER) == 1
+    assert SyncJob.objects.filter(connection=link).count() == 2
+
+
+def test_who_wants_a_sync_while_a_check_waits_gets_one() -> None:
+    link, _ = needed(checked_at=NOW - CHECK_AFTER)
+    schedule.enqueue_checks(now=NOW)
+
+    leases.enqueue(link.id, trigger=SyncTrigger.USER_ATTESTED, now=NOW)
+
+    job = the_job(link)
+    assert (job.trigger, job.checks_only) == ("USER_ATTESTED", False)
+
+
+def test_a_check_is_not_the_sync_that_was_due() -> None:
+    link, _ = needed(checked_at=NOW - CHECK_AFTER, next_sync_at=NOW + HOUR)
+    schedule.enqueue_checks(now=NOW)
+
+    schedule.enqueue_due(now=NOW + HOUR)
+
+    assert (the_job(link).trigger, the_job(link).checks_only) == ("SCHEDULE", False)

@@ -87,6 +87,25 @@ def test_a_paused_consent_is_no_reason_not_to_notice_the_banks_end(scene: Scene)
     assert scene.connection.status == "REVOKED"
 
 
+@pytest.mark.parametrize("status", ["ACTIVE", "REAUTH_REQUIRED"])
+def test_a_check_asks_for_the_consent_and_for_nothing_else(scene: Scene, status: str) -> None:
+    Connection.objects.update(status=status)
+    leases.enqueue_check(scene.connection_id, now=NOW)
+
+    job = scene.work(linked.claimed(now=NOW))
+
+    assert (job.status, job.error_code, job.counts) == ("COMMITTED", "", {})
+    assert scene.bank.verbs() == ["consent_status"]
+    assert (scene.connection.status, scene.connection.checked_at) == (status, NOW)
+
+    scene.later(hours=3)
+    scene.bank.consent = BankConsentStatus(ended=True, expires_at=None)
+    leases.enqueue_check(scene.connection_id, now=scene.now)
+    scene.work(linked.claimed(now=scene.now))
+    assert scene.connection.status == "REVOKED"
+    assert scene.bank.verbs() == ["consent_status"] * 2
+
+
 def test_after_the_last_consent_the_bank_is_not_asked_at_all(scene: Scene) -> None:
     cast.revoke(scene.consent, now=NOW)
 
@@ -218,6 +237,94 @@ def test_another_person_behind_the_login_is_served_nothing_and_stored_nowhere(sc
     scene.bank.calls.clear()
     assert scene.run().status == "CANCELLED"
     assert scene.bank.calls == []
+
+
+ALICES, BOBS = "GB33BUKB20201555555555", "GB94BARC10201530093459"
+
+
+@pytest.mark.parametrize(
+    ("owner_before", "owner_now", "numbers", "is_someone_else"),
+    [
+        ("Alice Archer", "Bob Baker", {}, True),
+        ("Alice Archer", "ARCHER Alice", {"current": ALICES, "new": BOBS}, False),
+        ("Alice Archer", "", {"current": ALICES, "new": BOBS}, True),
+        ("", "Bob Baker", {"current": ALICES, "new": BOBS}, True),
+        ("Alice Archer", "", {"current": ALICES}, False),
+        ("", "", {}, False),
+    ],
+    ids=["other owner", "same owner", "other numbers", "owner told now", "one side told", "nothing told"],
+)
+def test_when_all_accounts_are_gone_the_new_ones_tell_whose_they_are(
+    scene: Scene, owner_before: str, owner_now: str, numbers: dict[str, str], is_someone_else: bool
+) -> None:
+    scene.bank.holder_names, scene.bank.numbers = tuple(filter(None, [owner_before])), numbers
+    scene.bank.book(purchase(1))
+    scene.run()
+    before = linked.contents()
+    scene.bank.rows = {"new": [purchase(2, pounds="-99.00")]}
+    scene.bank.holder_names = tuple(filter(None, [owner_now]))
+    scene.bank.calls.clear()
+
+    job = scene.run()
+
+    assert scene.bank.verbs() == ["accounts"]
+    assert [row.bank_account_id for row in linked.accounts()] == ["current"]
+    assert {row.description for row in linked.rows()} == {"purchase 1"}
+    if is_someone_else:
+        assert (job.status, job.error_code, job.error_account_id) == ("FAILED", "holder_changed", scene.account.id)
+        assert (scene.connection.status, scene.account.status) == ("SUSPENDED", "OPEN")
+        assert scene.findings() == [("HOLDER_CHANGED", "holder_changed")]
+        assert linked.contents() == before
+    else:
+        assert (job.status, job.error_code, scene.account.status) == ("COMMITTED", "", "CLOSED")
+        assert scene.connection.status == "ACTIVE"
+        assert scene.findings() == []
+
+
+def test_a_stranger_beside_an_account_that_stayed_is_no_other_person(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A joint account that was opened meanwhile, while another one was closed."""
+    scene = Scene(monkeypatch, accounts=("current", "savings"))
+    scene.run()
+    scene.bank.rows = {"current": [], "new": []}
+    scene.bank.numbers = {"new": BOBS}
+
+    assert scene.run().status == "COMMITTED"
+    assert [(row.bank_account_id, row.status) for row in linked.accounts()] == [
+        ("current", "OPEN"),
+        ("savings", "CLOSED"),
+    ]
+    assert scene.findings() == []
+
+
+# -- accounts that are gone --------------------------------------------------------------------------------------------
+
+
+def test_an_account_that_is_listed_no_longer_is_closed_and_costs_nothing_until_it_comes_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scene = Scene(monkeypatch, accounts=("current", "savings"))
+    scene.bank.book(purchase(1), account="savings")
+    scene.run()
+    savings, kept = scene.accounts[1].id, len(linked.rows())
+    rows = scene.bank.rows.pop("savings")
+    versions = [row.version for row in linked.accounts()]
+
+    for _ in range(2):
+        scene.bank.calls.clear()
+        job = scene.run()
+        assert (job.status, job.error_code, job.error_account_id) == ("COMMITTED", "", None)
+        assert [call for call in scene.bank.calls if "savings" in call] == []
+
+    current, closed = linked.accounts()
+    assert (current.status, closed.status, closed.provenance["status"]) == ("OPEN", "CLOSED", "rule:not_listed")
+    assert [row.version for row in linked.accounts()] == [versions[0], versions[1] + 1]
+    assert closed.is_covered and len(linked.rows()) == kept
+    assert scene.connection.status == "ACTIVE"
+
+    scene.bank.rows["savings"] = rows
+    scene.run()
+    back = linked.accounts()[1]
+    assert (back.id, back.status, "status" in back.provenance) == (savings, "OPEN", False)
 
 
 def test_a_joint_account_that_gets_another_owner_is_the_same(scene: Scene) -> None:

@@ -96,10 +96,11 @@ def _entry(row: Row, raw: bytes, bank_account_id: str, version: Version) -> Tran
     merchant_name = row.text("MerchantDetails.MerchantName", into="merchant_name", length_max=NAME_LENGTH_MAX)
     counterparty_name = _counterparty_name(row, debit)
     balance_after = _balance_after(row)
+    bank_transaction_id = row.identifier(
+        "TransactionId", into="bank_transaction_id", length_max=TRANSACTION_ID_LENGTH_MAX
+    )
     return TransactionData(
-        bank_transaction_id=row.identifier(
-            "TransactionId", into="bank_transaction_id", length_max=TRANSACTION_ID_LENGTH_MAX
-        ),
+        bank_transaction_id=bank_transaction_id,
         status=status,
         money=money,
         booked_on=booked_on,
@@ -120,10 +121,17 @@ def _entry(row: Row, raw: bytes, bank_account_id: str, version: Version) -> Tran
         balance_after=balance_after,
         balance_after_type=_balance_type(row, version) if balance_after is not None else None,
         description=row.text("TransactionInformation", into="description", length_max=500),
-        reference=row.text("TransactionReference", into="reference", length_max=210),
+        reference=_reference(row, bank_transaction_id),
         provenance=row.provenance,
         raw=raw,
     )
+
+
+def _reference(row: Row, bank_transaction_id: str | None) -> str | None:
+    """The payer's reference. Some banks write the beginning of their own id there, anew with each id: that is none."""
+    reference = row.text("TransactionReference", into="reference", length_max=210)
+    repeats_id = reference and bank_transaction_id and bank_transaction_id.casefold().startswith(reference.casefold())
+    return None if repeats_id else reference
 
 
 def _kind(row: Row, mcc: str | None, debit: bool) -> TransactionKind:
