@@ -167,7 +167,7 @@ def _is_tipped(entry: Entry) -> bool:
     return entry.draft.authorisation is not None and entry.draft.authorisation.outcome == "new-id"
 
 
-# -- the end of a consent that its version has no word for --------------------------------------------------------------
+# -- the end of a consent that its version has no word for -------------------------------------------------------------
 
 
 def test_a_consent_that_ran_out_there_is_known_by_its_date(play_card: Play, issuer: SandboxBank) -> None:
