@@ -77,9 +77,7 @@ CUT = ("bank_format_changed", "institution_down")
 
 @pytest.mark.parametrize(("customer", "codes"), [("truncated", CUT), ("malformed", CUT[:1])])
 @outcome_of("truncated", "malformed")
-def test_of_an_answer_that_cannot_be_read_nothing_is_stored(
-    play: Play, customer: str, codes: tuple[str, ...]
-) -> None:
+def test_of_an_answer_that_cannot_be_read_nothing_is_stored(play: Play, customer: str, codes: tuple[str, ...]) -> None:
     scene = play(customer)
 
     job = scene.sync()
