@@ -29,12 +29,12 @@ NOT_LISTED = "rule:not_listed"
 def identification_digest(data: AccountData) -> str:
     """Keyed digest of the account's numbers, with currency and type: pockets of one IBAN are accounts apart.
 
-    "" when the bank told no whole number.
+    "" when the bank told no whole number, or no currency: another day it may tell it.
     """
     numbers = sorted(
         f"{item.scheme_name}={item.value}" for item in data.identifications if item.scheme_name not in _MASKED_SCHEMES
     )
-    if not numbers:
+    if not numbers or data.currency is None:
         return ""
     return keyed_digest("account", "|".join([data.currency, data.account_type, *numbers]))
 

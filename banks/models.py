@@ -196,7 +196,7 @@ class Account(models.Model):
     category = models.CharField(max_length=20, choices=[(c, c) for c in AccountCategory])
     account_type = models.CharField(max_length=10)
     name = models.CharField(max_length=140, null=True)
-    currency = models.CharField(max_length=3)
+    currency = models.CharField(max_length=3, null=True)
     status = models.CharField(max_length=20, choices=[(s, s) for s in AccountStatus], default=AccountStatus.OPEN)
     masked_number = models.CharField(max_length=4, null=True)
     identifications = models.JSONField(default=list)

@@ -41,8 +41,8 @@ class Unclear:
     """Nothing can be said: two readings of a closing balance differ, and none was proven before."""
 
 
-def booked_balance(balances: Iterable[BalanceData], currency: str) -> Booked | None:
-    """The balance to prove against, in the account's own currency; None: the bank tells none.
+def booked_balance(balances: Iterable[BalanceData], currency: str | None) -> Booked | None:
+    """The balance to prove against, in the account's own currency; None: the bank tells none, or not the currency.
 
     Raises AmountRejected.
     """
@@ -51,7 +51,7 @@ def booked_balance(balances: Iterable[BalanceData], currency: str) -> Booked | N
     if row is None:
         return None
     closes_on = row.as_of.date() if row.type == _CLOSING else None
-    return Booked(amount_minor=to_minor(row.money.amount, currency), closes_on=closes_on)
+    return Booked(amount_minor=to_minor(row.money.amount, row.money.currency), closes_on=closes_on)
 
 
 def prove(

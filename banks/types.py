@@ -121,7 +121,7 @@ class AccountData:
     category: AccountCategory
     account_type: str  #: ISO 20022 cash account type: CACC, SVGS, CARD ... or OTHER
     name: str | None  #: what the customer calls it: nickname, else the product
-    currency: str
+    currency: str | None  #: ISO 4217; None: the bank did not say
     status: AccountStatus
     identifications: tuple[Identification, ...] = ()
     masked_number: str | None = None  #: last four digits, nothing more

@@ -47,7 +47,7 @@ TROUBLES: tuple[Trouble, ...] = (
         "closed_account",
         "Clara Dunmore",
         "From stage 1 the savings account is gone from the list, and asking for it is 403.",
-        "Keep what is stored, mark the account as no longer shown, and go on with the other one.",
+        "Keep what is stored, show the account as closed, ask no more for it, and go on with the other one.",
     ),
     Trouble(
         "one_account_refused",
@@ -184,7 +184,7 @@ TROUBLES: tuple[Trouble, ...] = (
         "pending_new_id",
         "Penny Newland",
         "A card payment is pending for 3 days, then booked on that day under a new id with no link to the old one.",
-        "Offer the pair as a guess at most; the old row is removed and the new one added.",
+        "Keep the old row's id where exactly one pair fits in amount, currency and text; else offer a guess at most.",
     ),
     Trouble(
         "pending_vanishes",

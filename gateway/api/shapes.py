@@ -108,7 +108,7 @@ class Account(Shape):
     type = serializers.CharField(required=False, help_text="ISO 20022 account type: CACC, SVGS, CARD ... or OTHER.")
     category = serializers.ChoiceField(choices=list(AccountCategory), required=False)
     status = serializers.ChoiceField(choices=list(AccountStatus), required=False)
-    currency = Currency(required=False)
+    currency = CurrencyOrNull(required=False)
     masked_number = _text("The last four digits.")
     identifications = Identification(many=True, required=False, help_text="Needs `account_numbers`.")
     as_of = _as_of()

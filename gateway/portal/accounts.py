@@ -19,7 +19,8 @@ GONE = "An account that is no longer linked"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountLabel:
-    """What tells one account from the next. `masked_number`: the last digits, "" when the bank gives none.
+    """What tells one account from the next. `masked_number`: the last digits; it and `currency` are "" when the bank
+    gives none.
 
     `bank`: its name where the accounts shown together are of several banks, else "".
     """
@@ -74,6 +75,6 @@ def _label(row: read.Row, bank: str) -> AccountLabel:
         name=name or kind,
         kind=kind if name and name != kind else "",
         masked_number=str(row["masked_number"] or ""),
-        currency=str(row["currency"]),
+        currency=str(row["currency"] or ""),
         bank=bank,
     )

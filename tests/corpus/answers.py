@@ -30,7 +30,6 @@ FORMAT = "bank_format_changed"
 NUMBER = ACCOUNT_ROW["Account"][0]
 OF_ACCOUNTS: tuple[tuple[str, object, str, str], ...] = (
     ("AccountId", ABSENT, "missing_member: AccountId", "missing"),
-    ("Currency", ABSENT, "missing_member: Currency", "missing"),
     ("Account.0.SchemeName", ABSENT, "missing_member: Account[0].SchemeName", "missing"),
     ("Account.0.Identification", ABSENT, "missing_member: Account[0].Identification", "missing"),
     ("AccountId", 22289, "bad_type: AccountId", "a number for a text"),

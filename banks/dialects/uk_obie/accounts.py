@@ -1,7 +1,8 @@
 """Accounts and balances of UK Open Banking Read/Write as our values. Pure.
 
-Of an account its id, currency and numbers must be right: by them it is recognised. Its names, type, status and opening
-day merely describe it, and are unknown where they are not what the standard says. A balance must be right in all.
+Of an account its id, numbers and, where told, currency must be right: by them it is recognised. Its names, type, status
+and opening day merely describe it, and are unknown where they are not what the standard says. A balance must be right
+in all.
 """
 
 import re
@@ -30,7 +31,7 @@ _LAST_FOUR = re.compile(r"[0-9]{4}\Z")
 def parse_account(value: JsonValue, *, version: Version) -> AccountData:
     """OBAccount6. Basic and Detail alike: numbers and owners' names are there only with ReadAccountsDetail.
 
-    Raises RowRejected; Currency is 0..1 in the document, but an account without one cannot be kept (missing_member).
+    Raises RowRejected. Currency is 0..1 in the document.
     """
     row = Row(value)
     bank_account_id = row.identifier("AccountId", into="bank_account_id", length_max=ACCOUNT_ID_LENGTH_MAX)
@@ -58,9 +59,9 @@ def parse_account(value: JsonValue, *, version: Version) -> AccountData:
     )
 
 
-def _currency(row: Row) -> str:
-    currency = row.needed_code("Currency", into="currency")
-    if not re.fullmatch(r"[A-Z]{3}", currency):
+def _currency(row: Row) -> str | None:
+    currency = row.code("Currency", into="currency")
+    if currency is not None and not re.fullmatch(r"[A-Z]{3}", currency):
         raise RowRejected("unknown_currency", "Currency")
     return currency
 

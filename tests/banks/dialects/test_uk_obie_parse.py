@@ -209,6 +209,17 @@ def test_a_pending_transfer_to_a_person_with_the_least_that_is_allowed() -> None
     assert data.immutable is False
 
 
+@pytest.mark.parametrize(
+    ("reference", "kept"),
+    [("77A1B2C3", None), ("77a1b2c3d4", None), ("INVOICE 77A1", "INVOICE 77A1"), ("A1B2C3D4", "A1B2C3D4")],
+    ids=["beginning", "whole", "payers", "end"],
+)
+def test_a_reference_that_repeats_the_banks_id_is_none(reference: str, kept: str | None) -> None:
+    row = changed(changed(CARD_PAYMENT, "TransactionId", "77a1b2c3d4"), "TransactionReference", reference)
+
+    assert taken(row).reference == kept
+
+
 def test_money_in_is_positive_and_its_payer_is_the_debtor() -> None:
     row = changed(TRANSFER_OUT, "CreditDebitIndicator", "Credit")
     row = changed(row, "DebtorAccount", {"Name": "Jonas Weber"})
@@ -557,8 +568,9 @@ def test_owners_are_told_once_each_and_cleaned_and_never_in_a_basic_answer() -> 
 
 
 def test_an_account_with_the_least_that_can_be_kept() -> None:
-    account = parse_account({"AccountId": ACCOUNT, "Currency": "EUR"})
+    account = parse_account({"AccountId": ACCOUNT})
 
+    assert account.currency is None
     assert (account.account_type, account.category, account.status) == (
         "OTHER",
         AccountCategory.DEPOSIT,
@@ -624,7 +636,7 @@ def test_a_card_number_is_never_kept_whole(number: str, kept: str) -> None:
     [
         ({"AccountId": None}, "missing_member", "AccountId"),
         ({"AccountId": "a" * 41}, "bad_identifier", "AccountId"),
-        ({"Currency": None}, "missing_member", "Currency"),
+        ({"Currency": 826}, "bad_type", "Currency"),
         ({"Currency": "pounds"}, "unknown_currency", "Currency"),
         ({"Account": {}}, "bad_type", "Account"),
         ({"Account": ["x"]}, "not_an_object", "Account[0]"),
