@@ -21,7 +21,7 @@ from banks.models import Account, Connection, LinkAttempt, RefreshRequest
 from consents import clock, platforms
 from consents.models import AccessToken, Consent
 from consents.scopes import Presence, Purpose, Scope
-from consents.states import ConnectionStatus, PlatformStatus
+from consents.states import PlatformStatus
 from gateway import pairwise
 from gateway.identity.models import User
 from tests.support import cast, ledger
@@ -50,8 +50,8 @@ class World:
         self.northbank = cast.institution()
         cast.permissive_policy(self.northbank)
         self.link = cast.connection(self.alice, self.northbank)
-        # The bank wants her to log in again: what is stored is served all the same, and she may renew the link.
-        Connection.objects.filter(id=self.link.id).update(status=ConnectionStatus.REAUTH_REQUIRED)
+        # The bank's consent ends soon: it is fetched from as ever, and she may renew the link.
+        Connection.objects.filter(id=self.link.id).update(consent_expires_at=clock.now() + timedelta(days=5))
         self.account = self._account(self.link, MARK)
         self.consent = cast.authorised_consent(
             self.alice, self.chat.platform, (Scope.ACCOUNTS, Scope.BALANCES), accounts=[cast.choice(self.account)]

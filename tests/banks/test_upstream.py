@@ -174,7 +174,7 @@ def test_a_page_that_was_given_up_by_the_bank_leaves_the_rest_to_a_worker(
 def test_the_tasks_do_it_end_to_end(
     world: Linked, alice: User, chat: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tasks.end_upstream, "apply_async", lambda args: tasks.end_upstream(*args))
+    monkeypatch.setattr(tasks.end_upstream, "apply_async", lambda args, queue: tasks.end_upstream(*args))
     cast.revoke(world.consent(alice, chat, BALANCES))
 
     tasks.sweep_endings()

@@ -101,13 +101,14 @@ NEVER_RELEASED: dict[str, set[str]] = {
     "Account": {
         "connection", "user", "bank_account_id", "identification_digest", "opened_on", "provenance", "content_hash",
         "fetched_at", "balances_as_of", "transactions_as_of", "coverage_first_on", "coverage_last_on",
-        "coverage_gaps", "version", "is_covered",
+        "coverage_gaps", "version", "is_covered", "holder_digest", "bank_first_on", "next_refresh_after",
+        "proven_opening_minor", "proven_first_on", "unneeded_at", "transactions_unneeded_at",
     },
     "Balance": {"id", "account", "content_hash"},
     "Transaction": {
         "pk", "account", "identity_key", "occurrence", "bank_transaction_id", "immutable", "merchant_key",
         "sensitive_group", "counterparty_kind", "reference_digest", "provenance", "content_hash", "revision",
-        "change_sequence", "first_seen_at", "updated_at",
+        "change_sequence", "added_sequence", "refiled_sequence", "link_method", "first_seen_at", "updated_at",
     },
 }  # fmt: skip
 

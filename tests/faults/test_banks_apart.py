@@ -41,7 +41,7 @@ def _never(server: HostileServer, path: str) -> Iterator[bytes]:
 
 @pytest.fixture
 def hostile(monkeypatch: pytest.MonkeyPatch) -> Iterator[HostileServer]:
-    monkeypatch.setitem(hostile_server.BEHAVIOURS, "/never/accounts", _never)
+    monkeypatch.setitem(hostile_server.BEHAVIOURS, "/never", _never)
     with HostileServer() as server:
         yield server
 

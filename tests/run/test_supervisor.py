@@ -57,7 +57,9 @@ def test_ready_instance_prints_one_line_of_json(start: Start) -> None:
 
     described = ready(process)
 
-    assert set(described) == {"issuer", "api", "portal", "docs", "platforms", "users", "bank_admins", "banks"}
+    lists = {"platforms", "users", "bank_admins", "banks"}
+    assert set(described) == {"issuer", "api", "portal", "docs", "processes"} | lists
+    assert {"web", "worker"} <= set(described["processes"])
     assert described["platforms"] == SEED["platforms"]
     process.terminate()
     assert process.wait(10) == 0
