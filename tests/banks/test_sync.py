@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.db import connections as databases
 
-from banks import balances, connections, coverage, leases, read, sessions, store, sync
+from banks import balances, coverage, leases, linking, read, sessions, store, sync
 from banks.authority import permit_for
 from banks.connector import Credentials
 from banks.dialects.uk_obie import UkObie
@@ -445,7 +445,9 @@ def test_between_two_chunks_the_consent_is_asked_again(
     world: Linked, alice: User, chat: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store, "CHUNK", 5)
-    consent = world.consent(alice, chat, history_days=20)
+    consent = world.consent(
+        alice, chat, customer="overdrawn", history_days=20
+    )  # one account
     written = iter(range(100))
     adding = store._adding
 
@@ -803,7 +805,7 @@ def test_a_refresh_under_the_old_link_can_not_replace_the_credentials_of_the_new
     world: Linked, alice: User, chat: Platform, budget: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Even where the bank could not be told that the old link is over, so that its refresh token is still good."""
-    monkeypatch.setattr(connections, "_revoke_upstream", lambda *_: None)
+    monkeypatch.setattr(linking, "end_upstream_now", lambda *_, **__: None)
     world.consent(alice, chat, BALANCES)
     linked.expire_access_token(linked.the_connection())
     before = linked.the_connection()
