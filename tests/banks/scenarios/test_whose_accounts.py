@@ -2,14 +2,17 @@
 
 import pytest
 
-from banks.models import Balance
+from banks.errors import After, BankUnavailable, LinkFailed
+from banks.models import Balance, Connection
 from banks.sandbox.people import SCENARIOS
 from consents.errors import Denied
+from consents.models import Platform
 from gateway.identity.models import User
 from tests.banks.scenarios.conftest import Play
 from tests.banks.scenarios.register import outcome_of
 from tests.banks.scenarios.scene import ASKS_THE_USER, Scene, kept
 from tests.support import linked
+from tests.support.linked import Linked
 
 pytestmark = pytest.mark.django_db
 
@@ -33,8 +36,23 @@ def test_a_sound_customer_is_complete_to_the_penny_and_stays_so(play: Play, cust
 
 
 @outcome_of("down")
-def test_a_bank_that_is_down_is_waited_for_as_long_as_it_says(play: Play) -> None:
-    """It is down from the moment of the link on, so nobody gets that far by its pages."""
+def test_nothing_is_linked_to_a_bank_that_is_down_and_its_consent_is_ended(
+    world: Linked, alice: User, chat: Platform
+) -> None:
+    lodged = world.lodged(alice, chat)
+    mark = world.mark()
+
+    with pytest.raises(LinkFailed) as failed:
+        world.link(lodged, "down")
+
+    assert isinstance(failed.value.cause, BankUnavailable)
+    assert failed.value.cause.retry == After(120)
+    assert (Connection.objects.count(), len(linked.accounts()), linked.SyncJob.objects.count()) == (0, 0, 0)
+    assert [row["status"] for row in world.seen(after=mark).resources] == [503]
+    assert all(row["deleted"] for row in world.bank_consents().values() if row["user"] == "down")
+
+
+def test_a_bank_that_goes_down_later_is_waited_for_as_long_as_it_says(play: Play) -> None:
     scene = play("happy")
     scene.sync()
     scene.world.fault(user="happy", path_contains="/aisp/accounts", status=503, retry_after=120, times=1)
