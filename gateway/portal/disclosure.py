@@ -47,7 +47,7 @@ def disclosure(consent: Consent, *, banks: list[str], accounts: list[str], until
             Entry(
                 term="Who brings it", lines=("Sluice. We read it at your bank and pass on only what is on this list.",)
             ),
-            Entry(term="Your bank", lines=tuple(banks), change="bank"),
+            Entry(term="Your bank" if len(banks) == 1 else "Your banks", lines=tuple(banks), change="bank"),
             Entry(term="Accounts", lines=tuple(accounts), change="accounts"),
             Entry(term="What is shared", lines=(*_shared(terms), *terms.limits)),
             *_history(terms),
