@@ -25,6 +25,8 @@ from gateway.embedded.banks import PretendBank
 from gateway.identity.models import Membership, MembershipRole, User
 
 CLIENT_ID = "sluice"
+#: Before today, which the pretend banks show too: promising more would open a finding on every account.
+HISTORY_DAYS = 399
 _PRIVATE_MEMBERS = ("d", "p", "q", "dp", "dq", "qi", "oth")
 
 
@@ -94,6 +96,7 @@ def add(registered: Registered, now: datetime) -> None:
             country="GB",
             timezone="Europe/London",
             is_sandbox=True,
+            history_days_max=HISTORY_DAYS,
         ),
         now=now,
     )

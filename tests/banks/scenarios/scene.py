@@ -4,7 +4,6 @@ person, the platform, the bank and the operator would."""
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
 from banks import changes, read
@@ -164,7 +163,3 @@ def progress(consent: Consent) -> dict[Any, Any]:
     """How far each account's fetching has come, as the delta tells it."""
     page = changes.changes(permit(consent), None, revision=1, limit=500, now=clock.now(), request_id="req_test")
     return {one.account_id: one for one in page.accounts}
-
-
-def pounds(text: str) -> int:
-    return int(Decimal(text) * 100)
