@@ -12,6 +12,7 @@ from typing import Any
 from gateway.embedded.banks import HOST
 from gateway.embedded.instance import Instance
 
+CUSTOMERS_SHOWN = 7
 LISTS = ("platforms", "users", "bank_admins", "banks")
 _FIRST_COLUMNS = ("name", "username", "password", "client_id", "client_secret", "redirect_uri", "issuer", "scenario")
 
@@ -44,11 +45,21 @@ def as_text(instance: Instance, seed: Mapping[str, Any], seconds: float) -> str:
         ),
         _table("Users of Sluice", seed.get("users", [])),
         _table("Staff of the banks, in Sluice", seed.get("bank_admins", [])),
-        *(_table(f"Customers of {bank['name']}", bank.get("users", [])) for bank in seed.get("banks", [])),
+        *(_customers(bank) for bank in seed.get("banks", [])),
         _table("Platforms", seed.get("platforms", [])),
         f"Try it:   {metadata}\nA tour:   python3 run.py tour\nTo stop:  Ctrl-C",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _customers(bank: Mapping[str, Any]) -> str:
+    """The first few: the others misbehave, and the bank's own front page says how."""
+    customers = bank.get("users", [])
+    table = _table(f"Customers of {bank['name']}", customers[:CUSTOMERS_SHOWN])
+    more = len(customers) - CUSTOMERS_SHOWN
+    if more <= 0:
+        return table
+    return f"{table}\n  and {more} more, with whom the bank misbehaves as real banks do: {bank['issuer']}/"
 
 
 def _pairs(rows: Mapping[str, str]) -> str:

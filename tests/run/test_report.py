@@ -45,3 +45,14 @@ def test_text_lines_up_rows_of_different_keys() -> None:
 
     assert "  username  role      note\n  alice     customer\n  bob                 locked" in text
     assert "more" not in text
+
+
+def test_text_shows_the_first_customers_of_a_bank_and_where_the_others_are() -> None:
+    users = [{"username": f"user{number}", "scenario": "plain"} for number in range(40)]
+    seed = {"banks": [{"name": "First Bank", "issuer": "http://127.0.0.1:8001", "users": users}]}
+
+    text = report.as_text(INSTANCE, seed, 2.0)
+
+    assert "user6 " in text and "user7" not in text
+    assert "and 33 more, with whom the bank misbehaves as real banks do: http://127.0.0.1:8001/" in text
+    assert json.loads(report.as_json(INSTANCE, seed, {}))["banks"] == seed["banks"]
