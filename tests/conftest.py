@@ -9,12 +9,44 @@ import pytest
 from tests import environment, servers
 
 _MARKERS = {
-    "browser": "drives a real browser; runs on the SQLite side only",
+    "browser": "drives a real browser; runs on one side only",
     "full": "long; runs only with SLUICE_TEST_FULL=1 (`run.py test --full`)",
     "sqlite_only": "says something about SQLite or the embedded instance",
 }
 _DATABASE_FIXTURES = {"db", "transactional_db", "live_server"}
-_SHARED_OUT = ("tests/banks/", "tests/consents/", "tests/gateway/oauth/", "tests/gateway/test_")
+#: Of these, tests that know no database are shared out by file.
+_SHARED_OUT = ("tests/banks/", "tests/consents/", "tests/corpus/", "tests/gateway/oauth/", "tests/gateway/test_")
+#: Of these too, tests that know one: pages, answers and decisions over the same few queries. What races, locks, writes
+#: in bulk or reads by its own SQL runs on both; `--full` runs everything on both.
+_ON_EITHER = (
+    "tests/architecture/test_mutants.py",
+    "tests/architecture/test_routes.py",
+    "tests/banks/test_balances.py",
+    "tests/banks/test_connections.py",
+    "tests/banks/test_institutions.py",
+    "tests/banks/test_renewal.py",
+    "tests/banks/test_standing.py",
+    "tests/banks/test_sync_trouble.py",
+    "tests/banks/test_windows.py",
+    "tests/gateway/api/test_bad_input.py",
+    "tests/gateway/api/test_fallbacks.py",
+    "tests/gateway/api/test_foreign_ids.py",
+    "tests/gateway/api/test_headers.py",
+    "tests/gateway/api/test_presence.py",
+    "tests/gateway/api/test_purposes.py",
+    "tests/gateway/api/test_refusals.py",
+    "tests/gateway/api/test_scopes.py",
+    "tests/gateway/api/test_shapes.py",
+    "tests/gateway/commands/",
+    "tests/gateway/portal/",
+)
+#: Of what one run is enough for, these stand beside PostgreSQL's, so that both sides are done at about the same time.
+_BESIDE_POSTGRESQL = (
+    "tests/banks/sandbox/test_browser.py",
+    "tests/gateway/api/test_docs.py",
+    "tests/journeys/test_consent_flow.py",
+    "tests/journeys/test_tour.py",
+)
 _COLLECTED = pytest.StashKey[int]()
 
 
@@ -24,7 +56,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep what belongs in this process: PostgreSQL repeats only the tests whose outcome can differ there."""
+    """Keep what belongs in this process: both run only the tests whose outcome can differ between the databases."""
     kept: list[pytest.Item] = []
     dropped: list[pytest.Item] = []
     for item in items:
@@ -37,6 +69,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _belongs(item: pytest.Item) -> bool:
     if item.get_closest_marker("full") and os.environ.get("SLUICE_TEST_FULL") != "1":
         return False
+    beside_postgresql = item.nodeid.startswith(_BESIDE_POSTGRESQL)
+    if environment.shared_run() and (beside_postgresql or item.get_closest_marker("browser")):
+        return beside_postgresql == (environment.database() == environment.POSTGRESQL)
     if environment.shared_run() and _is_anyones(item):
         return (crc32(item.nodeid.split("::")[0].encode()) % 2 == 0) == (environment.database() == environment.SQLITE)
     if environment.database() == environment.SQLITE:
@@ -47,11 +82,15 @@ def _belongs(item: pytest.Item) -> bool:
 
 
 def _is_anyones(item: pytest.Item) -> bool:
-    """Of tests that know no database, those of the pretend bank and of the outbound door are shared out by file.
+    """Whether one run is enough, on whichever side.
 
-    The others stay on one side: they start instances or read the environment of their own process.
+    Other tests that know no database stay on SQLite's: they start instances or read the environment of their process.
     """
-    return item.nodeid.startswith(_SHARED_OUT) and not _uses_database(item) and not item.get_closest_marker("browser")
+    if item.get_closest_marker("sqlite_only"):
+        return False
+    if item.nodeid.startswith(_ON_EITHER):
+        return os.environ.get("SLUICE_TEST_FULL") != "1"
+    return item.nodeid.startswith(_SHARED_OUT) and not _uses_database(item)
 
 
 def _uses_database(item: pytest.Item) -> bool:

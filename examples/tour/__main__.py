@@ -19,6 +19,18 @@ FIRST_SYNC_SECONDS = 30
 MERCHANT_MEMBERS = {"name", "category", "mcc", "channel"}
 
 
+#: What is granted counts back from the day it is asked for: two consents are compared within one day.
+COMPARED_WITHIN_SECONDS = 180
+
+
+def wait_for_a_new_day() -> None:
+    """Shortly before midnight UTC, wait for it."""
+    left = 86_400 - time.time() % 86_400
+    if left < COMPARED_WITHIN_SECONDS:
+        print(f"A new day begins in {left:.0f} s; both consents are asked for after that.", flush=True)
+        time.sleep(left + 1)
+
+
 class Tour:
     def __init__(self, instance: dict[str, Any]) -> None:
         self.instance = instance
@@ -34,6 +46,7 @@ class Tour:
         )
 
     def run(self) -> None:
+        wait_for_a_new_day()
         say(f"Metadata of {self.platform.metadata['issuer']} (RFC 8414):")
         show("authorization endpoint", self.platform.metadata["authorization_endpoint"])
         show("token endpoint", self.platform.metadata["token_endpoint"])
