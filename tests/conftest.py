@@ -46,6 +46,7 @@ _BESIDE_POSTGRESQL = (
     "tests/gateway/api/test_docs.py",
     "tests/journeys/test_consent_flow.py",
     "tests/journeys/test_tour.py",
+    "tests/run/test_supervisor.py",
 )
 _COLLECTED = pytest.StashKey[int]()
 
