@@ -78,14 +78,14 @@ def changes(
         raise ValueError("limit")
     permitted.still_valid(permit, now)
     opened = _opened(permit)
-    stretches = _stretches(_fingerprint(permit, revision, opened), since, opened)
+    stretches, behind = _stretches(_fingerprint(permit, revision, opened), since, opened)
     told, left = _walk(permit, opened, stretches.stretches, limit)
     rows = _full_rows(permit, told)
     removed = [_tombstone(change) for change in told if not change.is_live]
     added = [rows[change.id] for change in told if change.is_live and change.is_new and change.id in rows]
     modified = [rows[change.id] for change in told if change.is_live and not change.is_new and change.id in rows]
     _commit_usage(permit, opened, [*added, *modified, *removed], now=now, request_id=request_id)
-    progress = _progress(opened, now)
+    progress = _progress(opened, behind, now)
     fetched = [one.as_of for one in progress if one.as_of is not None]
     return ChangePage(
         rows=[*added, *modified],
@@ -141,22 +141,26 @@ def _approved(permit: Permit, institution_ids: set[UUID]) -> list[list[str]]:
     return [[str(institution_id), key] for institution_id, key in pairs]
 
 
-def _stretches(fingerprint: bytes, since: ChangePosition | None, opened: Mapping[UUID, _Opened]) -> ChangePosition:
-    """Where the walk stands. A finished one begins anew here: its end is read before any row is."""
+def _stretches(
+    fingerprint: bytes, since: ChangePosition | None, opened: Mapping[UUID, _Opened]
+) -> tuple[ChangePosition, frozenset[UUID]]:
+    """Where the walk stands, and the connections that have changed beyond its end. A finished one begins anew here: its
+    end is read before any row is, and after the accounts' own states."""
     connection_ids = {one.state.connection_id for one in opened.values()}
     found = models.Connection.objects.filter(id__in=connection_ids).values_list("id", "change_sequence")
     reached: dict[UUID, int] = dict(found)
     if since is None:
         fresh = {one: Stretch(NOTHING, NOTHING, reached[one]) for one in sorted(reached)}
-        return ChangePosition(fingerprint=fingerprint, stretches=fresh)
+        return ChangePosition(fingerprint=fingerprint, stretches=fresh), frozenset()
     if since.fingerprint != fingerprint or set(since.stretches) != set(reached):
         raise CursorStale
     if any(stretch.until > reached[one] for one, stretch in since.stretches.items()):
         raise CursorStale  # ahead of what is stored: a database that was restored from a backup
     if any(stretch.at < stretch.until for stretch in since.stretches.values()):
-        return since
+        behind = frozenset(one for one, stretch in since.stretches.items() if stretch.until < reached[one])
+        return since, behind
     begun = {one: Stretch(stretch.at, stretch.at, reached[one]) for one, stretch in sorted(since.stretches.items())}
-    return ChangePosition(fingerprint=fingerprint, stretches=begun)
+    return ChangePosition(fingerprint=fingerprint, stretches=begun), frozenset()
 
 
 # -- the walk ----------------------------------------------------------------------------------------------------------
@@ -262,13 +266,19 @@ def _commit_usage(
     permitted.commit_usage(permit, counts, Record.TRANSACTION, account_id=None, now=now, request_id=request_id)
 
 
-def _progress(opened: Mapping[UUID, _Opened], now: datetime) -> list[AccountProgress]:
+def _progress(opened: Mapping[UUID, _Opened], behind: frozenset[UUID], now: datetime) -> list[AccountProgress]:
+    """Of what this walk tells: days that were covered while it went on come with the next one."""
     banks = {one.part.institution_id for one in opened.values()}
     reach = dict(models.Institution.objects.filter(id__in=banks).values_list("id", "history_days_max"))
     return [
         AccountProgress(
             account_id=account_id,
-            update_status=_update_status(one, reach[one.part.institution_id], now),
+            update_status=_least(
+                [
+                    _update_status(one, reach[one.part.institution_id], now),
+                    UpdateStatus.BACKFILLING if one.state.connection_id in behind else UpdateStatus.CURRENT,
+                ]
+            ),
             as_of=one.state.transactions_as_of,
             coverage=permitted.coverage(one.state, one.part),
             next_refresh_after=permitted.still_ahead(one.state.next_refresh_after, now),

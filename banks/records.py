@@ -68,7 +68,7 @@ class UpdateStatus(StrEnum):
     """How far the fetching of transactions has come."""
 
     FIRST_SYNC = "FIRST_SYNC"  #: no fetch has been completed yet
-    BACKFILLING = "BACKFILLING"  #: days of the window are still missing
+    BACKFILLING = "BACKFILLING"  #: days of the window are missing, or came during this walk
     CURRENT = "CURRENT"  #: every day of the window that the bank has was fetched
 
 

@@ -808,3 +808,20 @@ def _write_one(
     else:
         status = {"correct": "PENDING", "remove": "REMOVED", "return": "BOOKED"}[deed]
         world.change(row, status=status, amount_minor=amount_minor)
+
+
+def test_nothing_is_called_current_that_came_while_one_paged(world: World) -> None:
+    """The last days are stored, and covered, between two pages of a walk: they come with the next one."""
+    for _ in range(4):
+        world.put()
+    Account.objects.for_sync().filter(id=world.current.id).update(coverage_first_on=TODAY - timedelta(days=5))
+    copy = Copy(world.consent(history_days=30), limit=3)
+    assert copy.page().update_status == UpdateStatus.BACKFILLING
+    world.put()
+    Account.objects.for_sync().filter(id=world.current.id).update(coverage_first_on=TODAY - timedelta(days=30))
+
+    last = copy.page()
+
+    assert (last.has_more, last.update_status, len(copy.rows)) == (False, UpdateStatus.BACKFILLING, 4)
+    (page,) = copy.walk()
+    assert (page.update_status, len(copy.rows)) == (UpdateStatus.CURRENT, 5)
