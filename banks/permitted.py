@@ -16,6 +16,7 @@ from banks import models
 from banks.errors import AccountNotFound
 from banks.records import Coverage, Row
 from banks.types import TransactionStatus
+from consents import lifecycle, traffic
 from consents.errors import PermitExpired, ScopeNotGranted
 from consents.models import ApprovedMerchant, Consent, LodgedReference, UsageRow
 from consents.policy import Permit, PermitSlice
@@ -196,6 +197,14 @@ def commit_usage(
             )
             for part, count in counts
         )
+        traffic.count_read(
+            institution_ids={part.institution_id for part, _ in counts},
+            platform_id=platform_id,
+            user_id=permit.user_id,
+            now=now,
+        )
+        if permit.is_one_time:
+            lifecycle.begin_use(consent_id, now=now)
 
 
 def consent_holds(consent_id: UUID, now: datetime) -> bool:

@@ -9,7 +9,7 @@ from django.db.models import Q
 from consents.models import BankPolicy, Consent, ConsentAccount
 from consents.models.platform import PlatformProfile
 from consents.policy import ConsentFacts, PolicyFacts
-from consents.scopes import LocationPrecision, Purpose, Scope, SensitiveGroup
+from consents.scopes import DurationType, LocationPrecision, Purpose, Scope, SensitiveGroup
 from consents.states import ConsentStatus, PolicyStatus
 
 
@@ -30,6 +30,7 @@ def consent_facts(consent: Consent) -> ConsentFacts:
         hidden_groups=frozenset(SensitiveGroup(g) for g in consent.hidden_groups),
         authorised_at=consent.authorised_at,
         expires_at=consent.expires_at,
+        is_one_time=consent.duration_type == DurationType.ONE_TIME,
     )
 
 

@@ -58,6 +58,7 @@ class ConsentFacts:
     hidden_groups: frozenset[SensitiveGroup]
     authorised_at: datetime | None
     expires_at: datetime
+    is_one_time: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +138,7 @@ class Permit:
     slices: tuple[PermitSlice, ...]
     expires_at: datetime
     mint: InitVar[object]
+    is_one_time: bool = False  #: the first read starts the consent's last hour
 
     def __post_init__(self, mint: object) -> None:
         if mint is not _MINT:
@@ -190,6 +192,7 @@ def decide(
         slices=tuple(answer.part for answer in permitted),
         expires_at=min(consent.expires_at, *(answer.expires_at for answer in permitted)),
         mint=_MINT,
+        is_one_time=consent.is_one_time,
     )
 
 

@@ -9,6 +9,7 @@ from consents.scopes import (
     Purpose,
     Scope,
     SensitiveGroup,
+    consistent,
     implied,
     purpose_scopes,
 )
@@ -25,6 +26,8 @@ class RequestedAccess:
 
     scopes: frozenset[Scope]
     purposes: frozenset[Purpose]
+    #: Of `scopes`, those the platform can do without: the user ticks them one by one.
+    optional_scopes: frozenset[Scope] = frozenset()
     duration_days: int = DURATION_DAYS_DEFAULT
     history_days: int = HISTORY_DAYS_DEFAULT
     location_precision: LocationPrecision | None = None
@@ -44,11 +47,13 @@ def checked(asked: RequestedAccess, *, allowed_purposes: frozenset[Purpose]) -> 
     if beyond := scopes - purpose_scopes(asked.purposes):
         raise RequestNotAllowed("scopes", f"beyond the purposes named: {_names(beyond)}")
     _refuse_orphans(scopes)
+    _refuse_optional(asked.optional_scopes, scopes)
     _refuse_out_of_range("duration_days", asked.duration_days, DURATION_DAYS_MAX)
     _refuse_out_of_range("history_days", asked.history_days, HISTORY_DAYS_MAX)
     return RequestedAccess(
         scopes=scopes,
         purposes=asked.purposes,
+        optional_scopes=asked.optional_scopes,
         duration_days=asked.duration_days,
         history_days=asked.history_days,
         location_precision=_precision(asked, scopes),
@@ -62,6 +67,17 @@ def _refuse_orphans(scopes: frozenset[Scope]) -> None:
         ground = DEPENDENT_SCOPES.get(scope)
         if ground is not None and ground not in scopes:
             raise RequestNotAllowed("scopes", f"{scope} needs {ground}")
+
+
+def _refuse_optional(optional: frozenset[Scope], scopes: frozenset[Scope]) -> None:
+    """What is left when none of them is ticked must be a request by itself."""
+    if foreign := optional - scopes:
+        raise RequestNotAllowed("optional_scopes", f"not among the scopes asked: {_names(foreign)}")
+    required = scopes - optional
+    if not required:
+        raise RequestNotAllowed("optional_scopes", "at least one scope is needed without them")
+    if implied(required) != required or consistent(required) != required:
+        raise RequestNotAllowed("optional_scopes", "a scope that is needed rests on one that is optional")
 
 
 def _refuse_out_of_range(field: str, value: int, maximum: int) -> None:

@@ -64,6 +64,23 @@ class PolicyStatus(StrEnum):
     BLOCK = "BLOCK"
 
 
+class UpstreamStage(StrEnum):
+    """What became of the bank's own consent when one here ended (design: a measured pipeline)."""
+
+    UPSTREAM_CANCELLED = "UPSTREAM_CANCELLED"
+    UPSTREAM_RETRYING = "UPSTREAM_RETRYING"
+    NOT_APPLICABLE = "NOT_APPLICABLE"  #: another consent still needs the link
+
+
+class ReportCode(StrEnum):
+    """What a person may say is wrong."""
+
+    NOT_ME = "NOT_ME"
+    NOT_ASKED_FOR = "NOT_ASKED_FOR"
+    TOO_OFTEN = "TOO_OFTEN"
+    TOO_MUCH = "TOO_MUCH"
+
+
 class Initiator(StrEnum):
     USER = "USER"
     PLATFORM = "PLATFORM"

@@ -7,6 +7,8 @@ from consents import audit, clock, lifecycle
 
 @shared_task(name="consents.sweep")
 def sweep() -> None:
-    """Write down expiries and seal the audit trail."""
-    lifecycle.expire_due(now=clock.now())
+    """Write down expiries, announce those that come, and seal the audit trail."""
+    now = clock.now()
+    lifecycle.expire_due(now=now)
+    lifecycle.announce_expiring(now=now)
     audit.seal()

@@ -42,8 +42,11 @@ INSTALLED_APPS = [
     "csp",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "gateway.identity",
+    "gateway.notify",
     "gateway.oauth",
+    "gateway.portal",
     "gateway",
     "consents",
     "banks",
@@ -204,6 +207,10 @@ ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,60/h/key"}
 # Unset behind a proxy, everybody shares the proxy's address, and one stranger uses up everybody's attempts.
 ALLAUTH_TRUSTED_PROXY_COUNT = ENVIRONMENT.sluice_trusted_proxies
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "Sluice"
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
 
 # -- transport and browser ---------------------------------------------------------------------------------------------

@@ -9,7 +9,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("readyz", health.readyz, name="readyz"),
     path("", include("gateway.api.urls")),
     path("", include("gateway.oauth.urls")),
+    path("", include("gateway.identity.urls")),
     path("", include("gateway.portal.urls")),
+    path("backoffice/", include("gateway.backoffice.urls")),
+    path("operator/", include("gateway.operator.urls")),
 ]
 
 handler400 = "gateway.api.fallbacks.bad_request"

@@ -2,9 +2,20 @@
 
 from consents.models.consent import Consent, ConsentAccount
 from consents.models.platform import ApprovedMerchant, LodgedReference, Platform
-from consents.models.policy import BankPolicy
-from consents.models.records import AuditEntry, Event, UsageRow
-from consents.models.tokens import AccessToken, DeviceGrant, Grant, IDToken, RefreshToken
+from consents.models.policy import BankPolicy, Proposal
+from consents.models.records import (
+    AuditEntry,
+    CustomerLookup,
+    Delivery,
+    Event,
+    EventLog,
+    ReadCount,
+    RefusedCount,
+    Report,
+    Revocation,
+    UsageRow,
+)
+from consents.models.tokens import AccessToken, DeviceGrant, Grant, IDToken, PlatformToken, RefreshToken
 
 __all__ = [
     "AccessToken",
@@ -13,12 +24,21 @@ __all__ = [
     "BankPolicy",
     "Consent",
     "ConsentAccount",
+    "CustomerLookup",
+    "Delivery",
     "DeviceGrant",
     "Event",
+    "EventLog",
     "Grant",
     "IDToken",
     "LodgedReference",
     "Platform",
+    "PlatformToken",
+    "Proposal",
+    "ReadCount",
     "RefreshToken",
+    "RefusedCount",
+    "Report",
+    "Revocation",
     "UsageRow",
 ]

@@ -23,8 +23,12 @@ class Consent(models.Model):
     status_reason = models.CharField(max_length=60, blank=True)
     status_initiator = models.CharField(max_length=10, choices=[(i, i) for i in Initiator], default=Initiator.PLATFORM)
     status_changed_at = models.DateTimeField()
+    #: Where a SUSPENDED consent returns to when it is lifted: AUTHORISED or PAUSED; "" in every other status.
+    status_before = models.CharField(max_length=30, blank=True, default="", db_default="")
 
     scopes = models.JSONField(default=list)
+    #: Of the scopes asked, those the platform can do without; the user ticks them one by one.
+    optional_scopes = models.JSONField(default=list, db_default=[])
     purposes = models.JSONField(default=list)
     duration_type = models.CharField(
         max_length=20, choices=[(d, d) for d in DurationType], default=DurationType.TIME_BOUND
@@ -39,6 +43,8 @@ class Consent(models.Model):
     authorised_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
+    #: The last of 30, 7 and 1 days before its end that was announced; null: none yet.
+    expiry_announced_days = models.PositiveIntegerField(null=True)
     #: Raised by every change: a permit or a cursor made from an older revision no longer fits.
     revision = models.PositiveIntegerField(default=1)
 
@@ -75,10 +81,17 @@ class ConsentAccount(models.Model):
         max_length=20, choices=[(s, s) for s in ConsentAccountStatus], default=ConsentAccountStatus.ACTIVE
     )
     added_at = models.DateTimeField()
+    status_reason = models.CharField(max_length=60, blank=True, default="", db_default="")
+    #: consents.states.Initiator; "" as long as nobody changed the status.
+    status_initiator = models.CharField(max_length=10, blank=True, default="", db_default="")
+    status_changed_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["consent", "account_id"], name="consent_account_once")]
-        indexes = [models.Index(fields=["connection_id", "status"], name="consent_account_by_connection")]
+        indexes = [
+            models.Index(fields=["connection_id", "status"], name="consent_account_by_connection"),
+            models.Index(fields=["institution_id", "status"], name="consent_account_by_bank"),
+        ]
 
     def __str__(self) -> str:
         return str(self.id)

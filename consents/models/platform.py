@@ -22,15 +22,16 @@ class Platform(AbstractApplication):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)  # type: ignore[assignment]
     legal_name = models.CharField(max_length=200, blank=True)
     client_uri = models.URLField(blank=True)
-    status = models.CharField(
-        max_length=20, choices=[(s, s) for s in PlatformStatus], default=PlatformStatus.PENDING
-    )
+    status = models.CharField(max_length=20, choices=[(s, s) for s in PlatformStatus], default=PlatformStatus.PENDING)
     status_reason = models.CharField(max_length=60, blank=True)
     profile = models.CharField(max_length=20, choices=PlatformProfile.choices, default=PlatformProfile.STANDARD)
     purposes = models.JSONField(default=list)
     #: No advertising, no profiling for sale, no onward sharing: said at registration and again every 12 months.
     attested_at = models.DateTimeField(null=True)
     is_sandbox = models.BooleanField(default=False)
+    #: Names under which it takes payments, as it says itself; a bank approves them one by one (ApprovedMerchant).
+    merchant_names = models.JSONField(default=list, db_default=[])
+    status_changed_at = models.DateTimeField(null=True)
 
     class Meta(AbstractApplication.Meta):
         swappable = "OAUTH2_PROVIDER_APPLICATION_MODEL"
@@ -79,9 +80,7 @@ class LodgedReference(models.Model):
     lodged_on = models.DateField()  #: the UTC day of lodging: a row listed before it cannot be claimed afterwards
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["platform", "reference_digest"], name="lodged_reference_once")
-        ]
+        constraints = [models.UniqueConstraint(fields=["platform", "reference_digest"], name="lodged_reference_once")]
 
     def __str__(self) -> str:
         return str(self.id)

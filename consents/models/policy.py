@@ -58,3 +58,46 @@ class BankPolicy(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+
+class ProposalKind(models.TextChoices):
+    """What takes two people: wider limits, lifting a stop, the final withdrawal, a merchant identity."""
+
+    WIDEN = "WIDEN"
+    LIFT = "LIFT"
+    WITHDRAW = "WITHDRAW"
+    MERCHANT = "MERCHANT"
+
+
+class ProposalStatus(models.TextChoices):
+    """WAITING -> SIGNED | REFUSED | SUPERSEDED (something else was signed meanwhile)."""
+
+    WAITING = "WAITING"
+    SIGNED = "SIGNED"
+    REFUSED = "REFUSED"
+    SUPERSEDED = "SUPERSEDED"
+
+
+class Proposal(models.Model):
+    """What one person of a bank asked for and another of the same bank must approve."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    institution_id = models.UUIDField()
+    platform = models.ForeignKey("consents.Platform", models.CASCADE, null=True, related_name="+")
+    kind = models.CharField(max_length=10, choices=ProposalKind.choices)
+    status = models.CharField(max_length=10, choices=ProposalStatus.choices, default=ProposalStatus.WAITING)
+    #: WIDEN and LIFT: the whole terms as in PolicyTerms; MERCHANT: {"merchant_key", "merchant_name"}; else {}.
+    terms = models.JSONField(default=dict)
+    #: The version in force when it was asked for (0: none): another one since, and it is SUPERSEDED.
+    base_version = models.PositiveIntegerField(default=0)
+    reason_code = models.CharField(max_length=60)
+    proposed_by = models.UUIDField()  #: user id
+    proposed_at = models.DateTimeField()
+    decided_by = models.UUIDField(null=True)
+    decided_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["institution_id", "status", "-proposed_at"], name="proposal_by_bank")]
+
+    def __str__(self) -> str:
+        return str(self.id)

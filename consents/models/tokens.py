@@ -5,6 +5,7 @@ it leaves authorization codes in the clear, so Grant's manager hashes them.
 """
 
 import hashlib
+import uuid
 from typing import Any
 
 from django.db import models
@@ -102,3 +103,20 @@ class DeviceGrant(ConsentBound, AbstractDeviceGrant):
 
     def __str__(self) -> str:
         return str(self.pk)
+
+
+class PlatformToken(models.Model):
+    """A platform's own token, for what is no customer's (RFC 6749 section 4.4). Kept apart from AccessToken: no query
+    for the one can find the other, and a token that opens data always points at a consent."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    token_digest = models.CharField(max_length=64, unique=True)
+    platform = models.ForeignKey("consents.Platform", models.CASCADE, related_name="+")
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["expires_at"], name="platform_token_expired")]
+
+    def __str__(self) -> str:
+        return str(self.id)

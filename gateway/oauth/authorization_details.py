@@ -24,8 +24,9 @@ _Word = TypeVar("_Word", bound=StrEnum)
 def requested(text: str, *, allowed_purposes: frozenset[Purpose]) -> RequestedAccess:
     """What the JSON array `text` asks for: exactly one object, only known members, each of its own type.
 
-    Members: `type`, `scopes`, `purposes` (non-empty arrays of distinct words), `duration_days` (1 to 365),
-    `history_days` (1 to 730), `location_precision`, `on_platform_only`, `hidden_groups`; the first three are required.
+    Members: `type`, `scopes`, `purposes` (non-empty arrays of distinct words), `optional_scopes` (those of `scopes`
+    that the user may leave out), `duration_days` (1 to 365), `history_days` (1 to 730), `location_precision`,
+    `on_platform_only`, `hidden_groups`; the first three are required.
     Raises Refused("invalid_authorization_details") (RFC 9396 section 5).
     """
     members = _only_object(_parsed(text))
@@ -116,6 +117,7 @@ def _words(vocabulary: type[_Word]) -> Callable[[str, JsonValue], frozenset[_Wor
 
 _READERS: dict[str, Callable[[str, JsonValue], object]] = {
     "scopes": _words(Scope),
+    "optional_scopes": _words(Scope),
     "purposes": _words(Purpose),
     "duration_days": _days,
     "history_days": _days,

@@ -9,7 +9,7 @@ from banks import directory, read
 from consents.lifecycle import AccountChoice
 from consents.models import ConsentAccount
 from consents.ownership import owner_permit
-from gateway.portal import words
+from gateway import words
 
 #: A permit for one page: made, used and forgotten within the request.
 _PERMIT_LIFETIME = timedelta(minutes=1)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from consents.lifecycle import Disclosure
 from consents.models import Consent
-from gateway.portal import words
+from gateway import words
 from gateway.portal.summaries import Terms, terms_of
 
 

@@ -14,11 +14,11 @@ from banks import directory, renewal
 from banks.errors import BankError, ConnectionNotFound, NotRenewable
 from banks.renewal import ConnectionCard
 from consents import clock
-from gateway.portal import words
+from gateway import words
 from gateway.portal.pages import PersonRequest, SeeOther, lets_forms_reach, page, status_of
 from gateway.portal.summaries import bank_names
-from gateway.portal.words import StatusWords
 from gateway.request_ids import request_id_of
+from gateway.words import StatusWords
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

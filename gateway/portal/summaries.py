@@ -10,9 +10,10 @@ from banks.directory import InstitutionCard
 from consents.models import Consent, ConsentAccount
 from consents.scopes import LocationPrecision, Purpose, Scope, SensitiveGroup
 from consents.states import LIVE_CONSENTS, ConsentAccountStatus, ConsentStatus, Initiator
-from gateway.portal import usage, words
+from gateway import words
+from gateway.portal import usage
 from gateway.portal.usage import Usage
-from gateway.portal.words import ScopeWords, StatusWords
+from gateway.words import ScopeWords, StatusWords
 
 #: Scopes that look back in time.
 _LOOKING_BACK = frozenset({Scope.TRANSACTIONS, Scope.INSIGHTS, Scope.ALERTS})

@@ -1,11 +1,13 @@
-"""Addresses of the portal: the user's pages as `portal:...`, signing in under the names allauth looks for."""
+"""Addresses of the portal: the user's pages, as `portal:...`."""
 
-from django.urls import include, path
+from django.urls import path
 
-from gateway.portal import consents, links, signin
+from gateway.portal import consents, links
 from gateway.portal.connect import ask, bank, choice, confirm, done
 
-_PAGES = [
+app_name = "portal"
+
+urlpatterns = [
     path("", consents.consent_list, name="consents"),
     path("consents/<uuid:consent_id>/", consents.consent_detail, name="consent"),
     path("consents/<uuid:consent_id>/stop/", consents.stop, name="stop"),
@@ -20,9 +22,4 @@ _PAGES = [
     path("connect/<uuid:consent_id>/done/", done.done, name="done"),
     path("connect/<uuid:consent_id>/return/", done.return_to_platform, name="return"),
     path("banks/<slug:slug>/callback", bank.callback, name="callback"),
-]
-
-urlpatterns = [
-    *signin.urlpatterns,
-    path("", include((_PAGES, "portal"))),
 ]

@@ -9,7 +9,7 @@ from django.db.models import Count, Max, Q, QuerySet
 
 from consents.models import UsageRow
 from consents.scopes import Presence, Purpose, Record
-from gateway.portal import words
+from gateway import words
 from gateway.portal.accounts import GONE, AccountLabel
 
 #: As long as usage rows are kept.

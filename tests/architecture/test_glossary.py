@@ -18,6 +18,7 @@ from banks.models import BreakerStatus, SyncJobStatus, SyncTrigger
 from banks.read import UpdateStatus
 from banks.refreshes import RefreshStatus
 from consents import denials, events, scopes, states
+from consents.models.policy import ProposalKind, ProposalStatus
 from gateway import problems
 from gateway.identity.models import MembershipRole
 from tests.architecture import source
@@ -69,6 +70,10 @@ WORDS: dict[type[Enum], str] = {
     BreakerStatus: "CLOSED OPEN HALF_OPEN",
     Refusal: "institution_paused institution_busy institution_throttled",
     MembershipRole: "BANK_ADMIN PLATFORM_ADMIN",
+    states.UpstreamStage: "UPSTREAM_CANCELLED UPSTREAM_RETRYING NOT_APPLICABLE",
+    states.ReportCode: "NOT_ME NOT_ASKED_FOR TOO_OFTEN TOO_MUCH",
+    ProposalKind: "WIDEN LIFT WITHDRAW MERCHANT",
+    ProposalStatus: "WAITING SIGNED REFUSED SUPERSEDED",
 }
 
 #: Problem codes besides the denials' own.

@@ -9,6 +9,7 @@ from django.db import transaction
 
 from consents import lifecycle
 from consents.errors import ConsentNotFound, PlatformNotUsable, TransitionRefused
+from consents.lifecycle import changing
 from consents.models import AccessToken, AuditEntry, Consent, ConsentAccount, Event, Grant, Platform, RefreshToken
 from consents.scopes import Scope
 from consents.states import CONSENT_TRANSITIONS, PLATFORM_TRANSITIONS, ConsentStatus, PlatformStatus
@@ -389,7 +390,7 @@ def test_a_row_that_changed_since_it_was_looked_at_is_not_overwritten(lodged: Co
     written = _written()
 
     with pytest.raises(TransitionRefused):
-        lifecycle._transition(stale, ConsentStatus.AUTHORISED, reason="granted", actor=BY_USER, now=NOW + MINUTE)
+        changing.transition(stale, ConsentStatus.AUTHORISED, reason="granted", actor=BY_USER, now=NOW + MINUTE)
 
     lodged.refresh_from_db()
     assert lodged.status == "REJECTED"

@@ -11,6 +11,7 @@ from django.db import connections
 
 from consents import lifecycle
 from consents.errors import TransitionRefused
+from consents.lifecycle import changing
 from consents.models import AccessToken, AuditEntry, Consent, Event
 from consents.scopes import Scope
 from tests.support import ledger
@@ -126,17 +127,17 @@ def test_an_expiry_that_looked_before_a_renewal_was_written_does_not_end_it() ->
     consent = _authorise(_lodged())
     due = Consent.objects.filter(id=consent.id)
     end = consent.expires_at
-    looked = lifecycle._locked
+    looked = changing.locked
 
     def renewed_meanwhile(consent_id: object, **criteria: object) -> Consent:
         due.update(expires_at=end + timedelta(days=90))
         return looked(consent_id, **criteria)  # type: ignore[arg-type]
 
-    lifecycle._locked = renewed_meanwhile  # type: ignore[assignment]
+    changing.locked = renewed_meanwhile  # type: ignore[assignment]
     try:
         count = lifecycle.expire_due(now=end)
     finally:
-        lifecycle._locked = looked
+        changing.locked = looked
 
     consent.refresh_from_db()
     assert (count, consent.status) == (0, "AUTHORISED")

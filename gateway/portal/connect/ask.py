@@ -11,7 +11,7 @@ from consents import lifecycle
 from consents.errors import TransitionRefused
 from consents.models import Consent
 from consents.scopes import Purpose
-from gateway.portal import words
+from gateway import words
 from gateway.portal.connect import steps
 from gateway.portal.connect.steps import step
 from gateway.portal.pages import PersonRequest, actor_of

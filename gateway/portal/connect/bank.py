@@ -19,7 +19,8 @@ from banks.errors import (
 from consents import clock
 from consents.errors import Denied, TransitionRefused
 from consents.models import Consent
-from gateway.portal import links, words
+from gateway import words
+from gateway.portal import links
 from gateway.portal.connect import steps
 from gateway.portal.connect.steps import step
 from gateway.portal.pages import PersonRequest, SeeOther, address_of, lets_forms_reach, private, status_of

@@ -20,8 +20,8 @@ from banks.models import Connection, Institution
 from consents import clock
 from consents.models import Consent
 from consents.states import ConnectionStatus
+from gateway import words
 from gateway.identity.models import User
-from gateway.portal import words
 from tests.gateway.portal.conftest import signed_in
 from tests.gateway.portal.html import Page
 from tests.support import cast

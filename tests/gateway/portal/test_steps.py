@@ -15,8 +15,9 @@ from consents import clock
 from consents.models import AuditEntry, Consent, ConsentAccount
 from consents.scopes import LocationPrecision, SensitiveGroup
 from consents.states import AUTHORISATION_WINDOW, ConsentStatus
+from gateway import words
 from gateway.identity.models import User
-from gateway.portal import disclosure, words
+from gateway.portal import disclosure
 from gateway.portal.connect import bank as bank_step
 from tests.gateway.portal.conftest import VERIFIER, show_accounts, signed_in, status_of
 from tests.gateway.portal.html import Page

@@ -7,7 +7,7 @@ import pytest
 from banks.types import AccountCategory, InstitutionStatus
 from consents.scopes import LocationPrecision, Purpose, Record, Scope, SensitiveGroup
 from consents.states import ConsentStatus, Initiator
-from gateway.portal import words
+from gateway import words
 
 
 @pytest.mark.parametrize(

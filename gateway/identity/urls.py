@@ -1,9 +1,9 @@
-"""Signing in, up and out: allauth's views under its own names, and only those that are offered here."""
+"""Signing in, up and out, and the security page: allauth's views under its own names, and only those offered here."""
 
 from allauth.account import views
 from django.urls import path
 
-from gateway.portal.pages import private
+from gateway.identity.pages import private
 
 urlpatterns = [
     path("sign-in/", private(views.login), name="account_login"),

@@ -1,0 +1,45 @@
+"""The only writers of Consent. Every change is update-where-status-was, audited and published in one transaction.
+
+Locks are taken in the order consent (by id), connection, account: these functions take the first of them.
+"""
+
+from consents.lifecycle.amending import ONE_TIME_USE, begin_use, narrow, renew
+from consents.lifecycle.asking import (
+    AWAITING_MAX,
+    ONE_TIME_WINDOW,
+    AccountChoice,
+    Disclosure,
+    authorise,
+    reject,
+    request,
+)
+from consents.lifecycle.at_banks import lift_accounts, revoke_accounts, suspend_accounts
+from consents.lifecycle.ending import announce_expiring, expire_due, revoke, revoke_all
+from consents.lifecycle.holding import lift, pause, resume, suspend
+from consents.lifecycle.narrower import Narrower
+
+__all__ = [
+    "AWAITING_MAX",
+    "ONE_TIME_USE",
+    "ONE_TIME_WINDOW",
+    "AccountChoice",
+    "Disclosure",
+    "Narrower",
+    "announce_expiring",
+    "authorise",
+    "begin_use",
+    "expire_due",
+    "lift",
+    "lift_accounts",
+    "narrow",
+    "pause",
+    "reject",
+    "renew",
+    "request",
+    "resume",
+    "revoke",
+    "revoke_accounts",
+    "revoke_all",
+    "suspend",
+    "suspend_accounts",
+]

@@ -1,0 +1,1 @@
+"""The bank's console: policies, platforms, revocation, traffic. No customer data."""

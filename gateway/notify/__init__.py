@@ -1,0 +1,1 @@
+"""Tells people by mail what became of their sharing."""
