@@ -187,7 +187,9 @@ class ReadCount(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["institution_id", "platform_id", "read_on", "shard"], name="read_count_once")
+            models.UniqueConstraint(
+                fields=["institution_id", "platform_id", "read_on", "shard"], name="read_count_once"
+            )
         ]
 
     def __str__(self) -> str:

@@ -118,7 +118,7 @@ def test_each_page_has_a_name_of_its_own_and_landmarks(browser: Client, addresse
     for name, page in pages.items():
         assert {"header", "main", "footer"} <= set(page.landmarks), name
         assert page.links[0].attributes == {"class": "skip", "href": "#main"}, name
-        assert '<html lang="en">' in browser.get(addresses[name]).content.decode()
+        assert '<html lang="en" dir="ltr">' in browser.get(addresses[name]).content.decode()
 
 
 def test_other_methods_are_not_understood(browser: Client, addresses: dict[str, str]) -> None:
