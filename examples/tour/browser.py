@@ -28,6 +28,7 @@ class _FormReader(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.forms: list[Form] = []
+        self.links: list[tuple[str, str]] = []
         self.title = ""
         self._inside = ""
         self._inside_form = False
@@ -37,6 +38,9 @@ class _FormReader(HTMLParser):
         name, value = given.get("name", ""), given.get("value", "")
         if tag == "title":
             self._inside = "title"
+        elif tag == "a" and "href" in given:
+            self._inside = "a"
+            self.links.append((given["href"], ""))
         elif tag == "form":
             self._inside_form = True
             self.forms.append(Form(action=given.get("action", ""), method=given.get("method", "get").lower()))
@@ -53,12 +57,15 @@ class _FormReader(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self._inside == "title":
             self.title += data
+        elif self._inside == "a":
+            address, words = self.links[-1]
+            self.links[-1] = (address, words + data)
         elif self._inside == "button":
             name, value, words = self.forms[-1].buttons[-1]
             self.forms[-1].buttons[-1] = (name, value, words + data)
 
     def handle_endtag(self, tag: str) -> None:
-        if tag in ("title", "button"):
+        if tag in ("title", "button", "a"):
             self._inside = ""
         elif tag == "form":
             self._inside_form = False
@@ -71,6 +78,14 @@ class Page:
     title: str
     text: str
     forms: Sequence[Form]
+    links: Sequence[tuple[str, str]]  #: address and words
+
+    def link(self, words: str) -> str:
+        """The whole address of the first link that begins with these words. Raises UnexpectedPage."""
+        for address, shown in self.links:
+            if " ".join(shown.split()).startswith(words):
+                return urljoin(self.url, address)
+        raise UnexpectedPage(f"no link {words!r} at {urlsplit(self.url).path} ({self.status}, {self.title!r})")
 
     def form(self, button: str) -> tuple[Form, tuple[str, str]]:
         """The form with this button, and what the button sends. Raises UnexpectedPage."""
@@ -134,7 +149,7 @@ def _page(response: requests.Response) -> Page:
     reader = _FormReader()
     reader.feed(response.text)
     title = " ".join(reader.title.split())
-    return Page(response.url, response.status_code, title, response.text, reader.forms)
+    return Page(response.url, response.status_code, title, response.text, reader.forms, reader.links)
 
 
 def _origin(url: str) -> str:
