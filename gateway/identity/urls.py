@@ -10,7 +10,7 @@ from django.urls import path
 from gateway.identity import security
 from gateway.identity.pages import forms_only, fresh, page, private
 from gateway.identity.passkeys import where_they_work
-from gateway.identity.signing import ActivateCodesView, SecondFactorView, SignInView
+from gateway.identity.signing import ActivateCodesView, AddPasskeyView, SecondFactorView, SignInView
 
 urlpatterns = [
     path("sign-in/", private(SignInView.as_view()), name="account_login"),
@@ -40,7 +40,7 @@ urlpatterns = [
     path("security/passkeys/", page(webauthn.list_webauthn), name="mfa_list_webauthn"),
     path(
         "security/passkeys/add/",
-        forms_only(page(where_they_work(fresh(webauthn.add_webauthn)))),
+        forms_only(page(where_they_work(fresh(AddPasskeyView.as_view())))),
         name="mfa_add_webauthn",
     ),
     path("security/passkeys/<int:pk>/rename/", fresh(webauthn.edit_webauthn), name="mfa_edit_webauthn"),
