@@ -46,7 +46,8 @@ def is_fresh(request: HttpRequest, user: User, *, now: datetime) -> bool:
 
 
 def _records(request: HttpRequest) -> list[dict[str, Any]]:
-    return list(get_authentication_records(request))
+    # allauth returns those of the user it is asked about: a proof of somebody else in this browser is none.
+    return list(get_authentication_records(request, request.user))
 
 
 def _latest(records: Iterable[dict[str, Any]]) -> datetime | None:

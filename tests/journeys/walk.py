@@ -38,6 +38,12 @@ def choose_bank(page: Page) -> None:
     press(page, "Continue")
 
 
+def leave_terms(page: Page) -> None:
+    """What is shared and for how long, as the pages propose it."""
+    press(page, "Continue")
+    press(page, "Continue")
+
+
 def log_in_at_bank(page: Page) -> None:
     page.get_by_label("User name").fill(BANK_USER)
     page.get_by_label("Password").fill("sandbox")
@@ -60,6 +66,7 @@ def to_the_accounts(page: Page, stage: Stage) -> None:
     page.goto(platform_link(stage))
     press(page, "Continue")
     choose_bank(page)
+    leave_terms(page)
     press(page, "Continue to First Sandbox Bank")
     log_in_at_bank(page)
     allow_at_bank(page)
