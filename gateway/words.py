@@ -257,6 +257,7 @@ def cause(status: ConsentStatus, initiator: Initiator, *, was_granted: bool, pla
 #: What the choices mean that a person may make of a question.
 ON_PLATFORM_WORDS = "It then sees only what you paid to {platform}, and no other payment."
 HIDDEN_WORDS = "It then does not see these payments at all, nor any that we could not sort yet."
+RUNNING_WORDS = "What was left after each payment stays hidden too, or it would give the others away."
 ONE_TIME_WORDS = "It may look once, within a day. An hour after its first look it ends."
 END_WORDS = "Then it ends by itself."
 

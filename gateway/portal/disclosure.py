@@ -110,6 +110,8 @@ def _payments(terms: Terms, wanted: Consent) -> tuple[Entry, ...]:
     if terms.history_from is None:
         return ()
     lines = terms.limits if wanted.on_platform_only else ["All payments in these accounts.", *terms.limits]
+    if terms.limits and _scopes(wanted) >= {Scope.TRANSACTIONS, Scope.BALANCES}:
+        lines = [*lines, words.RUNNING_WORDS]
     return (Entry(term="Which payments", lines=tuple(lines), change="scopes"),)
 
 

@@ -143,7 +143,7 @@ def test_alice_says_no_at_the_bank_and_tries_again(stage: Stage, page: Page) -> 
     assert heading(page) == "Which accounts may Example Chat see?"
 
 
-def test_way_to_the_bank_sent_to_somebody_else_links_nothing(stage: Stage, page: Page, chromium: Browser) -> None:
+def test_t7_way_to_the_bank_sent_to_somebody_else_links_nothing(stage: Stage, page: Page, chromium: Browser) -> None:
     """The attack: start a link, have somebody log in at the bank in another browser."""
     to_the_bank: list[str] = []
     page.on("request", lambda request: to_the_bank.append(request.url))

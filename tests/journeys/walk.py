@@ -17,7 +17,9 @@ def platform_link(stage: Stage) -> str:
     query = cast.authorization_query(
         stage.chat,
         VERIFIER,
-        scopes=["accounts", "balances", "transactions", "merchants"],
+        scopes=["accounts", "balances", "transactions", "merchants", "locations"],
+        optional_scopes=["locations"],
+        location_precision="store",
         purposes=["account_overview"],
     )
     return f"{stage.sluice}/oauth/authorize?{urlencode(query)}"

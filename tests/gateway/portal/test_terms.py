@@ -325,6 +325,17 @@ class TestCheckFurther:
         ):
             assert page.says(told), told
 
+    def test_that_running_balances_go_with_what_is_hidden_is_said(
+        self, browser: Client, wide: Consent, ticked: UUID
+    ) -> None:
+        told = "What was left after each payment stays hidden too"
+        browser.post(f"/connect/{wide.id}/scopes/", {"scope": ["balances"]})
+        before = Page(browser.get(f"/connect/{wide.id}/confirm/"))
+        browser.post(f"/connect/{wide.id}/scopes/", {"scope": ["balances"], "hidden_group": ["HEALTH"]})
+
+        assert not before.says(told)
+        assert Page(browser.get(f"/connect/{wide.id}/confirm/")).says(told)
+
     def test_what_the_bank_keeps_back_is_said(self, browser: Client, wide: Consent, ticked: UUID) -> None:
         browser.post(f"/connect/{wide.id}/scopes/", {"scope": ["locations"], "location_precision": "city"})
         until = clock.now() + timedelta(days=20)
