@@ -155,36 +155,6 @@ HEALTH_WORDS = {
 }
 
 
-#: ISO 3166-1; a country without a row is shown by its code.
-_COUNTRY_WORDS = {
-    "AT": "Austria",
-    "AU": "Australia",
-    "BE": "Belgium",
-    "CA": "Canada",
-    "CH": "Switzerland",
-    "DE": "Germany",
-    "DK": "Denmark",
-    "ES": "Spain",
-    "FI": "Finland",
-    "FR": "France",
-    "GB": "United Kingdom",
-    "IE": "Ireland",
-    "IT": "Italy",
-    "LU": "Luxembourg",
-    "NL": "Netherlands",
-    "NO": "Norway",
-    "NZ": "New Zealand",
-    "PL": "Poland",
-    "PT": "Portugal",
-    "SE": "Sweden",
-    "US": "United States",
-}
-
-
-def country(code: str) -> str:
-    return _COUNTRY_WORDS.get(code, code)
-
-
 @dataclass(frozen=True, slots=True)
 class StatusWords:
     """`icon` names a drawing in portal/icon.html."""

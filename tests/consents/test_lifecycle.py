@@ -269,6 +269,10 @@ def test_nothing_chosen_or_more_than_asked_grants_nothing(lodged: Consent, chang
     with pytest.raises(ValueError, match="at least one account"):
         _authorise(lodged, **changes)
 
+    lodged.refresh_from_db()
+    assert lodged.status == "AWAITING_AUTHORISATION"
+    assert not ConsentAccount.objects.exists()
+
 
 _FEWER = {
     "scopes": [Scope.ACCOUNTS],
@@ -308,10 +312,6 @@ def test_an_answered_question_is_not_looked_at_again(lodged: Consent) -> None:
 @pytest.mark.parametrize(("days", "before"), [(365, 30), (31, 30), (30, 7), (7, 1), (2, 1), (1, None)])
 def test_a_reminder_comes_as_early_as_the_time_is_long(days: int, before: int | None) -> None:
     assert lifecycle.reminded_days(days) == before
-
-    lodged.refresh_from_db()
-    assert lodged.status == "AWAITING_AUTHORISATION"
-    assert not ConsentAccount.objects.exists()
 
 
 @pytest.mark.parametrize(("minutes", "in_time"), [(59, True), (60, False), (61, False)])

@@ -8,6 +8,7 @@ from banks.types import AccountCategory, InstitutionStatus
 from consents.scopes import LocationPrecision, Purpose, Record, Scope, SensitiveGroup
 from consents.states import ConsentStatus, Initiator
 from gateway import words
+from gateway.portal.connect import countries
 from tests.support.reading import grade
 
 
@@ -77,7 +78,7 @@ def test_limits_are_whole_sentences() -> None:
 
 
 def test_a_country_is_named_and_one_we_do_not_know_by_its_code() -> None:
-    assert (words.country("GB"), words.country("ZZ")) == ("United Kingdom", "ZZ")
+    assert (countries.name("GB"), countries.name("ZZ")) == ("United Kingdom", "ZZ")
 
 
 def test_eight_years_of_school_are_enough() -> None:

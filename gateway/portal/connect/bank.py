@@ -24,7 +24,7 @@ from consents.models import Consent
 from consents.scopes import LocationPrecision, Scope
 from gateway import words
 from gateway.portal import links
-from gateway.portal.connect import step_up, steps
+from gateway.portal.connect import countries, step_up, steps
 from gateway.portal.connect.choices import Choices
 from gateway.portal.connect.steps import step
 from gateway.portal.pages import PersonRequest, SeeOther, address_of, lets_forms_reach, private, status_of
@@ -179,7 +179,7 @@ def _row(card: InstitutionCard, consent: Consent, seen: Outlook, *, is_only: boo
     asked = frozenset(Scope(scope) for scope in consent.scopes)
     return BankRow(
         card=card,
-        country=words.country(card.country),
+        country=countries.name(card.country),
         health=words.HEALTH_WORDS[card.status],
         not_shared=[] if seen.denial else words.labels(asked - seen.scopes),
         is_closed=seen.denial is not None,
