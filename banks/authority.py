@@ -1,9 +1,9 @@
 """Gathers what decide() needs about one consent, and asks it. No rule of its own."""
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import replace
-from datetime import datetime, timedelta
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
 from uuid import UUID
 
 from banks.clocks import connection_state
@@ -11,10 +11,11 @@ from banks.models import Account
 from consents.denials import Denial
 from consents.errors import Denied
 from consents.facts import consent_accounts, consent_facts, policies_in_force
-from consents.models import Consent, ConsentAccount
-from consents.policy import AccountFacts, Permit, Slice, decide
-from consents.scopes import Presence, Purpose
-from consents.states import ConnectionStatus, ConsentAccountStatus, ConsentStatus, PlatformStatus
+from consents.lifecycle import AccountChoice
+from consents.models import Consent
+from consents.policy import AccountFacts, Permit, PolicyFacts, Slice, decide
+from consents.scopes import LocationPrecision, Presence, Purpose, Scope, SensitiveGroup
+from consents.states import ConnectionStatus, ConsentAccountStatus, PlatformStatus
 
 
 def permit_for(consent: Consent, *, purpose: Purpose | None, presence: Presence, now: datetime) -> Permit:
@@ -32,44 +33,97 @@ def permit_for(consent: Consent, *, purpose: Purpose | None, presence: Presence,
     return answer
 
 
-def foreseen(consent: Consent, institution_id: UUID, *, now: datetime) -> Denial | None:
-    """What decide() would say if the user now allowed this request at this bank: asked before anyone is sent there.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """What one bank would let out under a consent that is not given yet: over all of its purposes together.
 
-    None: some purpose would open something. `consent` is loaded with user and platform.
+    `denial`: why nothing at all; the rest is then the least there is. `scopes`: released or derivable.
     """
-    facts = replace(
-        consent_facts(consent),
-        status=ConsentStatus.AUTHORISED,
-        authorised_at=now,
-        expires_at=now + timedelta(days=consent.duration_days or 0),
-    )
-    policy = policies_in_force([institution_id], consent.platform_id, now=now).get(institution_id)
+
+    denial: Denial | None
+    scopes: frozenset[Scope]
+    location_precision: LocationPrecision | None
+    on_platform_only: bool
+    hidden_groups: frozenset[SensitiveGroup]
+    history_from: date | None
+    expires_at: datetime
+
+
+def outlooks(wanted: Consent, institution_ids: Iterable[UUID], *, now: datetime) -> dict[UUID, Outlook]:
+    """What decide() would say if the user now allowed `wanted` (lifecycle.as_if_authorised) at each of these banks.
+
+    `wanted` is loaded with user and platform.
+    """
+    institutions = list(institution_ids)
+    policies = policies_in_force(institutions, wanted.platform_id, now=now)
+    return {one: _outlook(wanted, one, policies.get(one), now) for one in institutions}
+
+
+def _outlook(wanted: Consent, institution_id: UUID, policy: PolicyFacts | None, now: datetime) -> Outlook:
     account = AccountFacts(
-        account_id=consent.id,  # stands for whatever they would choose
+        account_id=wanted.id,  # stands for whatever they would choose
         status=ConsentAccountStatus.ACTIVE,
         connection_status=ConnectionStatus.ACTIVE,
         connection_expires_at=None,
     )
     part = Slice(institution_id=institution_id, policy=policy, accounts=(account,))
-    platform = PlatformStatus(consent.platform.status)
-    answers = [decide(facts, [part], platform, Purpose(name), Presence.PRESENT, now) for name in consent.purposes]
-    denials = [answer for answer in answers if isinstance(answer, Denial)]
-    return denials[0] if len(denials) == len(answers) else None
+    facts, platform = consent_facts(wanted), PlatformStatus(wanted.platform.status)
+    answers = [decide(facts, [part], platform, Purpose(name), Presence.PRESENT, now) for name in wanted.purposes]
+    permits = [answer for answer in answers if isinstance(answer, Permit)]
+    if not permits:
+        denial = next(answer for answer in answers if isinstance(answer, Denial))
+        return Outlook(
+            denial=denial,
+            scopes=frozenset(),
+            location_precision=None,
+            on_platform_only=True,
+            hidden_groups=facts.hidden_groups,
+            history_from=facts.history_from,
+            expires_at=now,
+        )
+    opened = [part for permit in permits for part in permit.slices]
+    first = opened[0]  # but for the scopes, purposes differ in nothing
+    return Outlook(
+        denial=None,
+        scopes=frozenset[Scope]().union(*(part.released | part.derivable for part in opened)),
+        location_precision=first.location_precision,
+        on_platform_only=first.on_platform_only,
+        hidden_groups=first.hidden_groups,
+        history_from=first.history_from,
+        expires_at=permits[0].expires_at,
+    )
 
 
 def slices_of(consent: Consent, *, now: datetime) -> list[Slice]:
     """Per institution under the consent: the policy in force, and each account with its connection's state."""
     rows = consent_accounts(consent.id)
-    by_institution: dict[UUID, list[ConsentAccount]] = defaultdict(list)
-    for row in rows:
-        by_institution[row.institution_id].append(row)
-    policies = policies_in_force(by_institution, consent.platform_id, now=now)
-    connections = _connections(rows, now)
+    statuses = {row.account_id: ConsentAccountStatus(row.status) for row in rows}
+    return _slices([(row.institution_id, row.account_id) for row in rows], statuses, consent.platform_id, now)
+
+
+def slices_chosen(choices: Collection[AccountChoice], platform_id: UUID, *, now: datetime) -> list[Slice]:
+    """The same for accounts that are chosen, and shared with nobody yet."""
+    statuses = {choice.account_id: ConsentAccountStatus.ACTIVE for choice in choices}
+    return _slices([(choice.institution_id, choice.account_id) for choice in choices], statuses, platform_id, now)
+
+
+def _slices(
+    pairs: Sequence[tuple[UUID, UUID]],
+    statuses: Mapping[UUID, ConsentAccountStatus],
+    platform_id: UUID,
+    now: datetime,
+) -> list[Slice]:
+    """Of (institution_id, account_id) pairs."""
+    by_institution: dict[UUID, list[UUID]] = defaultdict(list)
+    for institution_id, account_id in pairs:
+        by_institution[institution_id].append(account_id)
+    policies = policies_in_force(by_institution, platform_id, now=now)
+    connections = _connections(statuses, now)
     return [
         Slice(
             institution_id=institution_id,
             policy=policies.get(institution_id),
-            accounts=tuple(_account_facts(row, connections) for row in members),
+            accounts=tuple(_account_facts(account, statuses[account], connections) for account in members),
         )
         for institution_id, members in by_institution.items()
     ]
@@ -78,9 +132,9 @@ def slices_of(consent: Consent, *, now: datetime) -> list[Slice]:
 _Connection = tuple[ConnectionStatus, datetime | None]
 
 
-def _connections(rows: Sequence[ConsentAccount], now: datetime) -> dict[UUID, _Connection]:
+def _connections(account_ids: Iterable[UUID], now: datetime) -> dict[UUID, _Connection]:
     """By account: status as of now and end of the connection it comes from, as far as the bank's consent reaches it."""
-    covered = Account.objects.for_sync().filter(id__in=[row.account_id for row in rows], is_covered=True)
+    covered = Account.objects.for_sync().filter(id__in=list(account_ids), is_covered=True)
     found = covered.values_list(
         "id", "connection__status", "connection__consent_expires_at", "connection__authentication_expires_at"
     )
@@ -90,12 +144,14 @@ def _connections(rows: Sequence[ConsentAccount], now: datetime) -> dict[UUID, _C
     }
 
 
-def _account_facts(row: ConsentAccount, connections: dict[UUID, _Connection]) -> AccountFacts:
+def _account_facts(
+    account_id: UUID, status: ConsentAccountStatus, connections: Mapping[UUID, _Connection]
+) -> AccountFacts:
     # What is not there any more, or was taken back at the bank, serves nothing.
-    status, expires_at = connections.get(row.account_id, (ConnectionStatus.CLOSED, None))
+    connection_status, expires_at = connections.get(account_id, (ConnectionStatus.CLOSED, None))
     return AccountFacts(
-        account_id=row.account_id,
-        status=ConsentAccountStatus(row.status),
-        connection_status=status,
+        account_id=account_id,
+        status=status,
+        connection_status=connection_status,
         connection_expires_at=expires_at,
     )

@@ -3,6 +3,7 @@
 The same redirect renews a connection without a question (banks.renewal); what was linked is shared by banks.sharing.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -11,14 +12,18 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from banks import accounts, attempts, linking, renewal
-from banks.authority import foreseen
+from banks.authority import outlooks
 from banks.connector import Link
 from banks.errors import InstitutionNotFound
 from banks.linking import Kept
 from banks.models import Account, Connection, Institution, LinkAttempt
 from banks.types import AccountData
+from consents import lifecycle
 from consents.errors import ConsentNotFound, Denied, TransitionRefused
+from consents.lifecycle import Narrower
+from consents.lifecycle.narrower import UNCHANGED
 from consents.models import Consent, ConsentAccount
+from consents.scopes import Scope
 from consents.states import LIVE_CONSENTS, ConnectionStatus, ConsentStatus
 
 
@@ -30,10 +35,20 @@ class Finished:
     connection_id: UUID
 
 
-def start_link(*, user_id: UUID, consent_id: UUID, slug: str, session_key: str, now: datetime) -> str:
+def start_link(
+    *,
+    user_id: UUID,
+    consent_id: UUID,
+    slug: str,
+    session_key: str,
+    now: datetime,
+    scopes: Collection[Scope] | None = None,
+    narrower: Narrower = UNCHANGED,
+) -> str:
     """Lodge a consent at the bank and return where to send the browser.
 
     Asks the bank for what this consent needs and what the user's live consents there still need, and for nothing else.
+    `scopes` and `narrower` are what the user has chosen so far; None: all that is asked.
     Raises ConsentNotFound, TransitionRefused (answered, or too late), InstitutionNotFound, Denied (the bank does
     not accept this platform or any of its purposes), BankError.
     """
@@ -41,11 +56,13 @@ def start_link(*, user_id: UUID, consent_id: UUID, slug: str, session_key: str, 
     institution = Institution.objects.filter(slug=slug).first()
     if institution is None:
         raise InstitutionNotFound(slug)
-    if denial := foreseen(consent, institution.id, now=now):
+    chosen = {Scope(scope) for scope in consent.scopes} if scopes is None else scopes
+    wanted = lifecycle.as_if_authorised(consent, scopes=chosen, narrower=narrower, now=now)
+    if denial := outlooks(wanted, [institution.id], now=now)[institution.id].denial:
         raise Denied(denial)
     return linking.start(
         institution,
-        [consent, *_live_consents(user_id, institution.id, now)],
+        [wanted, *_live_consents(user_id, institution.id, now)],
         user_id=user_id,
         session_key=session_key,
         consent_id=consent_id,

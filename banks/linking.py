@@ -21,7 +21,7 @@ from consents import events
 from consents.errors import TransitionRefused
 from consents.models import Consent
 from consents.scopes import Scope, fetched_for
-from consents.states import ConnectionStatus, ConsentStatus
+from consents.states import ConnectionStatus
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +55,7 @@ def start(
 ) -> str:
     """Lodge a consent at the bank for what these consents need, and nothing else; where to send the browser.
 
+    One that is not given yet comes as it would be (lifecycle.as_if_authorised), with the end it would have.
     Raises BankError.
     """
     resources = frozenset(Resource(name) for name in fetched_for(Scope(s) for c in needing for s in c.scopes))
@@ -174,12 +175,7 @@ def _history_from(needing: Sequence[Consent]) -> date | None:
 
 
 def _wanted_until(needing: Sequence[Consent], institution: Institution, now: datetime) -> datetime:
-    longest = max(
-        now + timedelta(days=consent.duration_days or 0)
-        if consent.status == ConsentStatus.AWAITING_AUTHORISATION
-        else consent.expires_at
-        for consent in needing
-    )
+    longest = max(consent.expires_at for consent in needing)
     return min(longest, now + timedelta(days=institution.consent_days_max))
 
 

@@ -10,11 +10,11 @@ from types import MappingProxyType
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from banks import models
 from banks.errors import AccountNotFound
-from banks.records import Coverage, Row
+from banks.records import Coverage, Row, Tally
 from banks.types import TransactionStatus
 from consents import lifecycle, traffic
 from consents.errors import PermitExpired, ScopeNotGranted
@@ -49,6 +49,25 @@ def live_rows(permit: Permit, part: PermitSlice, account_id: UUID) -> QuerySet[m
     """The transactions of one account that may be shown now; `account_id` was checked to be the permit's user's."""
     rows = models.Transaction.objects.permitted(permit).filter(account_id=account_id)
     return rows.filter(shown(permit, part)).exclude(status=TransactionStatus.REMOVED)
+
+
+def tally(permit: Permit, part: PermitSlice, account_id: UUID) -> Tally:
+    """What each of the filters above takes away, one after the other."""
+    rows = models.Transaction.objects.permitted(permit).filter(account_id=account_id)
+    window = in_window(part)
+    open_groups = window & not_hidden(part)
+    counted = rows.exclude(status=TransactionStatus.REMOVED).aggregate(
+        all=Count("id"),
+        in_window=Count("id", filter=window),
+        in_open_groups=Count("id", filter=open_groups),
+        shown=Count("id", filter=open_groups & on_platform(permit, part)),
+    )
+    return Tally(
+        shown=counted["shown"],
+        before_window=counted["all"] - counted["in_window"],
+        in_hidden_groups=counted["in_window"] - counted["in_open_groups"],
+        off_platform=counted["in_open_groups"] - counted["shown"],
+    )
 
 
 def shown(permit: Permit, part: PermitSlice) -> Q:

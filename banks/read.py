@@ -26,6 +26,7 @@ from banks.records import (
     Position,
     Row,
     Stretch,
+    Tally,
     TransactionFilter,
     TransactionPage,
     UpdateStatus,
@@ -45,6 +46,7 @@ __all__ = [
     "Position",
     "Row",
     "Stretch",
+    "Tally",
     "TransactionFilter",
     "TransactionPage",
     "UpdateStatus",
@@ -52,6 +54,7 @@ __all__ = [
     "accounts",
     "balances",
     "changes",
+    "tally",
     "transactions",
 ]
 
@@ -119,6 +122,20 @@ def transactions(
         next=_position(page[-1]) if more else None,
         coverage=permitted.coverage(state, part),
     )
+
+
+def tally(permit: Permit, account_id: UUID, *, now: datetime) -> Tally:
+    """How many transactions the permit lets out, and how many it keeps back: for the holder's eyes alone.
+
+    Raises AccountNotFound, ScopeNotGranted, PermitExpired, and ValueError for a permit under a consent: to a platform
+    the number of rows kept back would tell of them.
+    """
+    if permit.consent_id is not None:
+        raise ValueError("what is kept back is told to the holder only")
+    permitted.still_valid(permit, now)
+    part = permitted.part_of(permit, account_id, Record.TRANSACTION)
+    permitted.account_state(permit, account_id)
+    return permitted.tally(permit, part, account_id)
 
 
 def _matching(rows: QuerySet[models.Transaction], wanted: TransactionFilter) -> QuerySet[models.Transaction]:

@@ -51,6 +51,19 @@ class TransactionPage(Answer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """Of the stored transactions of one account: how many are let out, and how many each filter keeps back.
+
+    A row that several keep back counts for the first of them, in this order.
+    """
+
+    shown: int
+    before_window: int
+    in_hidden_groups: int
+    off_platform: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TransactionFilter:
     """Days are inclusive and compared with `listed_on`. `limit` is 1 to PAGE_LIMIT_MAX."""
 

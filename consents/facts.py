@@ -8,6 +8,7 @@ from django.db.models import Q
 
 from consents.models import BankPolicy, Consent, ConsentAccount
 from consents.models.platform import PlatformProfile
+from consents.models.policy import StepUp
 from consents.policy import ConsentFacts, PolicyFacts
 from consents.scopes import DurationType, LocationPrecision, Purpose, Scope, SensitiveGroup
 from consents.states import ConsentStatus, PolicyStatus
@@ -36,6 +37,23 @@ def consent_facts(consent: Consent) -> ConsentFacts:
 
 def policies_in_force(institution_ids: Iterable[UUID], platform_id: UUID, *, now: datetime) -> dict[UUID, PolicyFacts]:
     """Per institution the policy in force for this platform: its own before the general one, the newest of each."""
+    own, general = _in_force(institution_ids, platform_id, now)
+    return {
+        institution_id: _policy_facts(row, general.get(institution_id))
+        for institution_id, row in {**general, **own}.items()
+    }
+
+
+def step_ups_in_force(institution_ids: Iterable[UUID], platform_id: UUID, *, now: datetime) -> dict[UUID, StepUp]:
+    """Per institution with a policy in force for this platform: what proves the person before a link is shared."""
+    own, general = _in_force(institution_ids, platform_id, now)
+    return {institution_id: StepUp(row.step_up) for institution_id, row in {**general, **own}.items()}
+
+
+def _in_force(
+    institution_ids: Iterable[UUID], platform_id: UUID, now: datetime
+) -> tuple[dict[UUID, BankPolicy], dict[UUID, BankPolicy]]:
+    """The newest of the platform's own, and of the general ones."""
     rows = (
         BankPolicy.objects.filter(institution_id__in=list(institution_ids), effective_from__lte=now)
         .filter(Q(platform_id=platform_id) | Q(platform_id=None))
@@ -45,10 +63,7 @@ def policies_in_force(institution_ids: Iterable[UUID], platform_id: UUID, *, now
     general: dict[UUID, BankPolicy] = {}
     for row in rows:
         (general if row.platform_id is None else own)[row.institution_id] = row
-    return {
-        institution_id: _policy_facts(row, general.get(institution_id))
-        for institution_id, row in {**general, **own}.items()
-    }
+    return own, general
 
 
 def consent_accounts(consent_id: UUID) -> list[ConsentAccount]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from consents.scopes import LocationPrecision, Presence, Purpose, Record, Scope, SensitiveGroup
 from consents.states import ConnectionStatus, ConsentStatus, Initiator
 
-DISCLOSURE_VERSION = "2026-1"
+DISCLOSURE_VERSION = "2026-2"
 LOCALE = "en"
 
 
@@ -67,6 +67,20 @@ SCOPE_WORDS: dict[Scope, ScopeWords] = {
             "No exact sum and no payment is shown by this",
         ),
     ),
+}
+
+#: What each scope is for: said beside what a platform cannot do without.
+NEEDED_WORDS: dict[Scope, str] = {
+    Scope.ACCOUNTS: "So that it can name the right account.",
+    Scope.ACCOUNT_NUMBERS: "So that it can show you the number people pay you on.",
+    Scope.BALANCES: "So that it knows how much you have.",
+    Scope.TRANSACTIONS: "So that it can see what came in and what went out.",
+    Scope.MERCHANTS: "So that it can tell what you spend on.",
+    Scope.LOCATIONS: "So that it can tell a payment made near you from one far off.",
+    Scope.COUNTERPARTIES: "So that it can tell you who paid you.",
+    Scope.INSIGHTS: "So that it gets sums and need not see each payment.",
+    Scope.ALERTS: "So that it gets a short warning and need not see each payment.",
+    Scope.ANSWERS: "So that it gets a yes or no and need not see how much you have.",
 }
 
 PRECISION_WORDS: dict[LocationPrecision, str] = {
@@ -210,6 +224,18 @@ def cause(status: ConsentStatus, initiator: Initiator, *, was_granted: bool, pla
     return ""
 
 
+#: What the choices mean that a person may make of a question.
+ON_PLATFORM_WORDS = "It then sees only what you paid to {platform}, and no other payment."
+HIDDEN_WORDS = "It then does not see these payments at all, nor any that we could not sort yet."
+RUNNING_WORDS = "What was left after each payment stays hidden too, or it would give the others away."
+ONE_TIME_WORDS = "It may look once, within a day. An hour after its first look it ends."
+END_WORDS = "Then it ends by itself."
+
+
+def reminder(days_before: int) -> str:
+    return "We remind you a day before." if days_before == 1 else f"We remind you {days_before} days before."
+
+
 def reason(platform: str, purpose: Purpose) -> str:
     return f"{platform} wants to {PURPOSE_WORDS[purpose][1]}."
 
@@ -222,6 +248,11 @@ def describe(scopes: Collection[Scope], precision: LocationPrecision | None) -> 
         for scope, words in SCOPE_WORDS.items()
         if scope in scopes
     ]
+
+
+def labels(scopes: Collection[Scope]) -> list[str]:
+    """In the vocabulary's order."""
+    return [words.label for scope, words in SCOPE_WORDS.items() if scope in scopes]
 
 
 def not_shared(scopes: Collection[Scope]) -> list[str]:

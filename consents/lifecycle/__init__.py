@@ -9,12 +9,13 @@ from consents.lifecycle.asking import (
     ONE_TIME_WINDOW,
     AccountChoice,
     Disclosure,
+    as_if_authorised,
     authorise,
     reject,
     request,
 )
 from consents.lifecycle.at_banks import lift_accounts, revoke_accounts, suspend_accounts
-from consents.lifecycle.ending import announce_expiring, expire_due, revoke, revoke_all
+from consents.lifecycle.ending import announce_expiring, expire_due, reminded_days, revoke, revoke_all
 from consents.lifecycle.holding import lift, pause, resume, suspend
 from consents.lifecycle.narrower import Narrower
 
@@ -26,6 +27,7 @@ __all__ = [
     "Disclosure",
     "Narrower",
     "announce_expiring",
+    "as_if_authorised",
     "authorise",
     "begin_use",
     "expire_due",
@@ -34,6 +36,7 @@ __all__ = [
     "narrow",
     "pause",
     "reject",
+    "reminded_days",
     "renew",
     "request",
     "resume",

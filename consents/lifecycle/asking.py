@@ -1,6 +1,7 @@
 """What a platform asks, and the user's answer."""
 
 from collections.abc import Collection
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -101,13 +102,9 @@ def authorise(
     """
     with transaction.atomic():
         consent = changing.locked(consent_id, user_id=user_id)
-        granted = consistent(scopes)
-        if not accounts or not granted or not granted <= set(consent.scopes):
-            raise ValueError("at least one account and one requested scope are needed, and no more than was asked")
-        # Not left to the table: AUTHORISED is also where a paused or suspended consent returns to, by other hands.
-        if consent.status != ConsentStatus.AWAITING_AUTHORISATION or consent.is_expired(now):
-            raise TransitionRefused(consent.status)
-        _set_terms(consent, granted, narrower, now)
+        if not accounts:
+            raise ValueError("at least one account and one requested scope are needed")
+        _set_terms(consent, scopes, narrower, now)
         consent.disclosure_version = disclosure.version
         consent.disclosure_sha256 = disclosure.sha256
         consent.disclosure_locale = disclosure.locale
@@ -125,8 +122,28 @@ def authorise(
         return changing.transition(consent, ConsentStatus.AUTHORISED, reason="granted", actor=actor, now=now)
 
 
-def _set_terms(consent: Consent, granted: frozenset[Scope], narrower: Narrower, now: datetime) -> None:
-    """Raises ValueError when anything in it would add to what was asked."""
+def as_if_authorised(
+    consent: Consent, *, scopes: Collection[Scope], now: datetime, narrower: Narrower = UNCHANGED
+) -> Consent:
+    """What `authorise` would make of `consent`, for the user to look at before the answer; nothing is written.
+
+    A copy that cannot be saved: its row is there already. Raises TransitionRefused, ValueError, as `authorise` does.
+    """
+    seen = copy(consent)
+    _set_terms(seen, scopes, narrower, now)
+    seen.status = ConsentStatus.AUTHORISED
+    seen._state.adding = True  # an INSERT, so that whoever saves it meets the row that is there
+    return seen
+
+
+def _set_terms(consent: Consent, scopes: Collection[Scope], narrower: Narrower, now: datetime) -> None:
+    """Raises TransitionRefused, and ValueError when anything in it would add to what was asked."""
+    granted = consistent(scopes)
+    if not granted or not granted <= set(consent.scopes):
+        raise ValueError("at least one account and one requested scope are needed, and no more than was asked")
+    # Not left to the table: AUTHORISED is also where a paused or suspended consent returns to, by other hands.
+    if consent.status != ConsentStatus.AWAITING_AUTHORISATION or consent.is_expired(now):
+        raise TransitionRefused(consent.status)
     consent.scopes = sorted(granted)
     consent.optional_scopes = sorted(set(consent.optional_scopes) & granted)
     consent.location_precision = narrower.precision_within(consent.location_precision, granted)

@@ -91,6 +91,11 @@ def _expire(consent: Consent, now: datetime) -> None:
     changing.end_tokens(consent.id)
 
 
+def reminded_days(duration_days: int) -> int | None:
+    """How many days before its end a consent of `duration_days` is first announced; None: it is too short for that."""
+    return max((days for days in ANNOUNCED_DAYS if days < duration_days), default=None)
+
+
 def announce_expiring(*, now: datetime) -> int:
     """consent.expiring, once for each of ANNOUNCED_DAYS before the end of a live consent; how many were told."""
     told = 0

@@ -43,6 +43,10 @@ class Person:
         for number, visit in enumerate(visits):
             if number:
                 page = self.browser.press(page, "Add another bank")
+            step("chooses the bank", page)
+            page = self.browser.press(page, "Continue", {"institution": visit.bank["slug"]})
+            if not number:
+                page = self._read_terms(page)
             page = self._at_the_bank(page, visit)
         page = self._choose(page)
         step("reads the summary", page)
@@ -73,9 +77,14 @@ class Person:
         self.signed_in = True
         return page
 
+    def _read_terms(self, page: Page) -> Page:
+        """Leaves what and how long as the pages propose them."""
+        step("reads what would be shared, and why", page)
+        page = self.browser.press(page, "Continue")
+        step("leaves the shortest time that will do", page)
+        return self.browser.press(page, "Continue")
+
     def _at_the_bank(self, page: Page, visit: Visit) -> Page:
-        step("chooses the bank", page)
-        page = self.browser.press(page, "Continue", {"institution": visit.bank["slug"]})
         step("is told where the next page will be", page)
         page = self.browser.press(page, "Continue to")
         require(page.url.startswith(visit.bank["issuer"]), "the bank's own address")

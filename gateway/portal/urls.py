@@ -3,7 +3,7 @@
 from django.urls import path
 
 from gateway.portal import consents, links
-from gateway.portal.connect import ask, bank, choice, confirm, done
+from gateway.portal.connect import ask, bank, choice, confirm, done, duration, scopes
 
 app_name = "portal"
 
@@ -16,6 +16,8 @@ urlpatterns = [
     path("connect/<uuid:consent_id>/", ask.ask, name="connect"),
     path("connect/<uuid:consent_id>/bank/", bank.choose, name="bank"),
     path("connect/<uuid:consent_id>/bank/<slug:slug>/", bank.announce, name="redirect"),
+    path("connect/<uuid:consent_id>/scopes/", scopes.choose, name="scopes"),
+    path("connect/<uuid:consent_id>/duration/", duration.choose, name="duration"),
     path("connect/<uuid:consent_id>/accounts/", choice.choose, name="accounts"),
     path("connect/<uuid:consent_id>/confirm/", confirm.confirm, name="confirm"),
     path("connect/<uuid:consent_id>/refuse/", ask.refuse, name="refuse"),

@@ -435,6 +435,10 @@ ROWS: list[Row] = [
     _page("connect/<uuid:consent_id>/bank/", "POST", owner=303, data=_form(institution="northbank")),
     _page("connect/<uuid:consent_id>/bank/<slug:slug>/"),
     _page("connect/<uuid:consent_id>/bank/<slug:slug>/", "POST", owner=502),  # nothing answers at Northbank's address
+    _page("connect/<uuid:consent_id>/scopes/"),
+    _page("connect/<uuid:consent_id>/scopes/", "POST", owner=303),
+    _page("connect/<uuid:consent_id>/duration/"),
+    _page("connect/<uuid:consent_id>/duration/", "POST", owner=303, data=_form(duration="30")),
     _page("connect/<uuid:consent_id>/accounts/"),
     _page("connect/<uuid:consent_id>/accounts/", "POST", owner=422),  # nothing ticked
     _page("connect/<uuid:consent_id>/confirm/", owner=303),  # nothing ticked yet: back to the accounts

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from django.apps import apps
 
-from banks import authority, connections, sessions, vault
+from banks import authority, connections, sessions, sharing, vault
 from banks.errors import (
     BankRefused,
     BankUnavailable,
@@ -22,6 +22,7 @@ from banks.models import Account, Connection, LinkAttempt, SyncJob
 from consents import clock, lifecycle, policies
 from consents.audit import Actor
 from consents.errors import ConsentNotFound, Denied, TransitionRefused
+from consents.lifecycle import Narrower
 from consents.models import Consent, ConsentAccount, Event, Platform
 from consents.policies import PolicyTerms
 from consents.scopes import Presence, Purpose, Scope
@@ -53,6 +54,46 @@ def test_the_bank_is_asked_for_what_the_consent_needs_and_nothing_else(
 
     asked = world.bank_consents()[LinkAttempt.objects.get().bank_consent_id]
     assert asked["permissions"] == ["ReadAccountsBasic", "ReadAccountsDetail", "ReadBalances"]
+
+
+def test_what_the_user_left_out_of_the_question_is_not_asked_for(world: Linked, alice: User, chat: Platform) -> None:
+    consent = world.lodged(alice, chat, ROWS)
+
+    connections.start_link(
+        user_id=alice.id,
+        consent_id=consent.id,
+        slug=world.slug,
+        session_key=linked.SESSION,
+        now=clock.now(),
+        scopes=BALANCES,
+        narrower=Narrower(duration_days=7),
+    )
+
+    asked = world.bank_consents()[LinkAttempt.objects.get().bank_consent_id]
+    assert asked["permissions"] == ["ReadAccountsBasic", "ReadAccountsDetail", "ReadBalances"]
+
+
+def test_what_is_taken_in_again_after_the_visit_needs_another_one(world: Linked, alice: User, chat: Platform) -> None:
+    consent = world.lodged(alice, chat, ROWS)
+    address = connections.start_link(
+        user_id=alice.id,
+        consent_id=consent.id,
+        slug=world.slug,
+        session_key=linked.SESSION,
+        now=clock.now(),
+        scopes=BALANCES,
+    )
+    world.finish(alice, world.at_the_bank(address, "happy"))
+    seen = lifecycle.as_if_authorised(
+        Consent.objects.select_related("user", "platform").get(id=consent.id), scopes=ROWS, now=clock.now()
+    )
+
+    found = sharing.offer(seen, session_key=linked.SESSION, now=clock.now())
+
+    assert (found.accounts, found.narrow) == ([], [world.institution.id])
+    with pytest.raises(ValueError, match="account"):
+        world.grant(consent, [row.id for row in linked.accounts()], scopes=ROWS)
+    assert world.grant(consent, [row.id for row in linked.accounts()], scopes=BALANCES).status == "AUTHORISED"
 
 
 def test_what_the_users_live_consents_there_need_is_asked_for_again(

@@ -5,13 +5,14 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from consents import lifecycle
 from consents.errors import ConsentNotFound, PlatformNotUsable, TransitionRefused
+from consents.facts import consent_facts
 from consents.lifecycle import changing
 from consents.models import AccessToken, AuditEntry, Consent, ConsentAccount, Event, Grant, Platform, RefreshToken
-from consents.scopes import Scope
+from consents.scopes import Scope, SensitiveGroup
 from consents.states import CONSENT_TRANSITIONS, PLATFORM_TRANSITIONS, ConsentStatus, PlatformStatus
 from gateway.identity.models import User
 from tests.support import ledger
@@ -271,6 +272,46 @@ def test_nothing_chosen_or_more_than_asked_grants_nothing(lodged: Consent, chang
     lodged.refresh_from_db()
     assert lodged.status == "AWAITING_AUTHORISATION"
     assert not ConsentAccount.objects.exists()
+
+
+_FEWER = {
+    "scopes": [Scope.ACCOUNTS],
+    "narrower": lifecycle.Narrower(duration_days=7, hidden_groups=frozenset({SensitiveGroup.HEALTH})),
+}
+
+
+def test_what_is_looked_at_before_the_answer_is_what_the_answer_makes(lodged: Consent) -> None:
+    now = NOW + MINUTE
+    seen = lifecycle.as_if_authorised(lodged, now=now, **_FEWER)  # type: ignore[arg-type]
+
+    granted = _authorise(lodged, **_FEWER)
+
+    assert consent_facts(seen) == consent_facts(Consent.objects.select_related("user", "platform").get(id=granted.id))
+
+
+def test_looking_writes_nothing_and_what_was_looked_at_cannot_be_saved(lodged: Consent) -> None:
+    before = Consent.objects.values().get(id=lodged.id)
+    seen = lifecycle.as_if_authorised(lodged, scopes=[Scope.ACCOUNTS], now=NOW + MINUTE)
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        seen.save()
+
+    assert Consent.objects.values().get(id=lodged.id) == before
+    assert lodged.status == ConsentStatus.AWAITING_AUTHORISATION
+    assert not ConsentAccount.objects.exists()
+
+
+def test_an_answered_question_is_not_looked_at_again(lodged: Consent) -> None:
+    _authorise(lodged)
+    fresh = Consent.objects.get(id=lodged.id)
+
+    with pytest.raises(TransitionRefused):
+        lifecycle.as_if_authorised(fresh, scopes=[Scope.ACCOUNTS], now=NOW + MINUTE)
+
+
+@pytest.mark.parametrize(("days", "before"), [(365, 30), (31, 30), (30, 7), (7, 1), (2, 1), (1, None)])
+def test_a_reminder_comes_as_early_as_the_time_is_long(days: int, before: int | None) -> None:
+    assert lifecycle.reminded_days(days) == before
 
 
 @pytest.mark.parametrize(("minutes", "in_time"), [(59, True), (60, False), (61, False)])

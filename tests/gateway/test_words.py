@@ -8,12 +8,15 @@ from banks.types import AccountCategory, InstitutionStatus
 from consents.scopes import LocationPrecision, Purpose, Record, Scope, SensitiveGroup
 from consents.states import ConsentStatus, Initiator
 from gateway import words
+from gateway.portal.connect import countries
+from tests.support.reading import grade
 
 
 @pytest.mark.parametrize(
     ("table", "vocabulary"),
     [
         (words.SCOPE_WORDS, Scope),
+        (words.NEEDED_WORDS, Scope),
         (words.PURPOSE_WORDS, Purpose),
         (words.PRECISION_WORDS, LocationPrecision),
         (words.GROUP_WORDS, set(SensitiveGroup) - {SensitiveGroup.NONE}),
@@ -74,6 +77,10 @@ def test_limits_are_whole_sentences() -> None:
     ]
 
 
+def test_a_country_is_named_and_one_we_do_not_know_by_its_code() -> None:
+    assert (countries.name("GB"), countries.name("ZZ")) == ("United Kingdom", "ZZ")
+
+
 def test_eight_years_of_school_are_enough() -> None:
     sentences = [
         *(words.reason("Chat", purpose) for purpose in Purpose),
@@ -83,13 +90,14 @@ def test_eight_years_of_school_are_enough() -> None:
         *words.PREVENTED,
         *words.HEALTH_WORDS.values(),
         *words.limits(True, [SensitiveGroup.RELIGION], "Chat"),
+        *words.NEEDED_WORDS.values(),
+        words.ON_PLATFORM_WORDS.format(platform="Chat"),
+        words.HIDDEN_WORDS,
+        words.RUNNING_WORDS,
+        words.ONE_TIME_WORDS,
+        words.END_WORDS,
+        words.reminder(30),
+        words.reminder(1),
     ]
 
     assert grade(sentences) <= 8
-
-
-def grade(sentences: list[str]) -> float:
-    """Flesch-Kincaid grade level, syllables counted as groups of vowels."""
-    found = [word for sentence in sentences for word in re.findall(r"[A-Za-z]+", sentence)]
-    syllables = sum(max(len(re.findall(r"[aeiouy]+", re.sub(r"e$", "", word.lower()))), 1) for word in found)
-    return 0.39 * len(found) / len(sentences) + 11.8 * syllables / len(found) - 15.59

@@ -7,14 +7,19 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped, unused-ignore]
+from django.conf import settings
 from playwright.sync_api import Browser, Page
 
-from banks.models import Connection
-from consents import clock
-from consents.models import Consent
+from banks import attempts
+from banks.models import Account, Connection, Institution, LinkAttempt
+from consents import clock, platforms
+from consents.models import BankPolicy, Consent
+from consents.models.policy import StepUp
+from consents.states import PlatformStatus
 from tests.journeys import walk
 from tests.journeys.bank import SLUG
 from tests.journeys.conftest import Stage
+from tests.support import cast, ledger
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -109,13 +114,17 @@ def test_saying_yes_and_stopping(stage: Stage, page: Page, look: Look) -> None:
     page.goto(walk.platform_link(stage))
     walk.sign_in(page)
     look("1-ask")
-    for line in page.locator("summary").all():
-        line.click()
-    look("1-ask-open")
     walk.press(page, "Continue")
     look("2-bank")
     walk.choose_bank(page)
-    look("3-redirect")
+    look("3-scopes")
+    for line in page.locator("summary").all():
+        line.click()
+    look("3-scopes-open")
+    walk.press(page, "Continue")
+    look("4-duration")
+    walk.press(page, "Continue")
+    look("7-redirect")
     walk.press(page, "Continue to First Sandbox Bank")
     walk.log_in_at_bank(page)
     walk.allow_at_bank(page)
@@ -126,7 +135,7 @@ def test_saying_yes_and_stopping(stage: Stage, page: Page, look: Look) -> None:
     walk.tick_first_account(page)
     look("6-confirm")
     walk.press(page, "Allow")
-    look("7-done")
+    look("9-done")
     page.goto(stage.sluice)
     look("list")
     page.get_by_role("link", name="View Example Chat").click()
@@ -139,6 +148,75 @@ def test_saying_yes_and_stopping(stage: Stage, page: Page, look: Look) -> None:
     look("list-ended")
 
 
+def test_what_else_the_flow_has_to_say(stage: Stage, page: Page, look: Look) -> None:
+    """A link that is there already, a choice that became too wide, real rows, and a platform that was stopped."""
+    bank = Institution.objects.get()
+    BankPolicy.objects.update(step_up=StepUp.PASSKEY)
+    link = cast.connection(stage.alice, bank)
+    account = cast.account(link, "everyday")
+    for name in ("Corner Books", "Sunny Bakery", "Night Chemist"):
+        group = "HEALTH" if name == "Night Chemist" else "NONE"
+        today = clock.now().date()
+        ledger.transaction(account, listed_on=today, booked_on=today, merchant_name=name, sensitive_group=group)
+    Account.objects.for_sync().create(
+        connection=link,
+        institution=bank,
+        user=stage.alice,
+        bank_account_id="holiday",
+        category="DEPOSIT",
+        account_type="SVGS",
+        name="Holiday",
+        is_covered=False,
+        content_hash="",
+        fetched_at=link.created_at,
+    )
+    page.goto(walk.platform_link(stage))
+    walk.sign_in(page)
+    consent = Consent.objects.get()
+    walk.press(page, "Continue")
+    walk.choose_bank(page)
+    page.get_by_label("Where you were when you paid").check()
+    page.get_by_label("The town, and nothing closer").check()
+    page.get_by_label("Health").check()
+    walk.press(page, "Continue")
+    walk.press(page, "Continue")
+    look("7-redirect-linked")
+    session = next(one["value"] for one in page.context.cookies() if one["name"] == settings.SESSION_COOKIE_NAME)
+    visited(session, consent, link, account)
+    page.goto(f"{stage.sluice}/connect/{consent.id}/accounts/")
+    look("5-accounts-left-out")
+    page.get_by_role("checkbox").first.check()
+    walk.press(page, "Continue")
+    look("6-confirm-rows")
+    Connection.objects.update(resources=["accounts"])
+    page.goto(f"{stage.sluice}/connect/{consent.id}/accounts/")
+    look("5-accounts-narrow")
+    platforms.change_status(
+        stage.chat.platform, PlatformStatus.SUSPENDED, reason="test", actor=cast.BY_OPERATOR, now=clock.now()
+    )
+    page.reload()
+    look("platform-stopped")
+
+
+def visited(session_key: str, consent: Consent, link: Connection, account: Account) -> None:
+    """As if this browser had just come back from the bank, which showed this account."""
+    now = clock.now()
+    LinkAttempt.objects.create(
+        state_digest=str(link.id),
+        session_digest=attempts.digest(session_key),
+        user=link.user,
+        institution=link.institution,
+        consent_id=consent.id,
+        bank_consent_id="at-the-bank",
+        sealed_secrets=b"",
+        created_at=now,
+        expires_at=now,
+        used_at=now,
+        connection_id=link.id,
+        account_ids=[str(account.id)],
+    )
+
+
 def test_saying_no_and_what_goes_wrong(stage: Stage, page: Page, look: Look) -> None:
     page.goto(walk.platform_link(stage))
     walk.sign_in(page)
@@ -147,6 +225,7 @@ def test_saying_no_and_what_goes_wrong(stage: Stage, page: Page, look: Look) -> 
     page.get_by_role("link", name="Answer").click()
     walk.press(page, "Continue")
     walk.choose_bank(page)
+    walk.leave_terms(page)
     walk.press(page, "Continue to First Sandbox Bank")
     walk.log_in_at_bank(page)
     walk.press(page, "Refuse")

@@ -63,11 +63,15 @@ def test_alice_allows_looks_and_stops(stage: Stage, page: Page, origins: set[str
     assert heading(page) == "Sign in"
     walk.sign_in(page)
     assert heading(page) == "Example Chat asks to see some of your bank data"
+    walk.press(page, "Continue")
+    walk.choose_bank(page)
+    assert heading(page) == "What would Example Chat see?"
     assert not page.get_by_text("How much is in the account").is_visible()
     page.get_by_text("Account balance").click()
     assert page.get_by_text("How much is in the account").is_visible()
     walk.press(page, "Continue")
-    walk.choose_bank(page)
+    assert heading(page) == "For how long may Example Chat look?"
+    walk.press(page, "Continue")
     assert urlsplit(stage.bank.issuer).netloc in page.locator("main").inner_text()
     walk.press(page, "Continue to First Sandbox Bank")
     assert page.url.startswith(stage.bank.issuer)
@@ -124,6 +128,7 @@ def test_alice_says_no_at_the_bank_and_tries_again(stage: Stage, page: Page) -> 
     page.goto(walk.platform_link(stage))
     walk.press(page, "Continue")
     walk.choose_bank(page)
+    walk.leave_terms(page)
     walk.press(page, "Continue to First Sandbox Bank")
     walk.log_in_at_bank(page)
     walk.press(page, "Refuse")
@@ -138,7 +143,7 @@ def test_alice_says_no_at_the_bank_and_tries_again(stage: Stage, page: Page) -> 
     assert heading(page) == "Which accounts may Example Chat see?"
 
 
-def test_way_to_the_bank_sent_to_somebody_else_links_nothing(stage: Stage, page: Page, chromium: Browser) -> None:
+def test_t7_way_to_the_bank_sent_to_somebody_else_links_nothing(stage: Stage, page: Page, chromium: Browser) -> None:
     """The attack: start a link, have somebody log in at the bank in another browser."""
     to_the_bank: list[str] = []
     page.on("request", lambda request: to_the_bank.append(request.url))
@@ -147,6 +152,7 @@ def test_way_to_the_bank_sent_to_somebody_else_links_nothing(stage: Stage, page:
     page.goto(walk.platform_link(stage))
     walk.press(page, "Continue")
     walk.choose_bank(page)
+    walk.leave_terms(page)
     walk.press(page, "Continue to First Sandbox Bank")
     sent = next(url for url in to_the_bank if url.startswith(stage.bank.issuer))
     elsewhere = chromium.new_context(java_script_enabled=False)

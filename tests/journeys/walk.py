@@ -17,7 +17,9 @@ def platform_link(stage: Stage) -> str:
     query = cast.authorization_query(
         stage.chat,
         VERIFIER,
-        scopes=["accounts", "balances", "transactions", "merchants"],
+        scopes=["accounts", "balances", "transactions", "merchants", "locations"],
+        optional_scopes=["locations"],
+        location_precision="store",
         purposes=["account_overview"],
     )
     return f"{stage.sluice}/oauth/authorize?{urlencode(query)}"
@@ -35,6 +37,12 @@ def press(page: Page, name: str) -> None:
 
 def choose_bank(page: Page) -> None:
     page.get_by_label("First Sandbox Bank").check()
+    press(page, "Continue")
+
+
+def leave_terms(page: Page) -> None:
+    """What is shared and for how long, as the pages propose it."""
+    press(page, "Continue")
     press(page, "Continue")
 
 
@@ -60,6 +68,7 @@ def to_the_accounts(page: Page, stage: Stage) -> None:
     page.goto(platform_link(stage))
     press(page, "Continue")
     choose_bank(page)
+    leave_terms(page)
     press(page, "Continue to First Sandbox Bank")
     log_in_at_bank(page)
     allow_at_bank(page)

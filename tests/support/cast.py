@@ -22,7 +22,7 @@ from django.test import Client
 
 from banks import vault
 from banks.models import Account, Connection, Institution
-from banks.types import AccountCategory
+from banks.types import AccountCategory, Resource
 from consents import clock, lifecycle, platforms
 from consents.audit import Actor
 from consents.lifecycle import AccountChoice, Disclosure
@@ -155,12 +155,13 @@ def permissive_policy(bank: Institution, row: Platform | None = None, *, now: da
 
 
 def connection(user: User, bank: Institution, *, now: datetime | None = None) -> Connection:
-    """An ACTIVE link of `user` to `bank`."""
+    """An ACTIVE link of `user` to `bank`, whose own consent covers everything."""
     identity = uuid.uuid4()
     return Connection.objects.create(
         id=identity,
         user=user,
         institution=bank,
+        resources=sorted(Resource),
         wrapped_key=vault.wrap_new_key(identity),
         created_at=now or clock.now(),
     )

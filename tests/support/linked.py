@@ -20,7 +20,7 @@ from banks.institutions import InstitutionData
 from banks.leases import Claim
 from banks.models import Account, Connection, Institution, LinkAttempt, RawPayload, SyncJob, Transaction
 from banks.vault import Vault
-from consents import clock
+from consents import clock, lifecycle
 from consents.lifecycle import AccountChoice
 from consents.models import Consent, Platform
 from consents.scopes import Purpose, Scope
@@ -133,11 +133,22 @@ class Linked:
         )
 
     def offered(
-        self, consent: Consent, *, user_id: UUID | None = None, session: str = SESSION, now: datetime | None = None
+        self,
+        consent: Consent,
+        *,
+        user_id: UUID | None = None,
+        session: str = SESSION,
+        now: datetime | None = None,
+        stepped_up_at: datetime | None = None,
     ) -> list[AccountChoice]:
-        return sharing.offered_accounts(
-            consent_id=consent.id, user_id=user_id or consent.user_id, session_key=session, now=now or clock.now()
-        )
+        """For all that was asked; nothing where the question is not this user's."""
+        now = now or clock.now()
+        found = Consent.objects.select_related("user", "platform")
+        question = found.filter(id=consent.id, user_id=user_id or consent.user_id).first()
+        if question is None:
+            return []
+        wanted = lifecycle.as_if_authorised(question, scopes=[Scope(scope) for scope in question.scopes], now=now)
+        return sharing.offer(wanted, session_key=session, now=now, stepped_up_at=stepped_up_at).accounts
 
     # -- all at once --------------------------------------------------------------------------------------------------
 

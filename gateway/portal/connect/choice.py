@@ -1,7 +1,8 @@
 """Which accounts, of one bank or of several: nothing ticked until the user does."""
 
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 
 from banks import directory
+from banks.sharing import Offer
 from consents.lifecycle import AccountChoice
 from consents.models import Consent
 from gateway.portal import accounts
@@ -41,45 +43,69 @@ class BoxesOfBank:
 @require_http_methods(["GET", "HEAD", "POST"])
 @step
 def choose(request: PersonRequest, consent: Consent, now: datetime) -> HttpResponse:
-    """POST takes `account`, once per account chosen."""
-    found = steps.offered(request, consent, now)
-    if not found:
+    """POST takes `account`, once per account chosen; `then=bank` keeps them and goes for another bank.
+
+    `select` in the address ticks all there are, or none, and shows the page again.
+    """
+    found = steps.offer(request, consent, now)
+    if not found.accounts and not found.narrow:
         return steps.to("bank", consent.id)
-    chosen = _ticked(request, found)
-    if request.method == "POST" and chosen:
-        steps.remember(request, consent.id, chosen)
+    if request.method == "POST":
+        return _posted(request, consent, found, now)
+    return _page(request, consent, found, steps.chosen(request, consent.id).account_ids, now)
+
+
+def _posted(request: PersonRequest, consent: Consent, found: Offer, now: datetime) -> HttpResponse:
+    ticked = _ticked(request, found.accounts)
+    steps.remember(request, consent.id, replace(steps.chosen(request, consent.id), account_ids=ticked))
+    if "select" in request.GET:
+        return steps.to("accounts", consent.id)
+    if request.POST.get("then") == "bank":
+        return steps.to("bank", consent.id)
+    if ticked:
         return steps.to("confirm", consent.id)
-    # Only what this person ticked a moment ago, coming back to change it.
-    before = frozenset() if request.method == "POST" else steps.remembered(request, consent.id)
-    return render(
-        request,
-        "portal/connect/accounts.html",
-        {
-            "consent": consent,
-            "banks": bank_names(choice.institution_id for choice in found),
-            "groups": _groups(request, found, before, now),
-            "aged": bank_names(steps.aged_logins(request, consent, now)),
-            "can_add": len(directory.institutions()) > len({choice.institution_id for choice in found}),
-            "error": "Choose at least one account" if request.method == "POST" else "",
-        },
-        status=422 if request.method == "POST" else 200,
-    )
+    return _page(request, consent, found, frozenset(), now, error="Choose at least one account")
 
 
-def _ticked(request: PersonRequest, found: list[AccountChoice]) -> frozenset[UUID]:
+def _ticked(request: PersonRequest, offered: list[AccountChoice]) -> frozenset[UUID]:
     """Of what the bank offered; anything else in the form does not exist."""
+    if "select" in request.GET:
+        return frozenset(choice.account_id for choice in offered if request.GET["select"] == "all")
     posted = set(request.POST.getlist("account"))
-    return frozenset(choice.account_id for choice in found if str(choice.account_id) in posted)
+    return frozenset(choice.account_id for choice in offered if str(choice.account_id) in posted)
+
+
+def _page(
+    request: PersonRequest,
+    consent: Consent,
+    found: Offer,
+    ticked: Collection[UUID],
+    now: datetime,
+    *,
+    error: str = "",
+) -> HttpResponse:
+    banks = {choice.institution_id for choice in found.accounts}
+    context = {
+        "consent": consent,
+        "banks": bank_names(banks),
+        "groups": _groups(request, found.accounts, ticked, now),
+        "left_out": _groups(request, found.left_out, (), now),
+        "aged": bank_names(found.aged),
+        "narrow": bank_names(found.narrow),
+        "can_add": len(directory.institutions()) > len(banks),
+        "error": error,
+    }
+    return render(request, "portal/connect/accounts.html", context, status=422 if error else 200)
 
 
 def _groups(
-    request: PersonRequest, found: list[AccountChoice], ticked: frozenset[UUID], now: datetime
+    request: PersonRequest, choices: list[AccountChoice], ticked: Collection[UUID], now: datetime
 ) -> list[BoxesOfBank]:
     """By bank and name."""
-    labelled = accounts.labels(request.user.id, found, now=now, request_id=request_id_of(request))
-    cards = directory.by_id(choice.institution_id for choice in found)
+    labelled = accounts.labels(request.user.id, choices, now=now, request_id=request_id_of(request))
+    cards = directory.by_id(choice.institution_id for choice in choices)
     boxes: dict[str, list[Box]] = defaultdict(list)
-    for choice in found:
+    for choice in choices:
         if choice.account_id in labelled:
             (bank,) = bank_names([choice.institution_id], cards)
             boxes[bank].append(Box(choice.account_id, labelled[choice.account_id], choice.account_id in ticked))

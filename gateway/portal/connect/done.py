@@ -9,6 +9,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from consents import clock
 from consents.errors import ConsentNotFound
 from consents.models import Consent, ConsentAccount
+from consents.scopes import DurationType
 from consents.states import LIVE_CONSENTS, ConsentStatus
 from gateway.oauth import answers
 from gateway.oauth.errors import AnswerError
@@ -39,6 +40,7 @@ def done(request: PersonRequest, consent_id: UUID) -> HttpResponse:
             "consent": summary,
             "accounts": accounts.texts(labelled, [row.account_id for row in rows]),
             "can_return": bool(origin),
+            "is_one_time": consent.duration_type == DurationType.ONE_TIME,
         },
     )
     return lets_forms_reach(response, origin) if origin else response

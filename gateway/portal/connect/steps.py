@@ -1,32 +1,38 @@
-"""What the steps share: whose request it is, whether it still waits, and which accounts were ticked so far."""
+"""What the steps share: whose request it is, whether it still waits, and what was chosen so far."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from datetime import datetime
 from functools import wraps
 from typing import Concatenate, ParamSpec, cast
 from uuid import UUID
 
 from django.http import Http404, HttpResponse
+from django.shortcuts import render
 from django.urls import reverse
 
 from banks import sharing
-from consents import clock
-from consents.lifecycle import AccountChoice
+from banks.sharing import Offer
+from consents import clock, lifecycle
 from consents.models import Consent
-from consents.states import ConsentStatus
+from consents.scopes import Scope
+from consents.states import ConsentStatus, PlatformStatus
+from gateway.identity import assurance
+from gateway.portal.connect.choices import Choices, from_session, to_session
 from gateway.portal.pages import PersonRequest, PersonView, SeeOther, View, page
 from gateway.portal.summaries import status_at
+from gateway.request_ids import request_id_of
 
 Parameters = ParamSpec("Parameters")
 Step = Callable[Concatenate[PersonRequest, Consent, datetime, Parameters], HttpResponse]
 
-_SESSION_KEY = "chosen_accounts"
+_SESSION_KEY = "choices"
 
 
 def step(view: Step[Parameters]) -> View[Concatenate[UUID, Parameters]]:
     """A page of the flow: its view gets the waiting consent and the instant.
 
-    Somebody else's consent is not there; one's own that was answered, or ran out, leads to the page that says so.
+    Somebody else's consent is not there; one's own that was answered, or ran out, leads to the page that says so. Of a
+    platform that is not active (any more) nothing is shown but that.
     """
 
     @wraps(view)
@@ -37,47 +43,65 @@ def step(view: Step[Parameters]) -> View[Concatenate[UUID, Parameters]]:
         consent = own_or_404(request, consent_id)
         if status_at(consent, now) != ConsentStatus.AWAITING_AUTHORISATION:
             return to("done", consent_id)
+        if consent.platform.status != PlatformStatus.ACTIVE:
+            context = {"consent": consent, "reference": request_id_of(request)}
+            return render(request, "portal/connect/platform_stopped.html", context, status=403)
         return view(request, consent, now, *args, **kwargs)
 
     return page(cast("PersonView[Concatenate[UUID, Parameters]]", shown))
 
 
 def own_or_404(request: PersonRequest, consent_id: UUID) -> Consent:
-    consent = Consent.objects.select_related("platform").filter(id=consent_id, user_id=request.user.id).first()
+    consent = Consent.objects.select_related("user", "platform").filter(id=consent_id, user_id=request.user.id).first()
     if consent is None:
         raise Http404
     return consent
-
-
-def aged_logins(request: PersonRequest, consent: Consent, now: datetime) -> list[UUID]:
-    """Banks visited too long ago for what existed before: one has to log in there again."""
-    return sharing.aged_logins(
-        consent_id=consent.id, user_id=consent.user_id, session_key=request.session.session_key or "", now=now
-    )
 
 
 def to(name: str, consent_id: UUID, *more: str) -> SeeOther:
     return SeeOther(reverse(f"portal:{name}", args=[consent_id, *more]))
 
 
-def offered(request: PersonRequest, consent: Consent, now: datetime) -> list[AccountChoice]:
-    """What the bank showed in this flow and browser; empty before the bank was visited, or too long after."""
-    return sharing.offered_accounts(
-        consent_id=consent.id, user_id=consent.user_id, session_key=request.session.session_key or "", now=now
+def everything(consent: Consent, now: datetime) -> Consent:
+    """The question as it would be if all of it were allowed."""
+    return lifecycle.as_if_authorised(consent, scopes=[Scope(scope) for scope in consent.scopes], now=now)
+
+
+def wanted(request: PersonRequest, consent: Consent, now: datetime) -> Consent:
+    """The question as this person would now allow it."""
+    choices = chosen(request, consent.id)
+    return lifecycle.as_if_authorised(
+        consent, scopes=choices.scopes(consent), narrower=choices.narrower(consent), now=now
     )
 
 
-# -- the accounts ticked so far: in the session, so on the server; looked at again before they count -------------------
+def offer(request: PersonRequest, consent: Consent, now: datetime) -> Offer:
+    """What may be shared in this flow and browser, of what is now chosen."""
+    return sharing.offer(
+        wanted(request, consent, now),
+        session_key=request.session.session_key or "",
+        now=now,
+        stepped_up_at=assurance.second_factor_at(request),
+    )
 
 
-def remember(request: PersonRequest, consent_id: UUID, account_ids: Collection[UUID]) -> None:
+def has_accounts(request: PersonRequest, consent: Consent, now: datetime) -> bool:
+    """Whether accounts are ticked that may be shared: whoever changes something then goes back to the summary."""
+    ticked = chosen(request, consent.id).account_ids
+    return bool(ticked) and any(choice.account_id in ticked for choice in offer(request, consent, now).accounts)
+
+
+# -- what was chosen so far: in the session, so on the server; looked at again before it counts -----------------------
+
+
+def remember(request: PersonRequest, consent_id: UUID, choices: Choices) -> None:
     kept = dict(request.session.get(_SESSION_KEY, {}))
-    kept[str(consent_id)] = sorted(str(account_id) for account_id in account_ids)
+    kept[str(consent_id)] = to_session(choices)
     request.session[_SESSION_KEY] = kept
 
 
-def remembered(request: PersonRequest, consent_id: UUID) -> frozenset[UUID]:
-    return frozenset(UUID(kept) for kept in request.session.get(_SESSION_KEY, {}).get(str(consent_id), ()))
+def chosen(request: PersonRequest, consent_id: UUID) -> Choices:
+    return from_session(request.session.get(_SESSION_KEY, {}).get(str(consent_id), {}))
 
 
 def forget(request: PersonRequest, consent_id: UUID) -> None:

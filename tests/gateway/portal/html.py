@@ -54,7 +54,8 @@ class Form:
 
     @property
     def button(self) -> Control:
-        (button,) = (one for one in self.controls if one.tag == "button")
+        """The one that sends the form as it is; others say by their name what else to do."""
+        (button,) = (one for one in self.controls if one.tag == "button" and not one.name)
         return button
 
     def named(self, name: str) -> list[Control]:

@@ -29,7 +29,7 @@ def raising(error: Exception) -> Callable[..., None]:
 
 
 @pytest.mark.parametrize("query", [{}, {"state": "made-up", "code": "x"}, {"state": "", "error": "access_denied"}])
-def test_state_nobody_made_links_nothing(
+def test_t7_state_nobody_made_links_nothing(
     browser: Client, asked: Consent, northbank: Institution, traces: Traces, query: dict[str, str]
 ) -> None:
     before = traces()
@@ -45,7 +45,7 @@ def test_unknown_bank_links_nothing(browser: Client, asked: Consent) -> None:
     assert browser.get("/banks/no-such-bank/callback", {"state": "x"}).status_code == 400
 
 
-def test_whoever_is_not_signed_in_did_not_start_it(asked: Consent, northbank: Institution, traces: Traces) -> None:
+def test_t7_whoever_is_not_signed_in_did_not_start_it(asked: Consent, northbank: Institution, traces: Traces) -> None:
     before = traces()
 
     answer = Client().get(HERE, {"state": "stolen", "code": "stolen"})
@@ -128,7 +128,7 @@ class TestWithARealAttempt:
             expires_at=now + attempts.ATTEMPT_WINDOW,
         )
 
-    def test_other_browser_of_the_same_user_links_nothing(
+    def test_t7_other_browser_of_the_same_user_links_nothing(
         self, alice: User, attempt: LinkAttempt, traces: Traces
     ) -> None:
         before = traces()
@@ -140,7 +140,7 @@ class TestWithARealAttempt:
         attempt.refresh_from_db()
         assert attempt.used_at is None
 
-    def test_other_user_links_nothing(self, bob: User, attempt: LinkAttempt, traces: Traces) -> None:
+    def test_t7_other_user_links_nothing(self, bob: User, attempt: LinkAttempt, traces: Traces) -> None:
         before = traces()
 
         answer = signed_in(bob).get(HERE, {"state": "the-state", "code": "c"})

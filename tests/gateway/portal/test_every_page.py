@@ -33,6 +33,8 @@ def addresses(alice: User, chat: Member, asked: Consent, chosen: UUID, northbank
         "renew": f"/links/{link}/renew/",
         "ask": f"{flow}/",
         "bank": f"{flow}/bank/",
+        "scopes": f"{flow}/scopes/",
+        "duration": f"{flow}/duration/",
         "redirect": f"{flow}/bank/northbank/",
         "accounts": f"{flow}/accounts/",
         "confirm": f"{flow}/confirm/",
@@ -43,7 +45,7 @@ def addresses(alice: User, chat: Member, asked: Consent, chosen: UUID, northbank
     }
 
 
-def test_pages_are_kept_by_nobody_and_framed_by_nobody(browser: Client, addresses: dict[str, str]) -> None:
+def test_t5_pages_are_kept_by_nobody_and_framed_by_nobody(browser: Client, addresses: dict[str, str]) -> None:
     for name, address in addresses.items():
         answer = browser.get(address)
 
@@ -88,7 +90,7 @@ def test_each_form_that_changes_something_is_a_post_with_a_token(browser: Client
                 assert not form.action.endswith(("/refuse/", "/stop/", "/return/", "/confirm/", "/renew/")), name
 
 
-def test_post_without_a_token_is_refused_with_our_own_page(alice: User, asked: Consent) -> None:
+def test_t5_post_without_a_token_is_refused_with_our_own_page(alice: User, asked: Consent) -> None:
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(alice, backend="django.contrib.auth.backends.ModelBackend")
 

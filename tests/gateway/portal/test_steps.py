@@ -12,8 +12,9 @@ from banks import connections
 from banks.errors import BankMisconfigured, BankTimeout
 from banks.models import Connection, Institution, LinkAttempt, SyncJob
 from consents import clock
-from consents.models import AuditEntry, Consent, ConsentAccount
-from consents.scopes import LocationPrecision, SensitiveGroup
+from consents.lifecycle import Narrower
+from consents.models import AuditEntry, BankPolicy, Consent, ConsentAccount
+from consents.scopes import Scope
 from consents.states import AUTHORISATION_WINDOW, ConsentStatus
 from gateway import words
 from gateway.identity.models import User
@@ -36,44 +37,29 @@ def allow(browser: Client, consent: Consent) -> str:
 
 
 class TestAsk:
-    def test_says_who_asks_for_what_and_until_when(self, browser: Client, asked: Consent) -> None:
+    def test_says_who_asks_and_what_for(self, browser: Client, asked: Consent, chat: Member) -> None:
         page = Page(browser.get(f"/connect/{asked.id}/"))
 
-        until = clock.now() + timedelta(days=90)
+        since = chat.platform.created
         for told in (
             "chat asks to see some of your bank data",
-            "Registered here for",
             "chat wants to show you all your accounts in one place.",
-            "Account balance",
-            "How much is in the account",
-            f"{until.day} {until:%B %Y}, that is 90 days",
-            "Use your data for adverts",
-            "Nobody but your bank needs your bank password",
+            f"Yes, here since {since.day} {since:%B %Y}",
+            "Registered here for",
+            "Sends you back to chat.example",
+            "You never give your bank password to chat, nor to us.",
             "What comes next",
         ):
             assert page.says(told), told
 
-    def test_window_of_history_is_told_in_days(self, browser: Client, alice: User, chat: Member) -> None:
-        scopes = ["accounts", "transactions"]
-        found = cast.ask(alice, chat, VERIFIER, scopes=scopes, purposes=["budgeting"], history_days=60)
+    def test_a_platform_one_never_shared_with_is_called_so(
+        self, browser: Client, alice: User, asked: Consent, chat: Member
+    ) -> None:
+        before = Page(browser.get(f"/connect/{asked.id}/"))
+        cast.revoke(cast.authorised_consent(alice, chat.platform))
 
-        assert Page(browser.get(f"/connect/{found}/")).says("the last 60 days")
-
-    def test_limits_are_told(self, browser: Client, alice: User, chat: Member) -> None:
-        consent = cast.requested_consent(
-            alice,
-            chat.platform,
-            ["transactions", "locations"],
-            location_precision=LocationPrecision.CITY,
-            on_platform_only=True,
-            hidden_groups=[SensitiveGroup.HEALTH],
-        )
-
-        page = Page(browser.get(f"/connect/{consent.id}/"))
-
-        assert page.says("Only payments you made to chat itself.")
-        assert page.says("Payments to do with health stay hidden.")
-        assert page.says("The town, and nothing closer")
+        assert before.says("You have never shared anything with chat")
+        assert Page(browser.get(f"/connect/{asked.id}/")).says("You have shared with chat before")
 
     def test_going_on_and_saying_no_weigh_the_same(self, browser: Client, asked: Consent) -> None:
         page = Page(browser.get(f"/connect/{asked.id}/"))
@@ -100,10 +86,17 @@ class TestBank:
     def test_health_is_a_word(self, browser: Client, asked: Consent, northbank: Institution) -> None:
         Institution.objects.update(status="MAINTENANCE")
 
-        assert Page(browser.get(f"/connect/{asked.id}/bank/")).says("GB · Down for planned work")
+        assert Page(browser.get(f"/connect/{asked.id}/bank/")).says("United Kingdom · Down for planned work")
 
     @pytest.mark.parametrize(
-        ("step", "onward"), [("bank/", "/bank/"), ("bank/northbank/", "/northbank/"), ("accounts/", "/accounts/")]
+        ("step", "onward"),
+        [
+            ("bank/", "/bank/"),
+            ("scopes/", "/scopes/"),
+            ("duration/", "/duration/"),
+            ("bank/northbank/", "/northbank/"),
+            ("accounts/", "/accounts/"),
+        ],
     )
     def test_going_on_and_saying_no_weigh_the_same_on_each_step(
         self, browser: Client, asked: Consent, shown: list[UUID], step: str, onward: str
@@ -128,15 +121,54 @@ class TestBank:
 
         assert not any(form.named("q") for form in page.forms)
 
-    def test_choice_leads_to_the_announced_redirect(
+    def test_choice_leads_to_what_is_shared_and_once_that_is_chosen_to_the_announced_redirect(
         self, browser: Client, asked: Consent, northbank: Institution, traces: Traces
     ) -> None:
         before = traces()
 
+        first = browser.post(f"/connect/{asked.id}/bank/", {"institution": "northbank"})
+        second = browser.post(first["Location"])
+        third = browser.post(second["Location"], {"duration": "30"})
+        again = browser.post(f"/connect/{asked.id}/bank/", {"institution": "northbank"})
+
+        assert first.status_code == second.status_code == third.status_code == 303
+        assert (first["Location"], second["Location"]) == (
+            f"/connect/{asked.id}/scopes/",
+            f"/connect/{asked.id}/duration/",
+        )
+        assert third["Location"] == again["Location"] == f"/connect/{asked.id}/bank/northbank/"
+        assert traces() == before
+
+    def test_what_a_bank_does_not_share_is_said_beside_it(
+        self, browser: Client, asked: Consent, northbank: Institution
+    ) -> None:
+        BankPolicy.objects.update(scopes=["accounts"])
+
+        assert Page(browser.get(f"/connect/{asked.id}/bank/")).says("This bank does not share: Account balance.")
+
+    def test_bank_that_does_not_accept_the_platform_says_so_and_leads_nowhere(
+        self, browser: Client, asked: Consent, northbank: Institution
+    ) -> None:
+        BankPolicy.objects.update(status="BLOCK")
+
+        page = Page(browser.get(f"/connect/{asked.id}/bank/"))
         answer = browser.post(f"/connect/{asked.id}/bank/", {"institution": "northbank"})
 
-        assert (answer.status_code, answer["Location"]) == (303, f"/connect/{asked.id}/bank/northbank/")
-        assert traces() == before
+        assert page.says("This bank does not accept chat.")
+        assert answer.status_code == 403
+        assert Page(answer).says("Nothing was shared: chat got no data")
+
+    def test_the_bank_used_last_comes_first_and_is_not_chosen(
+        self, browser: Client, alice: User, asked: Consent, northbank: Institution
+    ) -> None:
+        cast.connection(alice, cast.institution("southbank"))
+
+        page = Page(browser.get(f"/connect/{asked.id}/bank/"))
+
+        radios = page.form("/bank/").named("institution")
+        assert [radio.value for radio in radios] == ["southbank", "northbank"]
+        assert not any(radio.is_ticked for radio in radios)
+        assert page.says("Southbank You used it last")
 
     @pytest.mark.parametrize("fields", [{}, {"institution": "no-such-bank"}])
     def test_no_choice_is_an_error_one_can_find(
@@ -184,6 +216,8 @@ class TestRedirect:
             "consent_id": asked.id,
             "slug": "northbank",
             "session_key": browser.session.session_key,
+            "scopes": {Scope.ACCOUNTS, Scope.BALANCES},
+            "narrower": Narrower(duration_days=30),
         }
 
     @pytest.mark.parametrize(
@@ -270,7 +304,7 @@ class TestConfirm:
     def test_sums_up_everything(self, browser: Client, asked: Consent, chosen: UUID) -> None:
         page = Page(browser.get(f"/connect/{asked.id}/confirm/"))
 
-        until = clock.now() + timedelta(days=90)
+        until = clock.now() + timedelta(days=30)
         for told in (
             "May chat see this?",
             "Northbank",
@@ -278,17 +312,18 @@ class TestConfirm:
             "Account name and type (name of the account;",
             "Account balance (how much is in the account;",
             "Sluice. We read it at your bank",
-            f"{until.day} {until:%B %Y}, 90 days from today",
+            f"{until.day} {until:%B %Y}, 30 days from today",
             "How to stop",
         ):
             assert page.says(told), told
         assert not page.says("Savings")
 
-    def test_bank_and_accounts_can_be_changed(self, browser: Client, asked: Consent, chosen: UUID) -> None:
+    def test_whatever_was_chosen_can_be_changed(self, browser: Client, asked: Consent, chosen: UUID) -> None:
         page = Page(browser.get(f"/connect/{asked.id}/confirm/"))
 
         changes = [link.attributes["href"] for link in page.links if link.words.startswith("Change")]
-        assert changes == [f"/connect/{asked.id}/bank/", f"/connect/{asked.id}/accounts/"]
+        steps = ("bank", "accounts", "scopes", "duration")
+        assert changes == [f"/connect/{asked.id}/{step}/" for step in steps]
 
     def test_yes_and_no_weigh_the_same(self, browser: Client, asked: Consent, chosen: UUID) -> None:
         page = Page(browser.get(f"/connect/{asked.id}/confirm/"))
@@ -331,8 +366,10 @@ class TestConfirm:
         page = Page(browser.get(f"/connect/{asked.id}/confirm/"))
         browser.post(f"/connect/{asked.id}/confirm/", page.form("/confirm/").hidden)
 
-        text = texts[0].text.replace("\n", " ")
-        assert text in page.words.replace(" Change your bank ", " ").replace(" Change accounts ", " ")
+        shown = page.words
+        for entry in texts[0].entries:
+            shown = shown.replace(f" Change {entry.term} ", " ") if entry.change else shown
+        assert texts[0].text.replace("\n", " ") in shown
         consent = Consent.objects.get(id=asked.id)
         assert (consent.disclosure_version, consent.disclosure_locale) == (words.DISCLOSURE_VERSION, words.LOCALE)
         assert consent.disclosure_sha256 == texts[0].sha256
@@ -512,10 +549,10 @@ class TestRefuse:
     def test_refusing_ends_the_ticks(self, browser: Client, asked: Consent, chosen: UUID) -> None:
         browser.post(f"/connect/{asked.id}/refuse/")
 
-        assert browser.session.get("chosen_accounts") == {}
+        assert browser.session.get("choices") == {}
 
 
-STEPS = ("", "bank/", "bank/northbank/", "accounts/", "confirm/", "refuse/")
+STEPS = ("", "bank/", "scopes/", "duration/", "bank/northbank/", "accounts/", "confirm/", "refuse/")
 
 
 @pytest.mark.parametrize("method", ["get", "post"])

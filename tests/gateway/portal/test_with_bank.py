@@ -50,7 +50,9 @@ def press(browser: Client, page: Any, ending: str, fields: dict[str, Any] | None
 
 def test_from_the_question_to_the_code(browser: Client, asked: Consent, bank: SandboxBank, chat: Member) -> None:
     choice = browser.get(f"/connect/{asked.id}/bank/")
-    announced = browser.get(press(browser, choice, "/bank/", {"institution": SLUG})["Location"])
+    what = browser.get(press(browser, choice, "/bank/", {"institution": SLUG})["Location"])
+    how_long = browser.get(press(browser, what, "/scopes/")["Location"])
+    announced = browser.get(press(browser, how_long, "/duration/", {"duration": "30"})["Location"])
     to_the_bank = press(browser, announced, f"/{SLUG}/")["Location"]
     back = browser.get(at_the_bank(bank, to_the_bank, "allow"))
     boxes = browser.get(back["Location"])
