@@ -3,7 +3,7 @@
 from django.urls import path
 
 from gateway.portal import consents, links, reads
-from gateway.portal.changes import narrow, pause, renew, report, stop
+from gateway.portal.changes import disconnect, narrow, pause, renew, report, stop
 from gateway.portal.connect import ask, bank, choice, confirm, done
 
 app_name = "portal"
@@ -24,6 +24,7 @@ urlpatterns = [
     path("reads.json", reads.as_json, name="reads_json"),
     path("links/", links.link_list, name="links"),
     path("links/<uuid:connection_id>/renew/", links.renew, name="renew"),
+    path("links/<uuid:connection_id>/disconnect/", disconnect.disconnect, name="disconnect"),
     path("connect/<uuid:consent_id>/", ask.ask, name="connect"),
     path("connect/<uuid:consent_id>/bank/", bank.choose, name="bank"),
     path("connect/<uuid:consent_id>/bank/<slug:slug>/", bank.announce, name="redirect"),

@@ -291,7 +291,10 @@ class TestSearch:
         return cast.authorised_consent(alice, budget.platform, purposes=[Purpose.BUDGETING])
 
     def test_is_offered_from_six_on(self, browser: Client, many: Consent) -> None:
-        assert Page(browser.get("/")).form("/").method == "get"
+        (search,) = (form for form in Page(browser.get("/")).forms if form.action == "/")
+
+        assert search.method == "get"
+        assert [control.name for control in search.controls if control.name] == ["q"]
 
     def test_is_not_offered_for_few(self, browser: Client, sharing: Consent) -> None:
         assert not Page(browser.get("/")).says("App or bank")
