@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from consents.denials import DenialCode, Owner
-from consents.states import Initiator, ReportCode, UpstreamStage
+from consents.states import ConsentStatus, Initiator, ReportCode, UpstreamStage
 
 OURSELVES = "Sluice"
 
@@ -86,12 +86,15 @@ def hand(initiator: str, *, platform: str, bank: str) -> str:
     return names[Initiator(initiator)]
 
 
+#: The action of whatever leads back to being served.
+_SERVED = f"consent.{ConsentStatus.AUTHORISED.lower()}"
+
 #: (action, status before or "") -> what happened. The first of the two that is here counts.
 _EVENTS: dict[tuple[str, str], str] = {
     ("consent.requested", ""): "{platform} asked",
-    ("consent.authorised", "AWAITING_AUTHORISATION"): "You allowed it",
-    ("consent.authorised", "PAUSED"): "You resumed it",
-    ("consent.authorised", "SUSPENDED"): "It is no longer on hold",
+    (_SERVED, "AWAITING_AUTHORISATION"): "You allowed it",
+    (_SERVED, "PAUSED"): "You resumed it",
+    (_SERVED, "SUSPENDED"): "It is no longer on hold",
     ("consent.paused", "SUSPENDED"): "It is no longer on hold, and paused as before",
     ("consent.paused", ""): "You paused it",
     ("consent.suspended", ""): "It was put on hold",
