@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.test import Client
 from django.urls import get_resolver
 from django.urls.resolvers import URLPattern, URLResolver
@@ -23,7 +24,7 @@ from consents.models import AccessToken, Consent
 from consents.scopes import Presence, Purpose, Scope
 from consents.states import PlatformStatus
 from gateway import pairwise
-from gateway.identity.models import User
+from gateway.identity.models import User, UserSession
 from tests.support import cast, ledger
 from tests.support.cast import Member, Tokens
 
@@ -120,6 +121,17 @@ class World:
     def alices(self) -> Tokens:
         """Chat's tokens for Alice."""
         return self.tokens(self.alice, self.chat, self.account)
+
+    @cached_property
+    def elsewhere(self) -> UserSession:
+        now = clock.now()
+        return UserSession.objects.create(user=self.alice, started_at=now, last_seen_at=now)
+
+    @cached_property
+    def passkey(self) -> Authenticator:
+        return Authenticator.objects.create(
+            user=self.alice, type=Authenticator.Type.WEBAUTHN, data={"name": MARK, "credential": {}}
+        )
 
     @cached_property
     def refresh(self) -> RefreshRequest:
@@ -374,6 +386,40 @@ ROWS: list[Row] = [
     _page("sign-out/", other=200),
     _page("sign-out/", "POST", owner=302, other=302),
     _page("sign-in/inactive/", other=200, visitor=200),
+    _page("sign-in/second-factor/", owner=302, other=302),  # no sign-in of theirs has come so far
+    _page("sign-in/second-factor/", "POST", owner=302, other=302, data=_form(code="000000")),
+    _page("sign-in/passkey/", owner=404, visitor=404),  # there are none where the issuer is a number
+    _page("sign-in/passkey/", "POST", owner=404, visitor=404),
+    # -- how one signs in: what changes it needs a fresh proof, which these browsers have not given --
+    _page("security/", other=200),
+    _page("security/history/", other=200),
+    _page("security/sessions/end/", "POST", owner=303, other=303),  # each their own
+    _page("security/sessions/<uuid:session_id>/end/", "POST", owner=303),
+    _page("security/confirm/", other=200),
+    _page("security/confirm/", "POST", other=200, data=_form(password="wrong")),
+    _page("security/confirm/code/", owner=302, other=302),  # they have no codes: by password
+    _page("security/confirm/code/", "POST", owner=302, other=302),
+    _page("security/confirm/passkey/", owner=404, other=404),
+    _page("security/confirm/passkey/", "POST", owner=404, other=404),
+    _page("security/passkeys/", other=200),
+    _page("security/passkeys/add/", owner=404, other=404),
+    _page("security/passkeys/add/", "POST", owner=404, other=404),
+    *(
+        _page(f"security/{route}/", method, owner=303, other=303)
+        for route in (
+            "close",
+            "email",
+            "password",
+            "codes",
+            "codes/remove",
+            "passkeys/<int:pk>/rename",
+            "passkeys/<int:pk>/remove",
+            "recovery-codes",
+            "recovery-codes/new",
+            "recovery-codes/download",
+        )
+        for method in ("GET", "POST")
+    ),
     # -- what one shares --
     _page("", other=200),
     _page("consents/<uuid:consent_id>/"),
@@ -485,6 +531,8 @@ def _path(row: Row, caller: Caller) -> str:
             "<uuid:consent_id>": str(consent.id),
             "<uuid:connection_id>": str(world.link.id),
             "<slug:slug>": "northbank",
+            "<uuid:session_id>": str(world.elsewhere.id) if "session_id" in row.route else "",
+            "<int:pk>": str(world.passkey.pk) if "<int:pk>" in row.route else "",
             "<str:code>": "consent_revoked",
         }
     path = row.route
