@@ -5,7 +5,6 @@ Whatever goes wrong leaves the consent as it was.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
@@ -47,7 +46,8 @@ def renew(request: PersonRequest, consent_id: UUID) -> HttpResponse:
     if not is_renewable(consent, now) or consent.platform.status != PlatformStatus.ACTIVE:
         return to_consent(consent_id)
     if not assurance.is_fresh(request, request.user, now=now):
-        return _prove_first(consent_id)
+        back = reverse("portal:renew_consent", args=[consent_id])
+        return SeeOther(assurance.proof_address(request.user, then=back))
     offer = _offer(request, consent, now)
     if request.method != "POST":
         return _asked(request, consent, offer, now)
@@ -73,11 +73,6 @@ def _renewed(request: PersonRequest, consent: Consent, offer: Offer, now: dateti
     if kept is not None:
         messages.success(request, f"Renewed. It now ends on {kept.expires_at.day} {kept.expires_at:%B %Y}.")
     return to_consent(consent.id)
-
-
-def _prove_first(consent_id: UUID) -> HttpResponse:
-    back = reverse("portal:renew_consent", args=[consent_id])
-    return SeeOther(f"{reverse('account_reauthenticate')}?{urlencode({'next': back})}")
 
 
 def _offer(request: PersonRequest, consent: Consent, now: datetime) -> Offer:

@@ -1,14 +1,11 @@
 """Pause, resume, share less, and go on."""
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
-from types import ModuleType
 from typing import Any
 
 import pytest
 from django.test import Client
-from django.urls import NoReverseMatch, clear_url_caches, path, reverse
 
 from banks.models import Institution
 from consents import clock, lifecycle, platforms
@@ -236,27 +233,6 @@ class TestRenew:
         """Alice proved a moment ago that it is her."""
         monkeypatch.setattr(assurance, "is_fresh", lambda *_args, **_words: True)
 
-    @pytest.fixture
-    def proof_page(self, settings: Any) -> Iterator[str]:
-        """The address of the page where one proves it again."""
-        try:
-            yield reverse("account_reauthenticate")
-        except NoReverseMatch:
-            from allauth.account import views
-
-            from gateway import urls
-
-            module: Any = ModuleType("urls_with_proof_page")
-            module.urlpatterns = [
-                *urls.urlpatterns,
-                path("again/", views.reauthenticate, name="account_reauthenticate"),
-            ]
-            sys.modules[module.__name__] = module
-            settings.ROOT_URLCONF = module.__name__
-            clear_url_caches()
-            yield "/again/"
-            clear_url_caches()
-
     def test_is_offered_near_the_end_alone(self, browser: Client, sharing: Consent, fresh: None) -> None:
         address = f"/consents/{sharing.id}/renew/"
         assert not Page(browser.get("/")).links_to(address)
@@ -310,16 +286,29 @@ class TestRenew:
         ending.refresh_from_db()
         assert ending.expires_at == before
 
-    def test_without_a_fresh_proof_one_proves_it_first(self, browser: Client, ending: Consent, proof_page: str) -> None:
+    def test_without_a_fresh_proof_one_proves_it_first(self, browser: Client, ending: Consent) -> None:
         address = f"/consents/{ending.id}/renew/"
 
         for answer in (browser.get(address), browser.post(address, {"disclosure": "0" * 64})):
             assert answer.status_code == 303
-            assert answer["Location"] == f"{proof_page}?next=%2Fconsents%2F{ending.id}%2Frenew%2F"
+            assert answer["Location"] == f"/security/confirm/?next=%2Fconsents%2F{ending.id}%2Frenew%2F"
 
         before = ending.expires_at
         ending.refresh_from_db()
         assert ending.expires_at == before
+
+    def test_the_password_typed_a_moment_ago_is_proof_until_it_is_old(
+        self, browser: Client, ending: Consent, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        address = f"/consents/{ending.id}/renew/"
+
+        back = browser.post("/security/confirm/", {"password": cast.PASSWORD, "next": address})
+
+        assert back["Location"] == address
+        assert browser.get(address).status_code == 200
+        later = clock.now() + assurance.STEP_UP_WINDOW
+        monkeypatch.setattr(clock, "now", lambda: later)
+        assert browser.get(address)["Location"].startswith("/security/confirm/")
 
     def test_a_pause_stays_a_pause(self, browser: Client, alice: User, ending: Consent, fresh: None) -> None:
         lifecycle.pause(consent_id=ending.id, user_id=alice.id, actor=cast.BY_USER, now=clock.now())
