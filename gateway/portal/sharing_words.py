@@ -1,9 +1,14 @@
 """What the pages about sharing say besides the data language: who holds something back, what happened. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from consents.denials import DenialCode, Owner
+from consents.scopes import LocationPrecision, Scope, SensitiveGroup
 from consents.states import ConsentStatus, Initiator, ReportCode, UpstreamStage
+from gateway import words
 
 OURSELVES = "Sluice"
 
@@ -129,6 +134,25 @@ def event(action: str, before: str, reason: str, *, platform: str, bank: str) ->
     """What an audit entry tells, in one line."""
     found = _BY_REASON.get((action, reason)) or _EVENTS.get((action, before)) or _EVENTS.get((action, ""))
     return (found or "Something about it was changed").format(platform=platform, bank=bank or "your bank")
+
+
+def taken_away(details: Mapping[str, Any], platform: str) -> list[str]:
+    """What a narrowing took, from the codes that its audit entry keeps (lifecycle.narrow)."""
+    groups = [words.GROUP_WORDS[SensitiveGroup(group)] for group in details.get("hidden_groups", ())]
+    accounts, precision, end = details.get("accounts"), details.get("location_precision"), details.get("expires_at")
+    told = [f"No longer: {words.SCOPE_WORDS[Scope(scope)].label}" for scope in details.get("scopes", ())]
+    if accounts:
+        told.append(f"{accounts} account{'' if accounts == 1 else 's'} fewer")
+    if precision:
+        told.append(f"Places: {words.PRECISION_WORDS[LocationPrecision(precision)]}")
+    if details.get("on_platform_only"):
+        told.append(f"Only payments to {platform} itself")
+    if groups:
+        told.append(f"Hidden: {', '.join(groups)}")
+    if end:
+        at = datetime.fromisoformat(end)
+        told.append(f"Ends on {at.day} {at:%B %Y}")
+    return told
 
 
 def lookup_reason(code: str) -> str:

@@ -16,11 +16,12 @@ ACKNOWLEDGED_WITHIN = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Happening:
-    """One line of the timeline. `who`: whose act it was."""
+    """One line of the timeline. `who`: whose act it was; `details`: what it took away."""
 
     at: datetime
     what: str
     who: str
+    details: list[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,7 @@ def _happening(entry: AuditEntry, platform: str, banks: dict[UUID, str]) -> Happ
         at=entry.occurred_at,
         what=sharing_words.event(entry.action, entry.from_status, entry.reason_code, platform=platform, bank=bank),
         who=sharing_words.hand(entry.initiator, platform=platform, bank=bank),
+        details=sharing_words.taken_away(entry.details, platform) if entry.action == "consent.narrowed" else [],
     )
 
 

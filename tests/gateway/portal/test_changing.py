@@ -159,8 +159,17 @@ class TestNarrow:
         active = ConsentAccount.objects.filter(consent=wide, status=ConsentAccountStatus.ACTIVE)
         assert [str(row.account_id) for row in active] == [kept]
         page = Page(browser.get(f"/consents/{wide.id}/"))
-        assert page.says("You made it smaller")
         assert page.says("No longer shared")
+        for words in (
+            "You made it smaller",
+            "No longer: Account balance",
+            "1 account fewer",
+            "Places: The country, and nothing closer",
+            "Only payments to chat itself",
+            "Hidden: gambling",
+            f"Ends on {wide.expires_at.day} {wide.expires_at:%B %Y}",
+        ):
+            assert page.says(words), words
 
     def test_twice_is_once(self, browser: Client, wide: Consent) -> None:
         sent = {**self.as_it_is(browser, wide), "scope": ["accounts"]}
