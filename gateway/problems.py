@@ -347,6 +347,7 @@ ERROR_CODES: dict[type[Exception], str] = {
     consent_errors.PermitExpired: "permit_expired",
     consent_errors.ConsentNotFound: "consent_not_found",
     consent_errors.TransitionRefused: "transition_refused",
+    consent_errors.ReportNotFound: "not_found",
     consent_errors.RequestNotAllowed: "request_not_allowed",
     consent_errors.PlatformNotUsable: DenialCode.PLATFORM_NOT_ACTIVE,
     consent_errors.JoseRejected: "signature_rejected",

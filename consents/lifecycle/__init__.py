@@ -18,6 +18,7 @@ from consents.lifecycle.at_banks import lift_accounts, revoke_accounts, suspend_
 from consents.lifecycle.ending import announce_expiring, expire_due, reminded_days, revoke, revoke_all
 from consents.lifecycle.holding import lift, pause, resume, suspend
 from consents.lifecycle.narrower import Narrower
+from consents.lifecycle.unlinking import leave_connection
 
 __all__ = [
     "AWAITING_MAX",
@@ -31,6 +32,7 @@ __all__ = [
     "authorise",
     "begin_use",
     "expire_due",
+    "leave_connection",
     "lift",
     "lift_accounts",
     "narrow",

@@ -1,7 +1,8 @@
 """The same consent under other terms: narrower at once, longer after the user said so."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -42,31 +43,58 @@ def narrow(
         kept = consistent(scopes)
         if not kept or not kept <= set(consent.scopes):
             raise ValueError("at least one scope stays, and none comes")
-        _keep_accounts(consent, frozenset(account_ids), actor, now)
+        gone = _keep_accounts(consent, frozenset(account_ids), actor, now)
+        terms = _narrowed(consent, kept, narrower, now)
         changing.change(
             consent,
             "consent.narrowed",
             reason="user_narrowed",
             actor=actor,
             now=now,
-            scopes=sorted(kept),
-            optional_scopes=sorted(set(consent.optional_scopes) & kept),
-            location_precision=narrower.precision_within(consent.location_precision, kept),
-            on_platform_only=consent.on_platform_only or narrower.on_platform_only,
-            hidden_groups=sorted({*consent.hidden_groups, *narrower.hidden_groups}),
-            expires_at=_earlier_end(consent, narrower, now),
+            details=_taken_away(consent, terms, gone),
+            **terms,
         )
         changing.publish(consent, EventType.CONSENT_NARROWED, reason="user_narrowed", actor=actor, now=now)
         return consent
 
 
-def _keep_accounts(consent: Consent, account_ids: frozenset[UUID], actor: Actor, now: datetime) -> None:
-    """Raises ValueError when none would stay, or one would come."""
+def _narrowed(consent: Consent, kept: frozenset[Scope], narrower: Narrower, now: datetime) -> dict[str, Any]:
+    """Columns as they will be. Raises ValueError when anything in it would add."""
+    return {
+        "scopes": sorted(kept),
+        "optional_scopes": sorted(set(consent.optional_scopes) & kept),
+        "location_precision": narrower.precision_within(consent.location_precision, kept),
+        "on_platform_only": consent.on_platform_only or narrower.on_platform_only,
+        "hidden_groups": sorted({*consent.hidden_groups, *narrower.hidden_groups}),
+        "expires_at": _earlier_end(consent, narrower, now),
+    }
+
+
+def _taken_away(consent: Consent, terms: Mapping[str, Any], accounts: int) -> dict[str, object]:
+    """What the audit trail keeps of it: codes and a number, and nothing of what stayed as it was.
+
+    `scopes`: those that went; `hidden_groups`: those that came; `accounts`: how many went; the others: as they are now.
+    """
+    found: dict[str, object] = {
+        "scopes": sorted(set(consent.scopes) - set(terms["scopes"])),
+        "hidden_groups": sorted(set(terms["hidden_groups"]) - set(consent.hidden_groups)),
+        "accounts": accounts,
+        "on_platform_only": terms["on_platform_only"] and not consent.on_platform_only,
+    }
+    if terms["location_precision"] not in (None, consent.location_precision):
+        found["location_precision"] = terms["location_precision"]
+    if terms["expires_at"] != consent.expires_at:
+        found["expires_at"] = terms["expires_at"].isoformat()
+    return {name: value for name, value in found.items() if value}
+
+
+def _keep_accounts(consent: Consent, account_ids: frozenset[UUID], actor: Actor, now: datetime) -> int:
+    """How many went. Raises ValueError when none would stay, or one would come."""
     held = ConsentAccount.objects.filter(consent=consent).exclude(status=ConsentAccountStatus.REVOKED)
     before = frozenset(held.values_list("account_id", flat=True))
     if not account_ids or not account_ids <= before:
         raise ValueError("at least one account stays, and none comes")
-    held.exclude(account_id__in=account_ids).update(
+    return held.exclude(account_id__in=account_ids).update(
         status=ConsentAccountStatus.REVOKED,
         status_reason="user_narrowed",
         status_initiator=actor.initiator,

@@ -86,9 +86,13 @@ def change(
     actor: Actor,
     now: datetime,
     institution_id: UUID | None = None,
+    details: Mapping[str, object] | None = None,
     **columns: Any,
 ) -> None:
-    """Columns beside the status, of a consent that is locked; the revision rises, so what was made of it is stale."""
+    """Columns beside the status, of a consent that is locked; the revision rises, so what was made of it is stale.
+
+    `details`: for the audit entry, ids and codes only.
+    """
     Consent.objects.filter(id=consent.id).update(revision=F("revision") + 1, **columns)
     record(
         consent,
@@ -98,6 +102,7 @@ def change(
         to_status=consent.status,
         reason=reason,
         institution_id=institution_id,
+        details=details,
     )
     consent.refresh_from_db()
 
@@ -138,6 +143,7 @@ def record(
     from_status: str = "",
     reason: str = "",
     institution_id: UUID | None = None,
+    details: Mapping[str, object] | None = None,
 ) -> None:
     audit.record(
         action,
@@ -150,4 +156,5 @@ def record(
         from_status=from_status,
         to_status=to_status,
         reason_code=reason,
+        details=dict(details or {}),
     )

@@ -3,11 +3,10 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 from uuid import UUID
 
 from banks import directory, read
-from consents.lifecycle import AccountChoice
-from consents.models import ConsentAccount
 from consents.ownership import owner_permit
 from gateway import words
 
@@ -38,9 +37,16 @@ class AccountLabel:
         return ", ".join(part for part in (self.name, self.kind, number, self.currency, self.bank) if part)
 
 
-def labels(
-    user_id: UUID, rows: Iterable[AccountChoice | ConsentAccount], *, now: datetime, request_id: str
-) -> dict[UUID, AccountLabel]:
+class AtBank(Protocol):
+    """An account and its bank: a choice, a row under a consent."""
+
+    @property
+    def institution_id(self) -> UUID: ...
+    @property
+    def account_id(self) -> UUID: ...
+
+
+def labels(user_id: UUID, rows: Iterable[AtBank], *, now: datetime, request_id: str) -> dict[UUID, AccountLabel]:
     """By account id. An account whose link is gone has no entry."""
     pairs = [(row.institution_id, row.account_id) for row in rows]
     if not pairs:

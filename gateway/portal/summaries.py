@@ -2,18 +2,23 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from banks import directory
 from banks.directory import InstitutionCard
 from consents.models import Consent, ConsentAccount
-from consents.scopes import LocationPrecision, Purpose, Scope, SensitiveGroup
+from consents.scopes import DurationType, LocationPrecision, Purpose, Scope, SensitiveGroup
 from consents.states import LIVE_CONSENTS, ConsentAccountStatus, ConsentStatus, Initiator
 from gateway import words
-from gateway.portal import usage
+from gateway.portal import halts, usage
+from gateway.portal.halts import SERVED, Halted
+from gateway.portal.sharing_words import Halt
 from gateway.portal.usage import Usage
 from gateway.words import ScopeWords, StatusWords
+
+#: Before its end, a consent can be renewed (FDX: 30 days).
+RENEWED_FROM = timedelta(days=30)
 
 #: Scopes that look back in time.
 _LOOKING_BACK = frozenset({Scope.TRANSACTIONS, Scope.INSIGHTS, Scope.ALERTS})
@@ -44,7 +49,10 @@ class Summary:
     cause: str
     terms: Terms
     banks: list[str]
-    banks_on_hold: list[str]
+    halted: Halted
+    is_reported: bool
+    is_one_time: bool
+    is_renewable: bool
     accounts: int
     granted_at: datetime | None
     expires_at: datetime
@@ -59,6 +67,18 @@ class Summary:
     @property
     def is_waiting(self) -> bool:
         return self.status == ConsentStatus.AWAITING_AUTHORISATION
+
+    @property
+    def is_running(self) -> bool:
+        return self.status == ConsentStatus.AUTHORISED
+
+    @property
+    def is_paused(self) -> bool:
+        return self.status == ConsentStatus.PAUSED
+
+    @property
+    def halts(self) -> tuple[Halt, ...]:
+        return self.halted.halts
 
 
 def status_at(consent: Consent, now: datetime) -> ConsentStatus:
@@ -84,16 +104,45 @@ def terms_of(consent: Consent) -> Terms:
     )
 
 
-def summaries(consents: Collection[Consent], user_id: UUID, *, now: datetime) -> list[Summary]:
-    """In the order given; three queries, however many."""
+def summaries(consents: Collection[Consent], user_id: UUID, *, now: datetime, fully: bool = False) -> list[Summary]:
+    """In the order given, of consents loaded with user and platform; four queries, however many.
+
+    Of a live one that somebody may have stopped for now, why it is not served is asked for as well; `fully`: of each.
+    """
     ids = [consent.id for consent in consents]
     rows = list(ConsentAccount.objects.filter(consent_id__in=ids))
     cards = directory.by_id({row.institution_id for row in rows})
     read = usage.by_consent(user_id, ids, now=now)
+    live = [consent for consent in consents if status_at(consent, now) in LIVE_CONSENTS]
+    live_ids = {consent.id for consent in live}
+    asked = live_ids if fully else halts.suspects(live, [row for row in rows if row.consent_id in live_ids])
+    names = {bank: card.name for bank, card in cards.items()}
     return [
-        _summary(consent, [row for row in rows if row.consent_id == consent.id], cards, read, now)
+        _summary(
+            consent,
+            [row for row in rows if row.consent_id == consent.id],
+            cards,
+            halts.halted(consent, names, now=now) if consent.id in asked else SERVED,
+            read.get(consent.id, Usage()),
+            now,
+        )
         for consent in consents
     ]
+
+
+def is_renewable(consent: Consent, now: datetime) -> bool:
+    """Within RENEWED_FROM of its end, while it is not on hold. One for one use ends with it."""
+    status = status_at(consent, now)
+    return (
+        status in (ConsentStatus.AUTHORISED, ConsentStatus.PAUSED)
+        and consent.duration_type != DurationType.ONE_TIME
+        and consent.expires_at - now <= RENEWED_FROM
+    )
+
+
+def bank_name_of(institution_ids: Collection[UUID]) -> dict[UUID, str]:
+    """A bank that is no longer here has no entry."""
+    return {bank: card.name for bank, card in directory.by_id(institution_ids).items()} if institution_ids else {}
 
 
 def bank_names(institution_ids: Iterable[UUID], cards: dict[UUID, InstitutionCard] | None = None) -> list[str]:
@@ -106,17 +155,19 @@ def _summary(
     consent: Consent,
     rows: list[ConsentAccount],
     cards: dict[UUID, InstitutionCard],
-    read: dict[UUID, Usage],
+    halted: Halted,
+    read: Usage,
     now: datetime,
 ) -> Summary:
     status = status_at(consent, now)
-    on_hold = {row.institution_id for row in rows if row.status == ConsentAccountStatus.SUSPENDED}
+    shared = [row for row in rows if row.status != ConsentAccountStatus.REVOKED]
+    shown = ConsentStatus.SUSPENDED if status == ConsentStatus.AUTHORISED and halted.is_whole else status
     return Summary(
         id=consent.id,
         platform=consent.platform.name,
         legal_name=consent.platform.legal_name,
         status=status,
-        words=words.STATUS_WORDS[status],
+        words=words.STATUS_WORDS[shown],
         cause=words.cause(
             status,
             Initiator(consent.status_initiator),
@@ -124,14 +175,17 @@ def _summary(
             platform=consent.platform.name,
         ),
         terms=terms_of(consent),
-        banks=bank_names((row.institution_id for row in rows), cards),
-        banks_on_hold=bank_names(on_hold, cards),
-        accounts=sum(row.status != ConsentAccountStatus.REVOKED for row in rows),
+        banks=bank_names((row.institution_id for row in shared or rows), cards),
+        halted=halted,
+        is_reported=halts.is_reported(consent),
+        is_one_time=consent.duration_type == DurationType.ONE_TIME,
+        is_renewable=is_renewable(consent, now),
+        accounts=len(shared),
         granted_at=consent.authorised_at,
         expires_at=consent.expires_at,
         days_left=max((consent.expires_at.date() - now.date()).days, 0),
         ended_at=consent.ended_at or (consent.expires_at if status == ConsentStatus.EXPIRED else None),
-        usage=read.get(consent.id, Usage()),
+        usage=read,
     )
 
 

@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from gateway.portal import consents, links
+from gateway.portal import consents, links, reads
+from gateway.portal.changes import disconnect, narrow, pause, renew, report, stop
 from gateway.portal.connect import ask, bank, choice, confirm, done, duration, scopes
 
 app_name = "portal"
@@ -10,9 +11,20 @@ app_name = "portal"
 urlpatterns = [
     path("", consents.consent_list, name="consents"),
     path("consents/<uuid:consent_id>/", consents.consent_detail, name="consent"),
-    path("consents/<uuid:consent_id>/stop/", consents.stop, name="stop"),
+    path("consents/<uuid:consent_id>/stop/", stop.stop, name="stop"),
+    path("consents/<uuid:consent_id>/narrow/", narrow.narrow, name="narrow"),
+    path("consents/<uuid:consent_id>/pause/", pause.pause, name="pause"),
+    path("consents/<uuid:consent_id>/resume/", pause.resume, name="resume"),
+    path("consents/<uuid:consent_id>/renew/", renew.renew, name="renew_consent"),
+    path("consents/<uuid:consent_id>/report/", report.report, name="report"),
+    path("consents/<uuid:consent_id>/report/withdraw/", report.withdraw, name="withdraw_report"),
+    path("stop-everything/", stop.stop_everything, name="stop_everything"),
+    path("reads/", reads.read_list, name="reads"),
+    path("reads.csv", reads.as_csv, name="reads_csv"),
+    path("reads.json", reads.as_json, name="reads_json"),
     path("links/", links.link_list, name="links"),
     path("links/<uuid:connection_id>/renew/", links.renew, name="renew"),
+    path("links/<uuid:connection_id>/disconnect/", disconnect.disconnect, name="disconnect"),
     path("connect/<uuid:consent_id>/", ask.ask, name="connect"),
     path("connect/<uuid:consent_id>/bank/", bank.choose, name="bank"),
     path("connect/<uuid:consent_id>/bank/<slug:slug>/", bank.announce, name="redirect"),

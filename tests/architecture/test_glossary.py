@@ -72,6 +72,7 @@ WORDS: dict[type[Enum], str] = {
     MembershipRole: "BANK_ADMIN PLATFORM_ADMIN",
     states.UpstreamStage: "UPSTREAM_CANCELLED UPSTREAM_RETRYING NOT_APPLICABLE",
     states.ReportCode: "NOT_ME NOT_ASKED_FOR TOO_OFTEN TOO_MUCH",
+    states.ReportOutcome: "WITHDRAWN UNFOUNDED UPHELD",
     ProposalKind: "WIDEN LIFT WITHDRAW MERCHANT",
     ProposalStatus: "WAITING SIGNED REFUSED SUPERSEDED",
 }

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,9 @@ from playwright.sync_api import Browser, Page
 from banks import attempts
 from banks.models import Account, Connection, Institution, LinkAttempt
 from consents import clock, platforms
-from consents.models import BankPolicy, Consent
+from consents.models import BankPolicy, Consent, ConsentAccount, CustomerLookup, UsageRow
 from consents.models.policy import StepUp
-from consents.states import PlatformStatus
+from consents.states import ConsentStatus, PlatformStatus
 from tests.journeys import walk
 from tests.journeys.bank import SLUG
 from tests.journeys.conftest import Stage
@@ -215,6 +216,76 @@ def visited(session_key: str, consent: Consent, link: Connection, account: Accou
         connection_id=link.id,
         account_ids=[str(account.id)],
     )
+
+
+def test_changing_what_one_shares(stage: Stage, page: Page, look: Look) -> None:
+    page.goto(walk.platform_link(stage))
+    walk.sign_in(page)
+    walk.to_the_accounts(page, stage)
+    walk.tick_first_account(page)
+    walk.press(page, "Allow")
+    consent = Consent.objects.get(status=ConsentStatus.AUTHORISED)
+    _fill(consent)
+    page.goto(f"{stage.sluice}/consents/{consent.id}/")
+    look("detail-used")
+    page.get_by_role("link", name="See every read, filter and download").click()
+    for line in page.locator("summary").all():
+        line.click()
+    look("reads")
+    page.goto(f"{stage.sluice}/reads/?from=yesterday")
+    assert page.evaluate("document.activeElement.className") == "problems"
+    look("reads-error")
+    page.goto(f"{stage.sluice}/consents/{consent.id}/narrow/")
+    look("narrow")
+    page.goto(f"{stage.sluice}/links/")
+    page.get_by_role("link", name="Disconnect").click()
+    look("disconnect")
+    page.goto(f"{stage.sluice}/stop-everything/")
+    look("stop-everything")
+    page.goto(f"{stage.sluice}/consents/{consent.id}/report/")
+    look("report")
+    page.get_by_label("It is read too often").check()
+    walk.press(page, "Report and put on hold")
+    look("on-hold")
+    page.goto(stage.sluice)
+    look("list-many")
+    walk.press(page, "Show")
+    page.goto(f"{stage.sluice}/consents/{consent.id}/")
+    walk.press(page, "Take my report back")
+    Consent.objects.filter(id=consent.id).update(expires_at=clock.now() + timedelta(days=20))
+    page.goto(f"{stage.sluice}/consents/{consent.id}/renew/")
+    look("renew")
+
+
+def _fill(consent: Consent) -> None:
+    """Reads of a month, a look-up, and so many ended consents that the list can be searched."""
+    now = clock.now()
+    link = ConsentAccount.objects.filter(consent=consent).first()
+    assert link is not None
+    for hours in range(0, 24 * 25, 7):
+        at = now - timedelta(hours=hours)
+        UsageRow.objects.create(
+            month=at.date().replace(day=1),
+            user_id=consent.user_id,
+            consent_id=consent.id,
+            platform_id=consent.platform_id,
+            institution_id=link.institution_id,
+            account_id=link.account_id if hours % 2 else None,
+            record="balance" if hours % 3 else "transaction",
+            purpose="account_overview",
+            rows=hours % 11,
+            request_id=f"req_0123456789abcdef{hours:08}",
+            read_at=at,
+        )
+    CustomerLookup.objects.create(
+        user_id=consent.user_id,
+        institution_id=link.institution_id,
+        reason_code="COMPLAINT",
+        request_id="req_of_bank_staff",
+        looked_up_at=now,
+    )
+    for _ in range(6):
+        cast.revoke(cast.authorised_consent(consent.user, consent.platform))
 
 
 def test_saying_no_and_what_goes_wrong(stage: Stage, page: Page, look: Look) -> None:

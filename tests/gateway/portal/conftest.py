@@ -1,6 +1,7 @@
 """Alice's browser, and the requests that wait for her answer."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from hashlib import sha256
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from django.test import Client
 
 from banks.models import Institution, LinkAttempt
 from consents import clock
-from consents.models import AuditEntry, Consent, ConsentAccount, Event, Grant
+from consents.models import AuditEntry, Consent, ConsentAccount, Event, Grant, Report, Revocation, UsageRow
 from consents.states import ConsentStatus
 from gateway.identity.models import User
 from gateway.oauth.models import AuthorizationRequest
@@ -49,6 +50,31 @@ def show_accounts(browser: Client, consent: Consent, bank: Institution, *names: 
     return ids
 
 
+def read_by_platform(consent: Consent, *, days_ago: float = 0, rows: int = 2, **columns: object) -> UsageRow:
+    """As if its platform had read balances."""
+    at = clock.now() - timedelta(days=days_ago)
+    return UsageRow.objects.create(
+        **{
+            "month": at.date().replace(day=1),
+            "user_id": consent.user_id,
+            "consent_id": consent.id,
+            "platform_id": consent.platform_id,
+            "record": "balance",
+            "purpose": "account_overview",
+            "rows": rows,
+            "request_id": "req_of_a_platform",
+            "read_at": at,
+            **columns,
+        }
+    )
+
+
+@pytest.fixture
+def sharing(alice: User, chat: Member, northbank: Institution) -> Consent:
+    """Alice shares two accounts with `chat`, and her bank lets her."""
+    return cast.authorised_consent(alice, chat.platform, accounts=cast.linked_accounts(alice, northbank))
+
+
 @pytest.fixture
 def browser(alice: User) -> Client:
     return signed_in(alice)
@@ -81,7 +107,8 @@ def traces(db: None) -> Callable[[], object]:
     def look() -> object:
         return (
             sorted(Consent.objects.values_list("id", "status", "revision")),
-            [table.objects.count() for table in (ConsentAccount, LinkAttempt, Event, AuditEntry, Grant)],
+            [table.objects.count() for table in (LinkAttempt, Event, AuditEntry, Grant, Report, Revocation)],
+            sorted(ConsentAccount.objects.values_list("id", "status")),
             sorted(AuthorizationRequest.objects.values_list("id", "answered_at")),
         )
 

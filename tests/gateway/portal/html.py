@@ -88,6 +88,10 @@ class Page(HTMLParser):
     def says(self, words: str) -> bool:
         return words in self.words
 
+    def links_to(self, beginning: str) -> list[str]:
+        """Addresses that begin so, in the page's order."""
+        return [href for one in self.links if (href := one.attributes.get("href", "")).startswith(beginning)]
+
     @staticmethod
     def _other_end(form: Form, button: Control) -> Form:
         """A second button that sends its form somewhere else is a form of its own, with the same hidden fields."""

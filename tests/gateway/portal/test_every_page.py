@@ -1,34 +1,53 @@
 """What holds for each page: not kept by caches, framed by nobody, no script, no style, changed by no GET."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
 from django.test import Client
 
 from banks.models import Connection, Institution
+from consents import clock
 from consents.models import Consent, ConsentAccount
+from gateway.identity import assurance
 from gateway.identity.models import User
-from tests.gateway.portal.conftest import signed_in
+from tests.gateway.portal.conftest import read_by_platform, signed_in
 from tests.gateway.portal.html import Page
 from tests.support import cast
 from tests.support.cast import Member
 
 
 @pytest.fixture
-def addresses(alice: User, chat: Member, asked: Consent, chosen: UUID, northbank: Institution) -> dict[str, str]:
+def addresses(
+    alice: User,
+    chat: Member,
+    asked: Consent,
+    chosen: UUID,
+    northbank: Institution,
+    monkeypatch: pytest.MonkeyPatch,
+) -> dict[str, str]:
     """Every page a signed-in user can see, in a state in which it shows itself."""
     live = cast.authorised_consent(alice, chat.platform, accounts=cast.linked_accounts(alice, northbank, ("joint",)))
     ended = cast.revoke(cast.authorised_consent(alice, chat.platform))
     flow, consents = f"/connect/{asked.id}", "/consents"
     link = ConsentAccount.objects.filter(consent=live).values_list("connection_id", flat=True).get()
     Connection.objects.filter(id=link).update(status="REAUTH_REQUIRED")
+    Consent.objects.filter(id=live.id).update(expires_at=clock.now() + timedelta(days=20))
+    monkeypatch.setattr(assurance, "is_fresh", lambda *_args, **_words: True)
+    read_by_platform(live)
     return {
         "list": "/",
         "live": f"{consents}/{live.id}/",
         "ended": f"{consents}/{ended.id}/",
         "waiting": f"{consents}/{asked.id}/",
         "stop": f"{consents}/{live.id}/stop/",
+        "narrow": f"{consents}/{live.id}/narrow/",
+        "report": f"{consents}/{live.id}/report/",
+        "renew consent": f"{consents}/{live.id}/renew/",
+        "stop everything": "/stop-everything/",
+        "reads": "/reads/",
+        "disconnect": f"/links/{link}/disconnect/",
         "links": "/links/",
         "renew": f"/links/{link}/renew/",
         "ask": f"{flow}/",
@@ -79,15 +98,24 @@ def test_looking_changes_nothing(browser: Client, addresses: dict[str, str], tra
     assert traces() == before
 
 
+_CHANGING = tuple(
+    f"/{act}/"
+    for act in (
+        *("refuse", "stop", "return", "confirm", "renew", "narrow", "pause", "resume", "report", "withdraw"),
+        *("stop-everything", "disconnect"),
+    )
+)
+
+
 def test_each_form_that_changes_something_is_a_post_with_a_token(browser: Client, addresses: dict[str, str]) -> None:
-    pages_one_may_ask_for = ("/bank/", "/", "/consents/", "/links/")
+    pages_one_may_ask_for = ("/bank/", "/", "/consents/", "/links/", "/reads/")
     for name, address in addresses.items():
         for form in Page(browser.get(address)).forms:
             if form.method == "post":
                 assert form.has_csrf_token, name
             else:
                 assert form.action.endswith(pages_one_may_ask_for), name
-                assert not form.action.endswith(("/refuse/", "/stop/", "/return/", "/confirm/", "/renew/")), name
+                assert not form.action.endswith(_CHANGING), name
 
 
 def test_t5_post_without_a_token_is_refused_with_our_own_page(alice: User, asked: Consent) -> None:
@@ -124,7 +152,7 @@ def test_each_page_has_a_name_of_its_own_and_landmarks(browser: Client, addresse
 
 
 def test_other_methods_are_not_understood(browser: Client, addresses: dict[str, str]) -> None:
-    for name in ("list", "live", "links", "ask", "done", "nothing linked"):
+    for name in ("list", "live", "links", "reads", "ask", "done", "nothing linked"):
         assert browser.post(addresses[name]).status_code == 405, name
     for name in set(addresses) - {"sign out"}:
         assert browser.put(addresses[name]).status_code == 405, name

@@ -1,5 +1,6 @@
 """The page of one's bank links: what each is called, until when it lasts, and where "Renew" leads."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -18,7 +19,7 @@ from banks.errors import (
 )
 from banks.models import Connection, Institution
 from consents import clock
-from consents.models import Consent
+from consents.models import Consent, ConsentAccount
 from consents.states import ConnectionStatus
 from gateway import words
 from gateway.identity.models import User
@@ -194,3 +195,49 @@ def test_stopping_the_last_sharing_leaves_nothing_to_renew(browser: Client, link
 
     assert not Page(browser.get("/")).says("needs you")
     assert browser.get(f"/links/{link.id}/renew/")["Location"] == "/links/"
+
+
+class TestDisconnect:
+    @pytest.fixture
+    def shared(self, alice: User, chat: Member, northbank: Institution) -> tuple[Consent, str]:
+        """Alice shares an account at Northbank; the address of the page."""
+        consent = cast.authorised_consent(alice, chat.platform, accounts=cast.linked_accounts(alice, northbank))
+        link = ConsentAccount.objects.filter(consent=consent).values_list("connection_id", flat=True)[0]
+        return consent, f"/links/{link}/disconnect/"
+
+    def test_says_what_it_means_for_each_app_and_changes_nothing(
+        self, browser: Client, shared: tuple[Consent, str], traces: Callable[[], object]
+    ) -> None:
+        before = traces()
+
+        page = Page(browser.get(shared[1]))
+
+        assert traces() == before
+        assert page.says("chat can read nothing more: it has no other bank, so sharing with it ends.")
+        assert page.form("/disconnect/").has_csrf_token
+        assert shared[1] in Page(browser.get("/links/")).links_to("/links/")
+
+    def test_ends_the_link_and_what_hung_on_it(self, browser: Client, shared: tuple[Consent, str]) -> None:
+        consent, address = shared
+
+        for _ in range(2):
+            answer = browser.post(address, {"deletion": "later"})
+            assert (answer.status_code, answer["Location"]) == (303, "/links/")
+
+        consent.refresh_from_db()
+        assert (consent.status, consent.status_reason) == ("REVOKED", "bank_disconnected")
+        page = Page(browser.get("/links/"))
+        assert page.words.count("Northbank is disconnected. Nothing is read from there any more.") == 1
+        assert page.says("No app uses it any more")
+        assert not page.links_to(address)
+        assert browser.get(address)["Location"] == "/links/"
+        assert Page(browser.get(f"/consents/{consent.id}/")).says("and nothing was left to share")
+
+    def test_somebody_elses_is_not_there(self, bob: User, shared: tuple[Consent, str]) -> None:
+        consent, address = shared
+        theirs = signed_in(bob)
+
+        assert theirs.get(address).status_code == theirs.post(address).status_code == 404
+
+        consent.refresh_from_db()
+        assert consent.status == "AUTHORISED"
