@@ -69,6 +69,9 @@ SCOPE_WORDS: dict[Scope, ScopeWords] = {
     ),
 }
 
+#: Scopes that look back in time: only they have a first day.
+LOOKING_BACK = frozenset({Scope.TRANSACTIONS, Scope.INSIGHTS, Scope.ALERTS})
+
 PRECISION_WORDS: dict[LocationPrecision, str] = {
     LocationPrecision.COUNTRY: "The country, and nothing closer",
     LocationPrecision.CITY: "The town, and nothing closer",

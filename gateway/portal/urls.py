@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from gateway.portal import consents, links
+from gateway.portal import consents, dev_mail, links, notices
 from gateway.portal.connect import ask, bank, choice, confirm, done
 
 app_name = "portal"
@@ -13,6 +13,8 @@ urlpatterns = [
     path("consents/<uuid:consent_id>/stop/", consents.stop, name="stop"),
     path("links/", links.link_list, name="links"),
     path("links/<uuid:connection_id>/renew/", links.renew, name="renew"),
+    path("notices/", notices.notice_list, name="notices"),
+    path("dev/mail", dev_mail.dev_mail, name="dev_mail"),
     path("connect/<uuid:consent_id>/", ask.ask, name="connect"),
     path("connect/<uuid:consent_id>/bank/", bank.choose, name="bank"),
     path("connect/<uuid:consent_id>/bank/<slug:slug>/", bank.announce, name="redirect"),

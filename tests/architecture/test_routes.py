@@ -384,6 +384,9 @@ ROWS: list[Row] = [
     _page("links/", other=200),
     _page("links/<uuid:connection_id>/renew/"),
     _page("links/<uuid:connection_id>/renew/", "POST", owner=502),  # nothing answers at Northbank's address
+    # -- what one was told, and a copy of everything --
+    _page("notices/", other=200),
+    _page("dev/mail", owner=404, visitor=404),  # an embedded instance's alone
     # -- answering a request --
     _page("connect/<uuid:consent_id>/"),
     _page("connect/<uuid:consent_id>/bank/"),
