@@ -30,7 +30,7 @@ _GONE = "a bank that is no longer here"
 _LINKS: dict[NoticeKind, tuple[str, str]] = {
     NoticeKind.CONNECTION_LINKED: ("portal:links", "See your bank links"),
     NoticeKind.CONNECTION_NEEDS_RENEWAL: ("portal:links", "Renew it under your bank links"),
-    NoticeKind.DOWNLOAD_READY: ("portal:download", "Get your data"),
+    NoticeKind.DOWNLOAD_READY: ("portal:notices", "Get your data"),
     NoticeKind.PROFILE_CLOSED: ("portal:consents", "Sluice"),
 }
 _SEE_AND_STOP = "See it, change it or stop it"
@@ -49,19 +49,27 @@ _READ_WORDS: dict[str, str] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """A sentence or several, and a list below; either may be empty."""
+
+    words: str
+    items: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
-    """`paragraphs`: each a list of lines; a line that begins with "- " is an item. `path` begins with a slash."""
+    """`path` begins with a slash and leads to where something can be done; `link` says what."""
 
     subject: str
-    paragraphs: tuple[tuple[str, ...], ...]
+    paragraphs: tuple[Paragraph, ...]
     path: str
     link: str
 
     @property
     def text(self) -> str:
         """The body of the mail: plain text, in lines of 72 where the words allow it."""
-        told = ["\n".join(_wrapped(line) for line in lines) for lines in self.paragraphs]
+        told = [_plain(paragraph) for paragraph in self.paragraphs]
         return "\n\n".join([*told, f"{self.link}:\n{settings.ISSUER}{self.path}", _FOOT]) + "\n"
 
 
@@ -93,8 +101,20 @@ def _letter(notice: Notice, consent: Consent | None, names: Mapping[UUID, str]) 
     kind = NoticeKind(notice.kind)
     written = render_to_string(f"notify/{kind.replace('.', '_')}.txt", _context(notice, consent, names))
     head, *rest = [block for block in written.split("\n\n") if block.strip()]
-    paragraphs = (tuple(" ".join(line.split()) for line in block.splitlines() if line.strip()) for block in rest)
-    return Letter(subject=" ".join(head.split()), paragraphs=tuple(paragraphs), **_link(kind, notice.consent_id))
+    return Letter(
+        subject=" ".join(head.split()),
+        paragraphs=tuple(_paragraph(block) for block in rest),
+        **_link(kind, notice.consent_id),
+    )
+
+
+def _paragraph(block: str) -> Paragraph:
+    """Of a template: lines that begin with "- " are items."""
+    lines = [" ".join(line.split()) for line in block.splitlines() if line.strip()]
+    return Paragraph(
+        " ".join(line for line in lines if not line.startswith("- ")),
+        tuple(line[2:] for line in lines if line.startswith("- ")),
+    )
 
 
 def _link(kind: NoticeKind, consent_id: UUID | None) -> dict[str, str]:
@@ -188,8 +208,10 @@ def _day(text: str | None) -> date | None:
     return None if text is None else date.fromisoformat(text)
 
 
-def _wrapped(line: str) -> str:
-    follows = "  " if line.startswith("- ") else ""
-    return textwrap.fill(
-        line, _LINE, subsequent_indent=follows, break_long_words=False, break_on_hyphens=False, drop_whitespace=True
-    )
+def _plain(paragraph: Paragraph) -> str:
+    items = [_filled(f"- {item}", "  ") for item in paragraph.items]
+    return "\n".join([*([_filled(paragraph.words, "")] if paragraph.words else []), *items])
+
+
+def _filled(line: str, follows: str) -> str:
+    return textwrap.fill(line, _LINE, subsequent_indent=follows, break_long_words=False, break_on_hyphens=False)
