@@ -86,7 +86,7 @@ class Environment(BaseSettings):
     @field_validator("sluice_mail_from")
     @classmethod
     def _mail_is_from_an_address(cls, sender: str) -> str:
-        if sender and not re.fullmatch(r"(?:[^<>\r\n]* <)?[^@\s<>]+@[^@\s<>]+>?", sender):
+        if sender and not re.fullmatch(r"[^@\s<>]+@[^@\s<>]+|[^<>\r\n]* <[^@\s<>]+@[^@\s<>]+>", sender):
             raise ValueError("must be an address, or a name and an address in angle brackets")
         return sender
 

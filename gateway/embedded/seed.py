@@ -74,7 +74,8 @@ class _Kept:
 
 def _user(name: str, kept: _Kept) -> dict[str, str]:
     password = kept.get(f"user:{name}")
-    user, created = User.objects.get_or_create(username=name)
+    # Mail of an embedded instance goes into files: /dev/mail shows it.
+    user, created = User.objects.get_or_create(username=name, defaults={"email": f"{name}@sluice.example"})
     if created or not user.check_password(password):
         user.set_password(password)
         user.save()
