@@ -30,7 +30,7 @@ _GONE = "a bank that is no longer here"
 _LINKS: dict[NoticeKind, tuple[str, str]] = {
     NoticeKind.CONNECTION_LINKED: ("portal:links", "See your bank links"),
     NoticeKind.CONNECTION_NEEDS_RENEWAL: ("portal:links", "Renew it under your bank links"),
-    NoticeKind.DOWNLOAD_READY: ("portal:notices", "Get your data"),
+    NoticeKind.DOWNLOAD_READY: ("portal:download", "Get your data"),
     NoticeKind.PROFILE_CLOSED: ("portal:consents", "Sluice"),
 }
 _SEE_AND_STOP = "See it, change it or stop it"

@@ -22,6 +22,7 @@ from consents.models.policy import ProposalKind, ProposalStatus
 from gateway import problems
 from gateway.identity.models import MembershipRole
 from gateway.notify.models import NoticeKind, NoticeStatus
+from gateway.portal.models import ExportStatus
 from tests.architecture import source
 
 WORDS: dict[type[Enum], str] = {
@@ -81,6 +82,7 @@ WORDS: dict[type[Enum], str] = {
         "usage.summary download.ready profile.closed"
     ),
     NoticeStatus: "PENDING LEASED SENT KEPT FAILED",
+    ExportStatus: "QUEUED LEASED RETRY_WAIT READY FAILED",
 }
 
 #: Problem codes besides the denials' own.

@@ -24,6 +24,9 @@ from consents.scopes import Presence, Purpose, Scope
 from consents.states import PlatformStatus
 from gateway import pairwise
 from gateway.identity.models import User
+from gateway.portal.download import jobs
+from gateway.portal.models import ExportJob
+from gateway.portal.tasks import make_export
 from tests.support import cast, ledger
 from tests.support.cast import Member, Tokens
 
@@ -121,6 +124,13 @@ class World:
         """Chat's tokens for Alice."""
         return self.tokens(self.alice, self.chat, self.account)
 
+
+    @cached_property
+    def copy(self) -> ExportJob:
+        """Of Alice's data, ready to be fetched."""
+        asked = jobs.request(self.alice, actor=cast.BY_USER, now=clock.now())
+        make_export(str(asked.id))
+        return asked
 
     @cached_property
     def refresh(self) -> RefreshRequest:
@@ -375,6 +385,9 @@ ROWS: list[Row] = [
     _page("sign-out/", other=200),
     _page("sign-out/", "POST", owner=302, other=302),
     _page("sign-in/inactive/", other=200, visitor=200),
+    _page("security/confirm/", other=200),
+    _page("security/confirm/", "POST", other=200),
+    _page("security/confirm/", "PUT", other=200),
     # -- what one shares --
     _page("", other=200),
     _page("consents/<uuid:consent_id>/"),
@@ -386,6 +399,9 @@ ROWS: list[Row] = [
     _page("links/<uuid:connection_id>/renew/", "POST", owner=502),  # nothing answers at Northbank's address
     # -- what one was told, and a copy of everything --
     _page("notices/", other=200),
+    _page("download/", other=200),
+    _page("download/", "POST", owner=303, other=303),
+    _page("download/<uuid:job_id>/sluice-data.zip", owner=303),  # to a fresh proof first
     _page("dev/mail", owner=404, visitor=404),  # an embedded instance's alone
     # -- answering a request --
     _page("connect/<uuid:consent_id>/"),
@@ -470,6 +486,7 @@ def _path(row: Row, caller: Caller) -> str:
             "<uuid:consent_id>": str(consent.id),
             "<uuid:connection_id>": str(world.link.id),
             "<slug:slug>": "northbank",
+            "<uuid:job_id>": "job_id>" in row.route and str(world.copy.id),
             "<str:code>": "consent_revoked",
         }
     path = row.route

@@ -9,6 +9,7 @@ from django.test import Client
 from banks.models import Connection, Institution
 from consents.models import Consent, ConsentAccount
 from gateway.identity.models import User
+from gateway.notify.tasks import collect
 from tests.gateway.portal.conftest import signed_in
 from tests.gateway.portal.html import Page
 from tests.support import cast
@@ -21,6 +22,7 @@ def addresses(alice: User, chat: Member, asked: Consent, chosen: UUID, northbank
     live = cast.authorised_consent(alice, chat.platform, accounts=cast.linked_accounts(alice, northbank, ("joint",)))
     ended = cast.revoke(cast.authorised_consent(alice, chat.platform))
     flow, consents = f"/connect/{asked.id}", "/consents"
+    collect()
     link = ConsentAccount.objects.filter(consent=live).values_list("connection_id", flat=True).get()
     Connection.objects.filter(id=link).update(status="REAUTH_REQUIRED")
     return {
@@ -39,6 +41,8 @@ def addresses(alice: User, chat: Member, asked: Consent, chosen: UUID, northbank
         "done": f"/connect/{live.id}/done/",
         "over": f"/connect/{ended.id}/done/",
         "nothing linked": "/banks/northbank/callback",
+        "notices": "/notices/",
+        "download": "/download/",
         "sign out": "/sign-out/",
     }
 
