@@ -20,7 +20,7 @@ from gateway.portal.download.cells import cell
 from gateway.portal.download.tables import Table, TableRow
 
 FOLDER = "sluice-data"
-_COPY_BYTES = 256 * 1024
+_COPY_CHARACTERS = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def write(file: IO[bytes], tables: Iterator[Table], *, username: str, now: datet
         page.write(render_to_string("portal/download/foot.html"))
         page.seek(0)
         with _entry(archive, "index.html") as entry:
-            while piece := page.read(_COPY_BYTES):
+            while piece := page.read(_COPY_CHARACTERS):
                 entry.write(piece)
         with _entry(archive, "README.txt") as entry:
             entry.write(render_to_string("portal/download/readme.txt", {"username": username, "now": now}))

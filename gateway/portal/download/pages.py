@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from typing import cast
-from urllib.parse import urlencode
 from uuid import UUID
 
 from django.http import Http404, HttpResponse, StreamingHttpResponse
@@ -27,7 +26,7 @@ def download(request: PersonRequest) -> HttpResponse:
     now = clock.now()
     if request.method == "POST":
         if not assurance.is_fresh(request, request.user, now=now):
-            return _prove_first(reverse("portal:download"))
+            return SeeOther(assurance.proof_address(request.user, then=reverse("portal:download")))
         jobs.request(request.user, actor=actor_of(request), now=now)
         return SeeOther(reverse("portal:download"))
     live, ended = jobs.live(request.user.id), jobs.newest_ended(request.user.id, now=now)
@@ -48,7 +47,7 @@ def download_file(request: PersonRequest, job_id: UUID) -> HttpResponse:
     if job is None:
         raise Http404  # not there, not yet, no longer, or somebody else's: one answer
     if not assurance.is_fresh(request, request.user, now=now):
-        return _prove_first(request.path)
+        return SeeOther(assurance.proof_address(request.user, then=request.path))
     pieces: Iterator[bytes] = iter(())
     if request.method == "GET":
         jobs.fetched(job, actor=actor_of(request), now=now)
@@ -57,7 +56,3 @@ def download_file(request: PersonRequest, job_id: UUID) -> HttpResponse:
     response["Content-Disposition"] = f'attachment; filename="{FILE_NAME}"'
     response["Content-Length"] = str(job.size_bytes)
     return cast(HttpResponse, response)  # as good as one for every caller; Django has them side by side
-
-
-def _prove_first(then: str) -> HttpResponse:
-    return SeeOther(f"{reverse('account_reauthenticate')}?{urlencode({'next': then})}")
