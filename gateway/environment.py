@@ -8,10 +8,10 @@ import base64
 import os
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 BASE_DIRECTORY = Path(__file__).resolve().parent.parent
@@ -50,6 +50,16 @@ class Environment(BaseSettings):
     #: Proxies of yours in front, each of which appends to X-Forwarded-For; 0: the header is anybody's word, and unread.
     sluice_trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
 
+    #: Whom mail comes from, as `Sluice <sluice@bank.example>`; empty: none is sent, notices stand on a page only.
+    sluice_mail_from: str = ""
+    #: The mail server (SMTP submission, RFC 6409). Needed as soon as SLUICE_MAIL_FROM is set, and the other way round.
+    sluice_mail_host: Annotated[str, Field(validate_default=True)] = ""
+    sluice_mail_port: Annotated[int, Field(ge=1, le=65535)] = 587
+    sluice_mail_user: str = ""
+    sluice_mail_password: SecretStr = SecretStr("")
+    #: `starttls`, `implicit` (RFC 8314), or `none`, which is for a server on loopback.
+    sluice_mail_tls: Annotated[Literal["starttls", "implicit", "none"], Field(validate_default=True)] = "starttls"
+
     @field_validator("sluice_issuer")
     @classmethod
     def _issuer_is_an_origin(cls, issuer: str) -> str:
@@ -72,6 +82,27 @@ class Environment(BaseSettings):
         for key in keys.values():
             _require_32_bytes(key)
         return keys
+
+    @field_validator("sluice_mail_from")
+    @classmethod
+    def _mail_is_from_an_address(cls, sender: str) -> str:
+        if sender and not re.fullmatch(r"[^@\s<>]+@[^@\s<>]+|[^<>\r\n]* <[^@\s<>]+@[^@\s<>]+>", sender):
+            raise ValueError("must be an address, or a name and an address in angle brackets")
+        return sender
+
+    @field_validator("sluice_mail_host")
+    @classmethod
+    def _mail_has_a_server_and_a_sender(cls, host: str, info: ValidationInfo) -> str:
+        if bool(host) != bool(info.data.get("sluice_mail_from")):
+            raise ValueError("SLUICE_MAIL_HOST and SLUICE_MAIL_FROM belong together")
+        return host
+
+    @field_validator("sluice_mail_tls")
+    @classmethod
+    def _mail_in_the_clear_is_for_loopback(cls, tls: str, info: ValidationInfo) -> str:
+        if tls == "none" and info.data.get("sluice_mail_host") not in ("127.0.0.1", "localhost", "::1"):
+            raise ValueError("only a mail server on loopback is spoken to without TLS")
+        return tls
 
     @model_validator(mode="after")
     def _plain_http_is_for_loopback(self) -> "Environment":

@@ -160,6 +160,11 @@ CELERY_BEAT_SCHEDULE = {
     "banks.reconcile": {"task": "banks.reconcile", "schedule": 30.0, "options": {"expires": 30.0}},
     "banks.sweep": {"task": "banks.sweep", "schedule": 900.0, "options": {"expires": 900.0}},
     "consents.sweep": {"task": "consents.sweep", "schedule": 60.0, "options": {"expires": 60.0}},
+    "notify.collect": {"task": "notify.collect", "schedule": 5.0, "options": {"expires": 5.0}},
+    "notify.send": {"task": "notify.send", "schedule": 10.0, "options": {"expires": 10.0}},
+    "notify.sweep": {"task": "notify.sweep", "schedule": 3600.0, "options": {"expires": 3600.0}},
+    "portal.dispatch_exports": {"task": "portal.dispatch_exports", "schedule": 5.0, "options": {"expires": 5.0}},
+    "portal.sweep_exports": {"task": "portal.sweep_exports", "schedule": 300.0, "options": {"expires": 300.0}},
     "oauth.sweep": {"task": "oauth.sweep", "schedule": 3600.0, "options": {"expires": 3600.0}},
     "gateway.sweep": {"task": "gateway.sweep", "schedule": 3600.0, "options": {"expires": 3600.0}},
 }
@@ -221,7 +226,23 @@ MFA_FORMS = {
     "authenticate": "gateway.identity.forms.SecondFactorForm",
     "reauthenticate": "gateway.identity.forms.ConfirmByCodeForm",
 }
-EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+
+# -- mail --------------------------------------------------------------------------------------------------------------
+
+#: Empty: nothing is mailed, and every notice stands on the person's page alone.
+MAIL_FROM = "Sluice <sluice@localhost>" if EMBEDDED else ENVIRONMENT.sluice_mail_from
+DEFAULT_FROM_EMAIL = MAIL_FROM
+#: Where an embedded instance keeps the mails it would have sent: /dev/mail shows them.
+MAIL_DIRECTORY = DATA_DIRECTORY / "mail"
+EMAIL_BACKEND = "gateway.notify.mailbox.FileBackend" if EMBEDDED else "gateway.notify.smtp.BoundedBackend"
+EMAIL_HOST = ENVIRONMENT.sluice_mail_host
+EMAIL_PORT = ENVIRONMENT.sluice_mail_port
+EMAIL_HOST_USER = ENVIRONMENT.sluice_mail_user
+EMAIL_HOST_PASSWORD = ENVIRONMENT.sluice_mail_password.get_secret_value()
+EMAIL_USE_TLS = ENVIRONMENT.sluice_mail_tls == "starttls"
+EMAIL_USE_SSL = ENVIRONMENT.sluice_mail_tls == "implicit"
+#: Seconds for each step of the dialogue; gateway.notify.smtp bounds the whole.
+EMAIL_TIMEOUT = 10
 
 # -- transport and browser ---------------------------------------------------------------------------------------------
 

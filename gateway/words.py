@@ -83,6 +83,9 @@ NEEDED_WORDS: dict[Scope, str] = {
     Scope.ANSWERS: "So that it gets a yes or no and need not see how much you have.",
 }
 
+#: Scopes that look back in time: only they have a first day.
+LOOKING_BACK = frozenset({Scope.TRANSACTIONS, Scope.INSIGHTS, Scope.ALERTS})
+
 PRECISION_WORDS: dict[LocationPrecision, str] = {
     LocationPrecision.COUNTRY: "The country, and nothing closer",
     LocationPrecision.CITY: "The town, and nothing closer",

@@ -33,6 +33,7 @@ def entries(request: HttpRequest) -> list[Entry]:
     links = [
         ("Your sharing", reverse("portal:consents")),
         ("Your bank links", reverse("portal:links")),
+        ("Notices", reverse("portal:notices")),
         *staff_pages(user),
         ("Security", reverse("mfa_index")),
     ]

@@ -20,9 +20,6 @@ from gateway.words import ScopeWords, StatusWords
 #: Before its end, a consent can be renewed (FDX: 30 days).
 RENEWED_FROM = timedelta(days=30)
 
-#: Scopes that look back in time.
-_LOOKING_BACK = frozenset({Scope.TRANSACTIONS, Scope.INSIGHTS, Scope.ALERTS})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
@@ -99,8 +96,8 @@ def terms_of(consent: Consent) -> Terms:
         purposes=[words.PURPOSE_WORDS[purpose][0] for purpose in purposes],
         reasons=[words.reason(name, purpose) for purpose in purposes],
         limits=words.limits(consent.on_platform_only, [SensitiveGroup(group) for group in consent.hidden_groups], name),
-        history_days=_history_days(consent) if scopes & _LOOKING_BACK else None,
-        history_from=consent.history_from if scopes & _LOOKING_BACK else None,
+        history_days=_history_days(consent) if scopes & words.LOOKING_BACK else None,
+        history_from=consent.history_from if scopes & words.LOOKING_BACK else None,
     )
 
 

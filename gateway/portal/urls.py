@@ -2,9 +2,10 @@
 
 from django.urls import path
 
-from gateway.portal import consents, links, reads
+from gateway.portal import consents, dev_mail, links, notices, reads
 from gateway.portal.changes import disconnect, narrow, pause, renew, report, stop
 from gateway.portal.connect import ask, bank, choice, confirm, done, duration, scopes
+from gateway.portal.download import pages as download
 
 app_name = "portal"
 
@@ -25,6 +26,10 @@ urlpatterns = [
     path("links/", links.link_list, name="links"),
     path("links/<uuid:connection_id>/renew/", links.renew, name="renew"),
     path("links/<uuid:connection_id>/disconnect/", disconnect.disconnect, name="disconnect"),
+    path("notices/", notices.notice_list, name="notices"),
+    path("download/", download.download, name="download"),
+    path("download/<uuid:job_id>/sluice-data.zip", download.download_file, name="download_file"),
+    path("dev/mail", dev_mail.dev_mail, name="dev_mail"),
     path("connect/<uuid:consent_id>/", ask.ask, name="connect"),
     path("connect/<uuid:consent_id>/bank/", bank.choose, name="bank"),
     path("connect/<uuid:consent_id>/bank/<slug:slug>/", bank.announce, name="redirect"),

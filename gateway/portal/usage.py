@@ -171,9 +171,10 @@ def _begin(day: date) -> datetime:
 
 def _kept(user_id: UUID, now: datetime) -> QuerySet[UsageRow]:
     # Months are named one by one: every index leads with them, and partitions are chosen by them.
-    return UsageRow.objects.filter(user_id=user_id, month__in=_months(now.date()))
+    return UsageRow.objects.filter(user_id=user_id, month__in=months(now.date()))
 
 
-def _months(day: date) -> list[date]:
+def months(day: date) -> list[date]:
+    """First days of the months that usage rows are kept of, oldest first."""
     first = day.year * 12 + day.month - 1
     return [date(month // 12, month % 12 + 1, 1) for month in range(first - MONTHS_KEPT, first + 1)]

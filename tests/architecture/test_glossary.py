@@ -21,6 +21,8 @@ from consents import denials, events, scopes, states
 from consents.models.policy import ProposalKind, ProposalStatus
 from gateway import problems
 from gateway.identity.models import MembershipRole
+from gateway.notify.models import NoticeKind, NoticeStatus
+from gateway.portal.models import ExportStatus
 from tests.architecture import source
 
 WORDS: dict[type[Enum], str] = {
@@ -75,6 +77,13 @@ WORDS: dict[type[Enum], str] = {
     states.ReportOutcome: "WITHDRAWN UNFOUNDED UPHELD",
     ProposalKind: "WIDEN LIFT WITHDRAW MERCHANT",
     ProposalStatus: "WAITING SIGNED REFUSED SUPERSEDED",
+    NoticeKind: (
+        "consent.granted consent.narrowed consent.paused consent.resumed consent.expiring consent.expired "
+        "consent.suspended consent.revoked connection.linked connection.needs_renewal "
+        "usage.summary download.ready profile.closed"
+    ),
+    NoticeStatus: "PENDING LEASED SENT KEPT FAILED",
+    ExportStatus: "QUEUED LEASED RETRY_WAIT READY FAILED",
 }
 
 #: Problem codes besides the denials' own.
@@ -110,7 +119,7 @@ def test_suggested_actions_are_the_denials_and_these() -> None:
 
 def test_every_name_of_a_member_is_its_word_in_capitals() -> None:
     """`Scope.MERCHANTS` is `merchants`: code and API say the same."""
-    exempt = {denials.Action, events.EventType}
+    exempt = {denials.Action, events.EventType, NoticeKind}
     for vocabulary, words in WORDS.items():
         if vocabulary not in exempt:
             assert [member.name for member in vocabulary] == words.upper().split(), vocabulary.__name__

@@ -25,6 +25,9 @@ from consents.scopes import Presence, Purpose, Scope
 from consents.states import PlatformStatus
 from gateway import pairwise
 from gateway.identity.models import User, UserSession
+from gateway.portal.download import jobs
+from gateway.portal.models import ExportJob
+from gateway.portal.tasks import make_export
 from tests.support import cast, ledger
 from tests.support.cast import Member, Tokens
 
@@ -132,6 +135,13 @@ class World:
         return Authenticator.objects.create(
             user=self.alice, type=Authenticator.Type.WEBAUTHN, data={"name": MARK, "credential": {}}
         )
+
+    @cached_property
+    def copy(self) -> ExportJob:
+        """Of Alice's data, ready to be fetched."""
+        asked = jobs.request(self.alice, actor=cast.BY_USER, now=clock.now())
+        make_export(str(asked.id))
+        return asked
 
     @cached_property
     def refresh(self) -> RefreshRequest:
@@ -448,6 +458,12 @@ ROWS: list[Row] = [
     _page("links/<uuid:connection_id>/renew/", "POST", owner=502),  # nothing answers at Northbank's address
     _page("links/<uuid:connection_id>/disconnect/"),
     _page("links/<uuid:connection_id>/disconnect/", "POST", owner=303),
+    # -- what one was told, and a copy of everything --
+    _page("notices/", other=200),
+    _page("download/", other=200),
+    _page("download/", "POST", owner=303, other=303),
+    _page("download/<uuid:job_id>/sluice-data.zip", owner=303),  # to a fresh proof first
+    _page("dev/mail", owner=404, visitor=404),  # an embedded instance's alone
     # -- answering a request --
     _page("connect/<uuid:consent_id>/"),
     _page("connect/<uuid:consent_id>/bank/"),
@@ -537,6 +553,7 @@ def _path(row: Row, caller: Caller) -> str:
             "<slug:slug>": "northbank",
             "<uuid:session_id>": str(world.elsewhere.id) if "session_id" in row.route else "",
             "<int:pk>": str(world.passkey.pk) if "<int:pk>" in row.route else "",
+            "<uuid:job_id>": "job_id>" in row.route and str(world.copy.id),
             "<str:code>": "consent_revoked",
         }
     path = row.route

@@ -77,6 +77,12 @@ def test_all_that_is_missing_is_told_at_once(installation: pytest.MonkeyPatch) -
         ("SLUICE_JOB_LEASE_SECONDS", "0"),
         ("SLUICE_TRUSTED_PROXIES", "-1"),
         ("SLUICE_VAULT_KEYS", f'{{"a": {TELLTALE}'),
+        ("SLUICE_MAIL_HOST", TELLTALE),  # nobody it could be from
+        ("SLUICE_MAIL_PORT", "0"),
+        ("SLUICE_MAIL_TLS", "none"),  # in the clear, and not on loopback
+        ("SLUICE_MAIL_TLS", TELLTALE),
+        ("SLUICE_MAIL_FROM", f"{TELLTALE}"),
+        ("SLUICE_MAIL_FROM", f"Sluice\r\nBcc: {TELLTALE}@evil.example"),
     ],
 )
 def test_a_value_that_cannot_work_names_its_variable_and_is_not_echoed(
@@ -88,6 +94,25 @@ def test_a_value_that_cannot_work_names_its_variable_and_is_not_echoed(
 
     assert f"missing or unusable: {name}." in text
     assert TELLTALE not in text
+
+
+@pytest.mark.parametrize("sender", ["sluice@bank.example", "Sluice <sluice@bank.example>"])
+def test_mail_needs_a_server_and_a_sender(installation: pytest.MonkeyPatch, sender: str) -> None:
+    installation.setenv("SLUICE_MAIL_FROM", sender)
+    assert "missing or unusable: SLUICE_MAIL_HOST" in _refused()
+
+    installation.setenv("SLUICE_MAIL_HOST", "mail.bank.example")
+    loaded = environment.load()
+
+    assert (loaded.sluice_mail_port, loaded.sluice_mail_tls) == (587, "starttls")
+
+
+def test_mail_goes_in_the_clear_to_loopback_only(installation: pytest.MonkeyPatch) -> None:
+    installation.setenv("SLUICE_MAIL_FROM", "sluice@bank.example")
+    installation.setenv("SLUICE_MAIL_HOST", "127.0.0.1")
+    installation.setenv("SLUICE_MAIL_TLS", "none")
+
+    assert environment.load().sluice_mail_tls == "none"
 
 
 def test_a_secret_may_be_a_mounted_file(installation: pytest.MonkeyPatch, tmp_path: Path) -> None:

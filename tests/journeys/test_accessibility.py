@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped, unused-ignore]
@@ -17,6 +18,9 @@ from consents import clock, platforms
 from consents.models import BankPolicy, Consent, ConsentAccount, CustomerLookup, UsageRow
 from consents.models.policy import StepUp
 from consents.states import ConsentStatus, PlatformStatus
+from gateway.identity.models import User
+from gateway.notify import tasks as notify
+from gateway.portal.tasks import dispatch_exports
 from tests.journeys import walk
 from tests.journeys.bank import SLUG
 from tests.journeys.conftest import Stage
@@ -359,3 +363,42 @@ def test_keyboard_alone_reaches_what_counts(stage: Stage, page: Page) -> None:
 
     assert reached[0] == "Skip to content"
     assert reached[-2:] == ["Continue", "Do not allow"]
+
+
+def test_being_told_and_fetching_a_copy(stage: Stage, page: Page, look: Look, settings: Any, tmp_path: Path) -> None:
+    settings.EMBEDDED, settings.MAIL_FROM, settings.MAIL_DIRECTORY = True, "sluice@localhost", tmp_path / "mail"
+    settings.EMAIL_BACKEND = "gateway.notify.mailbox.FileBackend"
+    page.goto(f"{stage.sluice}/notices/")
+    walk.sign_in(page)
+    look("notices-empty")
+    page.goto(f"{stage.sluice}/dev/mail")
+    look("dev-mail-without-address")
+    _shared_and_told(stage)
+    page.reload()
+    look("dev-mail")
+    page.goto(f"{stage.sluice}/notices/")
+    look("notices")
+    page.get_by_role("link", name="Older notices").click()
+    look("notices-older")
+    page.goto(f"{stage.sluice}/download/")
+    look("download")
+    walk.press(page, "Make my copy")
+    look("download-being-made")
+    dispatch_exports()
+    page.get_by_role("link", name="Look again").click()
+    look("download-ready")
+    with page.expect_download() as fetched:
+        page.get_by_role("link", name="Download", exact=True).click()
+    with ZipFile(fetched.value.path()) as archive:
+        archive.extractall(tmp_path)
+    page.goto((tmp_path / "sluice-data" / "index.html").as_uri())
+    look("download-index")
+
+
+def _shared_and_told(stage: Stage) -> None:
+    """More notices than a page shows, of two kinds."""
+    User.objects.filter(id=stage.alice.id).update(email="alice@mail.example")
+    for _ in range(11):
+        cast.revoke(cast.authorised_consent(stage.alice, stage.chat.platform))
+    notify.collect()
+    notify.send()

@@ -12,6 +12,7 @@ from consents import clock
 from consents.models import Consent, ConsentAccount
 from gateway.identity import assurance
 from gateway.identity.models import User
+from gateway.notify.tasks import collect
 from tests.gateway.portal.conftest import read_by_platform, signed_in
 from tests.gateway.portal.html import Page
 from tests.support import cast
@@ -31,6 +32,7 @@ def addresses(
     live = cast.authorised_consent(alice, chat.platform, accounts=cast.linked_accounts(alice, northbank, ("joint",)))
     ended = cast.revoke(cast.authorised_consent(alice, chat.platform))
     flow, consents = f"/connect/{asked.id}", "/consents"
+    collect()
     link = ConsentAccount.objects.filter(consent=live).values_list("connection_id", flat=True).get()
     Connection.objects.filter(id=link).update(status="REAUTH_REQUIRED")
     Consent.objects.filter(id=live.id).update(expires_at=clock.now() + timedelta(days=20))
@@ -60,6 +62,8 @@ def addresses(
         "done": f"/connect/{live.id}/done/",
         "over": f"/connect/{ended.id}/done/",
         "nothing linked": "/banks/northbank/callback",
+        "notices": "/notices/",
+        "download": "/download/",
         "sign out": "/sign-out/",
     }
 
