@@ -1,7 +1,7 @@
 """Gathers what decide() needs about one consent, and asks it. No rule of its own."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -12,7 +12,7 @@ from consents.denials import Denial
 from consents.errors import Denied
 from consents.facts import consent_accounts, consent_facts, policies_in_force
 from consents.models import Consent, ConsentAccount
-from consents.policy import AccountFacts, Permit, Slice, decide
+from consents.policy import AccountFacts, Permit, PolicyFacts, Slice, decide
 from consents.scopes import Presence, Purpose
 from consents.states import ConnectionStatus, ConsentAccountStatus, ConsentStatus, PlatformStatus
 
@@ -60,11 +60,22 @@ def foreseen(consent: Consent, institution_id: UUID, *, now: datetime) -> Denial
 def slices_of(consent: Consent, *, now: datetime) -> list[Slice]:
     """Per institution under the consent: the policy in force, and each account with its connection's state."""
     rows = consent_accounts(consent.id)
+    policies = policies_in_force({row.institution_id for row in rows}, consent.platform_id, now=now)
+    return slices_from(rows, policies, connections_of(rows, now))
+
+
+ConnectionState = tuple[ConnectionStatus, datetime | None]  #: as of now, and the end of the bank's own consent
+
+
+def slices_from(
+    rows: Sequence[ConsentAccount],
+    policies: Mapping[UUID, PolicyFacts],
+    connections: Mapping[UUID, ConnectionState],
+) -> list[Slice]:
+    """The slices of one consent's `rows`; `connections` by account."""
     by_institution: dict[UUID, list[ConsentAccount]] = defaultdict(list)
     for row in rows:
         by_institution[row.institution_id].append(row)
-    policies = policies_in_force(by_institution, consent.platform_id, now=now)
-    connections = _connections(rows, now)
     return [
         Slice(
             institution_id=institution_id,
@@ -75,10 +86,7 @@ def slices_of(consent: Consent, *, now: datetime) -> list[Slice]:
     ]
 
 
-_Connection = tuple[ConnectionStatus, datetime | None]
-
-
-def _connections(rows: Sequence[ConsentAccount], now: datetime) -> dict[UUID, _Connection]:
+def connections_of(rows: Sequence[ConsentAccount], now: datetime) -> dict[UUID, ConnectionState]:
     """By account: status as of now and end of the connection it comes from, as far as the bank's consent reaches it."""
     covered = Account.objects.for_sync().filter(id__in=[row.account_id for row in rows], is_covered=True)
     found = covered.values_list(
@@ -90,7 +98,7 @@ def _connections(rows: Sequence[ConsentAccount], now: datetime) -> dict[UUID, _C
     }
 
 
-def _account_facts(row: ConsentAccount, connections: dict[UUID, _Connection]) -> AccountFacts:
+def _account_facts(row: ConsentAccount, connections: Mapping[UUID, ConnectionState]) -> AccountFacts:
     # What is not there any more, or was taken back at the bank, serves nothing.
     status, expires_at = connections.get(row.account_id, (ConnectionStatus.CLOSED, None))
     return AccountFacts(

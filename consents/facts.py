@@ -51,6 +51,12 @@ def policies_in_force(institution_ids: Iterable[UUID], platform_id: UUID, *, now
     }
 
 
+def policy_facts(own: BankPolicy | None, general: BankPolicy | None) -> PolicyFacts | None:
+    """What holds for a platform with these two of one bank, signed or only thought of."""
+    row = own or general
+    return None if row is None else _policy_facts(row, general)
+
+
 def consent_accounts(consent_id: UUID) -> list[ConsentAccount]:
     return list(ConsentAccount.objects.filter(consent_id=consent_id).order_by("account_id"))
 
