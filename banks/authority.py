@@ -8,7 +8,7 @@ from uuid import UUID
 
 from banks.clocks import connection_state
 from banks.models import Account
-from consents.denials import Denial
+from consents.denials import Denial, DenialCode
 from consents.errors import Denied
 from consents.facts import consent_accounts, consent_facts, policies_in_force
 from consents.models import Consent, ConsentAccount
@@ -30,6 +30,26 @@ def permit_for(consent: Consent, *, purpose: Purpose | None, presence: Presence,
     if isinstance(answer, Denial):
         raise Denied(answer)
     return answer
+
+
+def refusals(
+    consent: Consent, denial: Denial, *, purpose: Purpose | None, presence: Presence, now: datetime
+) -> dict[UUID, DenialCode]:
+    """Why each bank under this consent serves nothing of it, given that all of them together said `denial`.
+
+    One query where the consent is of one bank.
+    """
+    held = ConsentAccount.objects.filter(consent_id=consent.id).exclude(status=ConsentAccountStatus.REVOKED)
+    institution_ids = set(held.values_list("institution_id", flat=True))
+    if len(institution_ids) <= 1:
+        return dict.fromkeys(institution_ids, denial.code)
+    platform = PlatformStatus(consent.platform.status)
+    answers = {
+        part.institution_id: decide(consent_facts(consent), [part], platform, purpose, presence, now)
+        for part in slices_of(consent, now=now)
+        if part.institution_id in institution_ids
+    }
+    return {one: answer.code for one, answer in answers.items() if isinstance(answer, Denial)}
 
 
 def foreseen(consent: Consent, institution_id: UUID, *, now: datetime) -> Denial | None:

@@ -79,7 +79,8 @@ def _concerned(institution_id: UUID, changes: Collection[UUID | None]) -> QueryS
     rows = ConsentAccount.objects.filter(institution_id=institution_id, consent__status__in=LIVE_CONSENTS).exclude(
         status=ConsentAccountStatus.REVOKED
     )
-    return rows if None in changes else rows.filter(consent__platform_id__in=[one for one in changes if one is not None])
+    platform_ids = [platform_id for platform_id in changes if platform_id is not None]
+    return rows if None in changes else rows.filter(consent__platform_id__in=platform_ids)
 
 
 _Policies = dict[UUID | None, PolicyFacts | None]  #: by platform; None: of those without one of their own
