@@ -159,6 +159,7 @@ CELERY_BEAT_SCHEDULE = {
     "banks.reconcile": {"task": "banks.reconcile", "schedule": 30.0, "options": {"expires": 30.0}},
     "banks.sweep": {"task": "banks.sweep", "schedule": 900.0, "options": {"expires": 900.0}},
     "consents.sweep": {"task": "consents.sweep", "schedule": 60.0, "options": {"expires": 60.0}},
+    "consents.withdraw": {"task": "consents.withdraw", "schedule": 10.0, "options": {"expires": 10.0}},
     "oauth.sweep": {"task": "oauth.sweep", "schedule": 3600.0, "options": {"expires": 3600.0}},
     "gateway.sweep": {"task": "gateway.sweep", "schedule": 3600.0, "options": {"expires": 3600.0}},
 }

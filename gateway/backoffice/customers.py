@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from banks import customers
 from banks.directory import InstitutionCard
-from consents import clock, lifecycle, lookups, proposals
+from consents import clock, lifecycle, lookups, proposals, traffic
 from consents.errors import ConsentNotFound, TransitionRefused
 from consents.models import Consent, ConsentAccount, CustomerLookup, UsageRow
 from consents.reasons import LookupReason, OpenReason, StopReason
@@ -20,6 +20,7 @@ from consents.states import LIVE_CONSENTS, ConsentAccountStatus, ConsentStatus
 from gateway.backoffice import acts, pages, wording
 from gateway.backoffice.acts import Act
 from gateway.backoffice.lookup_form import LookupForm
+from gateway.identity.pages import SeeOther
 from gateway.identity.staff import StaffRequest, acting, bank_staff
 
 #: How long the result of a look-up stays open to who made it.
@@ -68,7 +69,7 @@ def search(request: StaffRequest, institution: InstitutionCard) -> HttpResponse:
     if not found:
         form.add_error(None, "Nobody who uses Sluice has this number. The look-up is in the audit log.")
         return _form(request, institution, form, status=404)
-    return pages.SeeOther(pages.address("customer", institution, found[0].id))
+    return SeeOther(pages.address("customer", institution, found[0].id))
 
 
 @require_safe
@@ -267,7 +268,7 @@ def _lines(institution: InstitutionCard, user_id: UUID, now: datetime) -> list[L
     live = list(own.filter(status__in=LIVE_CONSENTS, expires_at__gt=now))
     ended = list(own.exclude(id__in=[consent.id for consent in live])[:ENDED])
     rows = list(held.filter(consent_id__in=[consent.id for consent in [*live, *ended]]))
-    read = _last_reads(institution.id, user_id)
+    read = _last_reads(institution.id, user_id, now)
     return [
         _line(consent, [row for row in rows if row.consent_id == consent.id], read.get(consent.id), now)
         for consent in [*live, *ended]
@@ -292,7 +293,8 @@ def _line(consent: Consent, rows: list[ConsentAccount], last_read_at: datetime |
     )
 
 
-def _last_reads(institution_id: UUID, user_id: UUID) -> dict[UUID, datetime]:
-    """By consent: when accounts of this bank, or all accounts at once, were last read."""
-    rows = UsageRow.objects.filter(user_id=user_id, institution_id=institution_id).order_by()
+def _last_reads(institution_id: UUID, user_id: UUID, now: datetime) -> dict[UUID, datetime]:
+    """By consent: when accounts of this bank were last read."""
+    months = traffic.usage_months(now.date())
+    rows = UsageRow.objects.filter(month__in=months, user_id=user_id, institution_id=institution_id).order_by()
     return dict(rows.values_list("consent_id").annotate(last=Max("read_at")))

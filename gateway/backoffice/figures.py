@@ -59,7 +59,12 @@ def held(institution_id: UUID, *, now: datetime, platform_id: UUID | None = None
 def by_platform(institution_id: UUID, *, now: datetime) -> dict[UUID, Activity]:
     """Platforms with live consents here; a handful of queries, however many there are."""
     live = _live(institution_id, now).order_by()
-    counted = {row["consent__platform_id"]: row for row in live.values("consent__platform_id").annotate(**_COUNTED)}
+    counted = {
+        platform_id: Held(consents, people, accounts)
+        for platform_id, consents, people, accounts in live.values("consent__platform_id")
+        .annotate(**_COUNTED)
+        .values_list("consent__platform_id", *_COUNTED)
+    }
     scopes: dict[UUID, set[str]] = defaultdict(set)
     for platform_id, names in live.values_list("consent__platform_id", "consent__scopes").distinct():
         scopes[platform_id].update(names)
@@ -68,13 +73,13 @@ def by_platform(institution_id: UUID, *, now: datetime) -> dict[UUID, Activity]:
     refused = refused_by_platform(institution_id, since=now - timedelta(hours=REFUSED_HOURS))
     return {
         platform_id: Activity(
-            held=Held(row["consents"], row["people"], row["accounts"]),
+            held=total,
             scopes=tuple(scope for scope in Scope if scope in scopes[platform_id]),
             last_read_at=last.get(platform_id),
             reads=recent.get(platform_id, 0),
             refused=refused.get(platform_id, Counter()),
         )
-        for platform_id, row in counted.items()
+        for platform_id, total in counted.items()
     }
 
 

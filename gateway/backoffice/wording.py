@@ -1,6 +1,8 @@
 """What the console says: reasons, states, and terms in words. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from consents.denials import DenialCode
 from consents.models.policy import ProposalKind, ProposalStatus
@@ -34,8 +36,10 @@ LOOKUP_REASONS: dict[LookupReason, str] = {
     LookupReason.LEGAL_DUTY: "A legal duty",
 }
 
+_LISTED: tuple[Mapping[StrEnum, str], ...] = (STOP_REASONS, OPEN_REASONS, LOOKUP_REASONS)  # type: ignore[assignment]
+
 #: Whatever stands as a reason in a row of ours.
-REASONS: dict[str, str] = {**STOP_REASONS, **OPEN_REASONS, **LOOKUP_REASONS}
+REASONS: dict[str, str] = {str(code): text for listed in _LISTED for code, text in listed.items()}
 
 POLICY_STATUS: dict[PolicyStatus, tuple[str, str]] = {
     PolicyStatus.ALLOW: ("Allowed", "sharing"),
