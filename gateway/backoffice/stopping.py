@@ -164,13 +164,14 @@ def stop_scope(request: StaffRequest, institution: InstitutionCard, platform_id:
     scope = next((one for one in without if one == asked), None)
     title = f"Stop one kind of data for {_name(platform, institution)}"
     if scope is None:
+        is_short = bool(asked) or request.method == "POST"
         choices = [Choice(one, words.SCOPE_WORDS[one].label) for one in without]
         return pages.shown(
             request,
             institution,
             "scope.html",
-            {"title": title, "choices": choices, "back": home, "error": "Choose one of the list" if asked else ""},
-            status=422 if asked else 200,
+            {"title": title, "choices": choices, "back": home, "error": "Choose one of the list" if is_short else ""},
+            status=422 if is_short else 200,
         )
     reason = pages.reason_in(request, StopReason)
     if request.method == "POST" and reason is not None:
