@@ -73,7 +73,7 @@ def versions(institution: InstitutionCard, platform_id: UUID | None) -> list[Ver
     found = list(policies.versions(institution.id, platform_id)[: VERSIONS + 1])
     names = pages.colleagues(institution, (UUID(person) for policy in found for person in policy.approved_by))
     before: list[BankPolicy | None] = [*found[1:], None]
-    pairs = list(zip(found, before, strict=True))[:VERSIONS]
+    pairs = list(zip(found, before, strict=False))[:VERSIONS]
     return [
         Version(
             number=policy.version,
