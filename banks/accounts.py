@@ -16,7 +16,7 @@ from django.db.models import F
 from banks.errors import BankFormatChanged
 from banks.models import Account, Connection
 from banks.normalize.text import clean
-from banks.types import AccountData, AccountStatus
+from banks.types import AccountData, AccountStatus, Identification
 from banks.vault import keyed_digest
 
 #: Only their last digits are told, so that two cards may share one: they recognise nothing.
@@ -31,12 +31,16 @@ def identification_digest(data: AccountData) -> str:
 
     "" when the bank told no whole number, or no currency: another day it may tell it.
     """
-    numbers = sorted(
-        f"{item.scheme_name}={item.value}" for item in data.identifications if item.scheme_name not in _MASKED_SCHEMES
-    )
-    if not numbers or data.currency is None:
+    whole = [item for item in data.identifications if item.scheme_name not in _MASKED_SCHEMES]
+    if not whole or data.currency is None:
         return ""
-    return keyed_digest("account", "|".join([data.currency, data.account_type, *numbers]))
+    return numbers_digest(data.currency, data.account_type, whole)
+
+
+def numbers_digest(currency: str, account_type: str, whole: Iterable[Identification]) -> str:
+    """The same of an account whose whole numbers are exactly these."""
+    numbers = sorted(f"{item.scheme_name}={item.value}" for item in whole)
+    return keyed_digest("account", "|".join([currency, account_type, *numbers]))
 
 
 def recognised(stored: Iterable[Account], fetched: Sequence[AccountData]) -> list[tuple[AccountData, Account | None]]:

@@ -8,11 +8,11 @@ from uuid import UUID
 
 from banks.clocks import connection_state
 from banks.models import Account
-from consents.denials import Denial
+from consents.denials import Denial, DenialCode
 from consents.errors import Denied
 from consents.facts import consent_accounts, consent_facts, policies_in_force
 from consents.lifecycle import AccountChoice
-from consents.models import Consent
+from consents.models import Consent, ConsentAccount
 from consents.policy import AccountFacts, Permit, PolicyFacts, Slice, decide
 from consents.scopes import LocationPrecision, Presence, Purpose, Scope, SensitiveGroup
 from consents.states import ConnectionStatus, ConsentAccountStatus, PlatformStatus
@@ -31,6 +31,26 @@ def permit_for(consent: Consent, *, purpose: Purpose | None, presence: Presence,
     if isinstance(answer, Denial):
         raise Denied(answer)
     return answer
+
+
+def refusals(
+    consent: Consent, denial: Denial, *, purpose: Purpose | None, presence: Presence, now: datetime
+) -> dict[UUID, DenialCode]:
+    """Why each bank under this consent serves nothing of it, given that all of them together said `denial`.
+
+    One query where the consent is of one bank.
+    """
+    held = ConsentAccount.objects.filter(consent_id=consent.id).exclude(status=ConsentAccountStatus.REVOKED)
+    institution_ids = set(held.values_list("institution_id", flat=True))
+    if len(institution_ids) <= 1:
+        return dict.fromkeys(institution_ids, denial.code)
+    platform = PlatformStatus(consent.platform.status)
+    answers = {
+        part.institution_id: decide(consent_facts(consent), [part], platform, purpose, presence, now)
+        for part in slices_of(consent, now=now)
+        if part.institution_id in institution_ids
+    }
+    return {one: answer.code for one, answer in answers.items() if isinstance(answer, Denial)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,42 +117,50 @@ def _outlook(wanted: Consent, institution_id: UUID, policy: PolicyFacts | None, 
 def slices_of(consent: Consent, *, now: datetime) -> list[Slice]:
     """Per institution under the consent: the policy in force, and each account with its connection's state."""
     rows = consent_accounts(consent.id)
-    statuses = {row.account_id: ConsentAccountStatus(row.status) for row in rows}
-    return _slices([(row.institution_id, row.account_id) for row in rows], statuses, consent.platform_id, now)
+    policies = policies_in_force({row.institution_id for row in rows}, consent.platform_id, now=now)
+    return slices_from(rows, policies, connections_of([row.account_id for row in rows], now))
 
 
 def slices_chosen(choices: Collection[AccountChoice], platform_id: UUID, *, now: datetime) -> list[Slice]:
     """The same for accounts that are chosen, and shared with nobody yet."""
-    statuses = {choice.account_id: ConsentAccountStatus.ACTIVE for choice in choices}
-    return _slices([(choice.institution_id, choice.account_id) for choice in choices], statuses, platform_id, now)
+    chosen = [(choice.institution_id, choice.account_id, ConsentAccountStatus.ACTIVE) for choice in choices]
+    policies = policies_in_force({choice.institution_id for choice in choices}, platform_id, now=now)
+    return _slices(chosen, policies, connections_of([choice.account_id for choice in choices], now))
+
+
+ConnectionState = tuple[ConnectionStatus, datetime | None]  #: as of now, and the end of the bank's own consent
+
+
+def slices_from(
+    rows: Sequence[ConsentAccount],
+    policies: Mapping[UUID, PolicyFacts],
+    connections: Mapping[UUID, ConnectionState],
+) -> list[Slice]:
+    """The slices of one consent's `rows`; `connections` by account."""
+    held = [(row.institution_id, row.account_id, ConsentAccountStatus(row.status)) for row in rows]
+    return _slices(held, policies, connections)
 
 
 def _slices(
-    pairs: Sequence[tuple[UUID, UUID]],
-    statuses: Mapping[UUID, ConsentAccountStatus],
-    platform_id: UUID,
-    now: datetime,
+    accounts: Sequence[tuple[UUID, UUID, ConsentAccountStatus]],
+    policies: Mapping[UUID, PolicyFacts],
+    connections: Mapping[UUID, ConnectionState],
 ) -> list[Slice]:
-    """Of (institution_id, account_id) pairs."""
-    by_institution: dict[UUID, list[UUID]] = defaultdict(list)
-    for institution_id, account_id in pairs:
-        by_institution[institution_id].append(account_id)
-    policies = policies_in_force(by_institution, platform_id, now=now)
-    connections = _connections(statuses, now)
+    """Of (institution_id, account_id, status) triples."""
+    by_institution: dict[UUID, list[tuple[UUID, ConsentAccountStatus]]] = defaultdict(list)
+    for institution_id, account_id, status in accounts:
+        by_institution[institution_id].append((account_id, status))
     return [
         Slice(
             institution_id=institution_id,
             policy=policies.get(institution_id),
-            accounts=tuple(_account_facts(account, statuses[account], connections) for account in members),
+            accounts=tuple(_account_facts(account_id, status, connections) for account_id, status in members),
         )
         for institution_id, members in by_institution.items()
     ]
 
 
-_Connection = tuple[ConnectionStatus, datetime | None]
-
-
-def _connections(account_ids: Iterable[UUID], now: datetime) -> dict[UUID, _Connection]:
+def connections_of(account_ids: Iterable[UUID], now: datetime) -> dict[UUID, ConnectionState]:
     """By account: status as of now and end of the connection it comes from, as far as the bank's consent reaches it."""
     covered = Account.objects.for_sync().filter(id__in=list(account_ids), is_covered=True)
     found = covered.values_list(
@@ -145,7 +173,7 @@ def _connections(account_ids: Iterable[UUID], now: datetime) -> dict[UUID, _Conn
 
 
 def _account_facts(
-    account_id: UUID, status: ConsentAccountStatus, connections: Mapping[UUID, _Connection]
+    account_id: UUID, status: ConsentAccountStatus, connections: Mapping[UUID, ConnectionState]
 ) -> AccountFacts:
     # What is not there any more, or was taken back at the bank, serves nothing.
     connection_status, expires_at = connections.get(account_id, (ConnectionStatus.CLOSED, None))

@@ -234,6 +234,7 @@ class Account(models.Model):
                 fields=["connection", "bank_account_id", "identification_digest"], name="account_once_per_connection"
             )
         ]
+        indexes = [models.Index(fields=["institution", "identification_digest"], name="account_by_numbers")]
 
     def __str__(self) -> str:
         return str(self.id)

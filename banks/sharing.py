@@ -19,7 +19,7 @@ from consents.facts import step_ups_in_force
 from consents.lifecycle import AccountChoice, Disclosure, Narrower
 from consents.lifecycle.narrower import UNCHANGED
 from consents.models import Consent
-from consents.models.policy import StepUp
+from consents.policy_terms import StepUp
 from consents.scopes import Scope, fetched_for
 from consents.states import ConnectionStatus
 

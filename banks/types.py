@@ -96,6 +96,15 @@ class Money:
             raise ValueError("currency is not an ISO 4217 code")
 
 
+#: ISO ExternalCashAccountType1Code, of which UK OBIE 4.0 takes these (OBExternalAccountSubType1Code) and OTHR.
+ISO_ACCOUNT_TYPES = (
+    *("CACC", "CARD", "CASH", "CHAR", "CISH", "COMM", "CPAC", "LLSV", "LOAN", "MGLD", "MOMA", "MORT", "NFCA", "NREX"),
+    *("ODFT", "ONDP", "SACC", "SLRY", "SVGS", "TAXE", "TRAN", "TRAS", "VACC", "WALT"),
+)
+#: Every `account_type` there is; OTHER: the bank's word for it is no code of ours.
+ACCOUNT_TYPES = (*ISO_ACCOUNT_TYPES, "OTHER")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identification:
     """One number of an account. `scheme_name`: IBAN, SortCodeAccountNumber, BBAN, MaskedPAN (UK OBIE, data-model)."""

@@ -44,6 +44,26 @@ class RequestNotAllowed(ConsentError):
         self.reason = reason
 
 
+class PolicyChanged(ConsentError):
+    """Another version of this policy was signed meanwhile: look again. `version` is the newest that was seen."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"version {version}")
+        self.version = version
+
+
+class ProposalNotFound(ConsentError):
+    """Not there, or another bank's: one answer for both."""
+
+
+class ProposalDecided(ConsentError):
+    """Somebody approved, refused or superseded it before."""
+
+
+class TwoPeopleNeeded(ConsentError):
+    """Whoever asked for it may not be the one who approves it, nor sign alone what is wider."""
+
+
 class PlatformNotUsable(ConsentError):
     """Unknown, or its status allows no new consent."""
 

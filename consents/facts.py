@@ -8,8 +8,8 @@ from django.db.models import Q
 
 from consents.models import BankPolicy, Consent, ConsentAccount
 from consents.models.platform import PlatformProfile
-from consents.models.policy import StepUp
 from consents.policy import ConsentFacts, PolicyFacts
+from consents.policy_terms import StepUp
 from consents.scopes import DurationType, LocationPrecision, Purpose, Scope, SensitiveGroup
 from consents.states import ConsentStatus, PolicyStatus
 
@@ -64,6 +64,12 @@ def _in_force(
     for row in rows:
         (general if row.platform_id is None else own)[row.institution_id] = row
     return own, general
+
+
+def policy_facts(own: BankPolicy | None, general: BankPolicy | None) -> PolicyFacts | None:
+    """What holds for a platform with these two of one bank, signed or only thought of."""
+    row = own or general
+    return None if row is None else _policy_facts(row, general)
 
 
 def consent_accounts(consent_id: UUID) -> list[ConsentAccount]:

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from consents import audit, clock, lifecycle
+from consents import audit, clock, lifecycle, withdrawal
 
 
 @shared_task(name="consents.sweep")
@@ -12,3 +12,9 @@ def sweep() -> None:
     lifecycle.expire_due(now=now)
     lifecycle.announce_expiring(now=now)
     audit.seal()
+
+
+@shared_task(name="consents.withdraw")
+def withdraw() -> None:
+    """End what withdrawn platforms still hold at the banks that parted with them."""
+    withdrawal.finish()

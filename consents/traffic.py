@@ -1,7 +1,7 @@
 """How often was read, and refused: counted as it happens, so a console needs no query over the reads themselves."""
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from django.db.models import F
@@ -10,6 +10,8 @@ from consents.models import ReadCount, RefusedCount
 
 #: Rows over which one day of one platform at one bank is spread: writers wait for each other less.
 SHARDS = 8
+#: As long as usage rows are kept.
+USAGE_MONTHS = 13
 
 
 def count_read(*, institution_ids: Collection[UUID], platform_id: UUID, user_id: UUID, now: datetime) -> None:
@@ -41,3 +43,10 @@ def count_refused(*, institution_ids: Collection[UUID], platform_id: UUID, code:
         if not rows.update(calls=F("calls") + 1):
             RefusedCount.objects.bulk_create([RefusedCount(**key)], ignore_conflicts=True)
             rows.update(calls=F("calls") + 1)
+
+
+def usage_months(day: date) -> list[date]:
+    """First days of the months of which usage rows are kept, `day`'s last: every index of theirs leads with the month,
+    and partitions are chosen by it."""
+    first = day.year * 12 + day.month - 1
+    return [date(month // 12, month % 12 + 1, 1) for month in range(first - USAGE_MONTHS, first + 1)]

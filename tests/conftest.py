@@ -37,6 +37,7 @@ _ON_EITHER = (
     "tests/gateway/api/test_refusals.py",
     "tests/gateway/api/test_scopes.py",
     "tests/gateway/api/test_shapes.py",
+    "tests/gateway/backoffice/",
     "tests/gateway/commands/",
     "tests/gateway/identity/",
     "tests/gateway/portal/",

@@ -4,15 +4,9 @@ import uuid
 
 from django.db import models
 
+from consents.policy_terms import StepUp
 from consents.scopes import LocationPrecision
 from consents.states import PolicyStatus
-
-
-class StepUp(models.TextChoices):
-    """What proves the person again before an existing bank link is shared further."""
-
-    BANK = "bank"
-    PASSKEY = "passkey"
 
 
 class BankPolicy(models.Model):
@@ -38,7 +32,7 @@ class BankPolicy(models.Model):
     hidden_groups = models.JSONField(default=list)
     requires_attended = models.BooleanField(default=False)
     accepts_attestation = models.BooleanField(default=False)
-    step_up = models.CharField(max_length=10, choices=StepUp.choices, default=StepUp.BANK)
+    step_up = models.CharField(max_length=10, choices=[(s, s.name.title()) for s in StepUp], default=StepUp.BANK)
     requires_fapi2 = models.BooleanField(default=True)
 
     #: Who signed it: user ids of bank staff, or of the operator for a bank without staff here.

@@ -37,6 +37,7 @@ class AuditEntry(models.Model):
         indexes = [
             models.Index(fields=["occurred_at"], name="audit_unsealed", condition=models.Q(sequence=None)),
             models.Index(fields=["consent_id", "occurred_at"], name="audit_by_consent"),
+            models.Index(fields=["institution_id", "-occurred_at"], name="audit_by_bank"),
         ]
 
     def __str__(self) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
-from typing import Self
+from typing import NoReturn, Self
 
 from banks.authority import permit_for
 from consents.denials import DENIALS, Denial, DenialCode
@@ -14,7 +14,7 @@ from consents.policy import ENDED, Permit
 from consents.scopes import Presence, Purpose
 from consents.states import PlatformStatus
 from gateway import problems
-from gateway.api import presence
+from gateway.api import presence, refused_calls
 from gateway.api.presence import Attestation
 from gateway.oauth import bearer
 
@@ -30,12 +30,15 @@ class Caller:
     now: datetime
     request_id: str
 
+    @property
+    def claimed(self) -> Presence:
+        return Presence.ABSENT if self.attestation is None else Presence.ATTESTED
+
     @cached_property
     def decision(self) -> Permit | Denial:
         """Asked once per request."""
-        claimed = Presence.ABSENT if self.attestation is None else Presence.ATTESTED
         try:
-            return permit_for(self.consent, purpose=self.purpose, presence=claimed, now=self.now)
+            return permit_for(self.consent, purpose=self.purpose, presence=self.claimed, now=self.now)
         except Denied as refused:
             return refused.denial
 
@@ -43,7 +46,7 @@ class Caller:
     def permit(self) -> Permit:
         """Raises Denied."""
         if isinstance(self.decision, Denial):
-            raise Denied(self.decision)
+            self.refuse(self.decision)
         return self.decision
 
     def require_active_platform(self) -> None:
@@ -58,9 +61,14 @@ class Caller:
 
     def refuse_as_it_stands(self) -> None:
         """Decide again: why a permit died while it was used. Raises Denied, or nothing."""
-        decision = self.again(self.now).decision
-        if isinstance(decision, Denial):
-            raise Denied(decision)
+        fresh = self.again(self.now)
+        if isinstance(fresh.decision, Denial):
+            fresh.refuse(fresh.decision)
+
+    def refuse(self, denial: Denial) -> NoReturn:
+        """Raises Denied, counted for the banks it concerns."""
+        refused_calls.count(self.consent, denial, purpose=self.purpose, presence=self.claimed, now=self.now)
+        raise Denied(denial)
 
 
 def identify(headers: Mapping[str, str], *, now: datetime, request_id: str) -> Caller:
@@ -83,7 +91,7 @@ def identify(headers: Mapping[str, str], *, now: datetime, request_id: str) -> C
         request_id=request_id,
     )
     if isinstance(caller.decision, Denial) and caller.decision.code in ENDED:
-        raise Denied(caller.decision)
+        caller.refuse(caller.decision)
     return caller
 
 

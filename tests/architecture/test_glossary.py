@@ -17,7 +17,7 @@ from banks.gate import Refusal
 from banks.models import BreakerStatus, SyncJobStatus, SyncTrigger
 from banks.read import UpdateStatus
 from banks.refreshes import RefreshStatus
-from consents import denials, events, scopes, states
+from consents import denials, events, policy_terms, reasons, scopes, states
 from consents.models.policy import ProposalKind, ProposalStatus
 from gateway import problems
 from gateway.identity.models import MembershipRole
@@ -75,6 +75,12 @@ WORDS: dict[type[Enum], str] = {
     states.UpstreamStage: "UPSTREAM_CANCELLED UPSTREAM_RETRYING NOT_APPLICABLE",
     states.ReportCode: "NOT_ME NOT_ASKED_FOR TOO_OFTEN TOO_MUCH",
     states.ReportOutcome: "WITHDRAWN UNFOUNDED UPHELD",
+    policy_terms.StepUp: "bank passkey",
+    reasons.StopReason: (
+        "SECURITY_INCIDENT SUSPECTED_FRAUD MISUSE_OF_DATA COMPLAINTS LEGAL_ORDER CONTRACT_ENDED PLANNED_WORK"
+    ),
+    reasons.OpenReason: "CAUSE_RESOLVED RISK_REVIEWED CONTRACT_CHANGED MADE_BY_MISTAKE",
+    reasons.LookupReason: "ASKED_BY_YOU COMPLAINT FRAUD_CASE LEGAL_DUTY",
     ProposalKind: "WIDEN LIFT WITHDRAW MERCHANT",
     ProposalStatus: "WAITING SIGNED REFUSED SUPERSEDED",
     NoticeKind: (

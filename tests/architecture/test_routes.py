@@ -20,7 +20,7 @@ from django.urls.resolvers import URLPattern, URLResolver
 
 from banks.models import Account, Connection, LinkAttempt, RefreshRequest
 from consents import clock, platforms
-from consents.models import AccessToken, Consent
+from consents.models import AccessToken, ApprovedMerchant, Consent, CustomerLookup, Proposal
 from consents.scopes import Presence, Purpose, Scope
 from consents.states import PlatformStatus
 from gateway import pairwise
@@ -28,7 +28,7 @@ from gateway.identity.models import User, UserSession
 from gateway.portal.download import jobs
 from gateway.portal.models import ExportJob
 from gateway.portal.tasks import make_export
-from tests.support import cast, ledger
+from tests.support import cast, factors, ledger
 from tests.support.cast import Member, Tokens
 
 pytestmark = pytest.mark.django_db
@@ -142,6 +142,30 @@ class World:
         asked = jobs.request(self.alice, actor=cast.BY_USER, now=clock.now())
         make_export(str(asked.id))
         return asked
+
+    @cached_property
+    def clerk(self) -> User:
+        return factors.clerk(self.northbank)
+
+    def asked_at_the_bank(self, name: str) -> Any:
+        """A row of Northbank's console about Alice, or about Chat there."""
+        bank, chat, now = {"institution_id": self.northbank.id}, {"platform": self.chat.platform}, clock.now()
+        if name == "merchant":
+            return ApprovedMerchant.objects.get_or_create(
+                **bank, **chat, merchant_key="-:chat", defaults={"approved_at": now}
+            )[0]
+        if name == "proposal":
+            return Proposal.objects.create(
+                **bank, **chat, kind="WITHDRAW", reason_code="COMPLAINTS", proposed_by=self.clerk.id, proposed_at=now
+            )
+        return CustomerLookup.objects.create(
+            **bank,
+            user_id=self.alice.id,
+            staff_pseudonym=self.clerk.pseudonym,
+            reason_code="COMPLAINT",
+            request_id="req_look_up",
+            looked_up_at=now,
+        )
 
     @cached_property
     def refresh(self) -> RefreshRequest:
@@ -265,6 +289,22 @@ def other_browser(world: World) -> Caller:
     return _browser(world, world.bob)
 
 
+def clerk(world: World) -> Caller:
+    """Of Northbank, with the second factor just proved."""
+    return Caller(world, world.chat, client=factors.proved(world.clerk))
+
+
+def clerk_without_proof(world: World) -> Caller:
+    """The same person, signed in by password alone."""
+    factors.set_up_codes(world.clerk)
+    return Caller(world, world.chat, client=factors.browser_of(world.clerk))
+
+
+def other_clerk(world: World) -> Caller:
+    """Of another bank, and as well proved."""
+    return Caller(world, world.chat, client=factors.proved(factors.clerk(cast.institution("southbank"), "other")))
+
+
 API_CALLERS: list[Callable[[World], Caller]] = [
     owner_platform,
     other_user,
@@ -325,6 +365,16 @@ def _page(
     """A page of the person who is signed in: others' are not there, visitors sign in first."""
     expected: Expected = {owner_browser: owner, other_browser: other, anonymous: visitor, owner_platform: visitor}
     return Row(route, method, expected, **words)
+
+
+def _console(route: str, method: str = "GET", *, staff: int = 200, **words: Any) -> Row:
+    """A page of Northbank's console: to everybody but its proved staff it is not there, or asks who they are."""
+    expected: Expected = {clerk: staff, clerk_without_proof: 303, other_clerk: 404, owner_browser: 404}
+    return Row(f"backoffice/<slug:slug>/{route}", method, expected | {anonymous: 302, owner_platform: 302}, **words)
+
+
+_AT_BANK = "platforms/<uuid:platform_id>/"
+_LOOKED_UP = "customers/<uuid:lookup_id>/"
 
 
 def _public(route: str, status: int = 200, **words: Any) -> Row:
@@ -464,6 +514,39 @@ ROWS: list[Row] = [
     _page("download/", "POST", owner=303, other=303),
     _page("download/<uuid:job_id>/sluice-data.zip", owner=303),  # to a fresh proof first
     _page("dev/mail", owner=404, visitor=404),  # an embedded instance's alone
+    # -- a bank's console: what changes something asks for a reason first --
+    _console(""),
+    _console("policy/"),
+    _console("proposals/"),
+    _console("proposals/<uuid:proposal_id>/"),
+    _console("proposals/<uuid:proposal_id>/", "POST", staff=303),
+    _console("audit/"),
+    _console("audit.csv"),
+    _console(_AT_BANK),
+    _console(f"{_AT_BANK}policy/"),
+    _console(_LOOKED_UP),
+    *(
+        _console(f"{route}/", method, staff=200 if method == "GET" else 422)
+        for route in (
+            "suspend",
+            "stop-scope",
+            "customers",
+            *(f"{_AT_BANK}{act}" for act in ("suspend", "stop-scope", "withdraw", "merchants")),
+            f"{_AT_BANK}merchants/<uuid:merchant_id>/remove",
+            *(f"{_LOOKED_UP}consents/<uuid:consent_id>/{act}" for act in ("suspend", "lift", "end")),
+        )
+        for method in ("GET", "POST")
+    ),
+    *(
+        _console(f"{route}/", method, staff=status)
+        for route, status in (
+            ("lift", 303),  # nothing is stopped
+            (f"{_AT_BANK}lift", 303),
+            ("policy/review", 422),  # no terms were sent
+            (f"{_AT_BANK}policy/review", 422),
+        )
+        for method in ("GET", "POST")
+    ),
     # -- answering a request --
     _page("connect/<uuid:consent_id>/"),
     _page("connect/<uuid:consent_id>/bank/"),
@@ -555,7 +638,11 @@ def _path(row: Row, caller: Caller) -> str:
             "<int:pk>": str(world.passkey.pk) if "<int:pk>" in row.route else "",
             "<uuid:job_id>": "job_id>" in row.route and str(world.copy.id),
             "<str:code>": "consent_revoked",
+            "<uuid:platform_id>": str(world.chat.platform.id),
         }
+        for name in ("merchant", "proposal", "lookup"):
+            if f"<uuid:{name}_id>" in row.route:
+                values[f"<uuid:{name}_id>"] = str(world.asked_at_the_bank(name).id)
     path = row.route
     for name, value in values.items():
         path = path.replace(name, str(value))
@@ -631,6 +718,8 @@ def test_a_foreign_id_and_one_that_never_existed_are_answered_alike(
 def _who_gets_past_the_door(world: World, row: Row) -> Caller:
     if row.route.startswith("v1/"):
         return owner_platform(world)
+    if clerk in row.expected:
+        return clerk(world)
     # Whoever is signed in is sent on from the sign-in pages, whatever the method.
     return anonymous(world) if row.expected[anonymous] == 200 else owner_browser(world)
 

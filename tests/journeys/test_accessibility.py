@@ -16,7 +16,7 @@ from banks import attempts
 from banks.models import Account, Connection, Institution, LinkAttempt
 from consents import clock, platforms
 from consents.models import BankPolicy, Consent, ConsentAccount, CustomerLookup, UsageRow
-from consents.models.policy import StepUp
+from consents.policy_terms import StepUp
 from consents.states import ConsentStatus, PlatformStatus
 from gateway.identity.models import User
 from gateway.notify import tasks as notify

@@ -9,7 +9,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from banks.types import AccountCategory, AccountStatus, Channel, Resource, TransactionKind, TransactionStatus
+from banks.types import (
+    ISO_ACCOUNT_TYPES,
+    AccountCategory,
+    AccountStatus,
+    Channel,
+    Resource,
+    TransactionKind,
+    TransactionStatus,
+)
 
 #: Permissions (Account and Transaction API Profile, "Permissions") for each of our resources: nothing more is asked.
 PERMISSIONS: dict[Resource, tuple[str, ...]] = {
@@ -24,13 +32,6 @@ PERMISSIONS: dict[Resource, tuple[str, ...]] = {
 
 #: Ours: ISO ExternalBalanceType1Code, of which 4.0 takes these (OBBalanceType1Code).
 _ISO_BALANCE_TYPES = ("CLAV", "CLBD", "FWAV", "INFO", "ITAV", "ITBD", "OPAV", "OPBD", "PRCD", "XPCD")
-
-#: Ours: ISO ExternalCashAccountType1Code, of which 4.0 takes these (OBExternalAccountSubType1Code) and OTHR.
-_ISO_ACCOUNT_TYPES = (
-    *("CACC", "CARD", "CASH", "CHAR", "CISH", "COMM", "CPAC", "LLSV", "LOAN", "MGLD", "MOMA", "MORT", "NFCA", "NREX"),
-    *("ODFT", "ONDP", "SACC", "SLRY", "SVGS", "TAXE", "TRAN", "TRAS", "VACC", "WALT"),
-)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
@@ -90,7 +91,7 @@ VERSIONS: dict[str, Version] = {
         consent_ended=frozenset(("CANC", "EXPD", "RJCT")),
         balance_types={code: code for code in _ISO_BALANCE_TYPES},
         account_type_member="AccountTypeCode",
-        account_types={code: code for code in _ISO_ACCOUNT_TYPES},
+        account_types={code: code for code in ISO_ACCOUNT_TYPES},
         reason_not_found="U011",  # ExternalStatusReason1Code
         reason_reauthenticate="U028",
     ),

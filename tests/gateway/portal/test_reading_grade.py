@@ -6,7 +6,7 @@ from django.test import Client
 from banks.models import Account, Institution
 from consents import clock, platforms
 from consents.models import BankPolicy, Consent
-from consents.models.policy import StepUp
+from consents.policy_terms import StepUp
 from consents.states import PlatformStatus
 from gateway.identity.models import User
 from gateway.portal import disclosure

@@ -15,7 +15,7 @@ from django.urls import path, reverse
 from banks.models import Account, Connection, Institution
 from consents import clock
 from consents.models import BankPolicy, Consent, ConsentAccount
-from consents.models.policy import StepUp
+from consents.policy_terms import StepUp
 from consents.scopes import Scope
 from consents.states import ConsentStatus
 from gateway import urls

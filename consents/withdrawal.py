@@ -1,0 +1,107 @@
+"""A bank parts with a platform for good: at once for whoever asks next, consent by consent afterwards."""
+
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from consents import lifecycle, policies
+from consents.audit import Actor
+from consents.errors import TransitionRefused
+from consents.models import AccessToken, BankPolicy, Consent, ConsentAccount, Grant, Proposal, RefreshToken
+from consents.models.policy import ProposalKind, ProposalStatus
+from consents.policy_terms import NOTHING
+from consents.states import LIVE_CONSENTS, ConsentAccountStatus, Initiator, PolicyStatus
+
+#: Consents that one call of `finish` ends.
+BATCH = 500
+
+
+def withdraw(
+    *,
+    institution_id: UUID,
+    platform_id: UUID,
+    approved_by: list[UUID],
+    reason: str,
+    actor: Actor,
+    now: datetime,
+) -> BankPolicy:
+    """Sign the BLOCK, and delete every token whose consent holds accounts of this bank alone.
+
+    Both in one transaction and a few statements, however many consents there are; `finish` then ends the bank's part
+    of each. A consent that also holds accounts of other banks keeps its tokens: they open those. Raises
+    TransitionRefused (withdrawn already).
+    """
+    held = policies.terms_that_hold(institution_id, platform_id) or NOTHING
+    newest = policies.latest(institution_id, platform_id)
+    if newest is not None and newest.status == PolicyStatus.BLOCK:
+        raise TransitionRefused(PolicyStatus.BLOCK)
+    with transaction.atomic():
+        alone = _here(institution_id, platform_id).exclude(id__in=_elsewhere(institution_id))
+        # Held until the end: a token that is just being made is either deleted here or finds its consent blocked.
+        ids = list(alone.select_for_update(no_key=True, of=("self",)).order_by("id").values_list("id", flat=True))
+        policy = policies.sign(
+            institution_id=institution_id,
+            platform_id=platform_id,
+            terms=replace(held, status=PolicyStatus.BLOCK),
+            approved_by=approved_by,
+            actor=actor,
+            now=now,
+            reason=reason,
+            base_version=0 if newest is None else newest.version,
+        )
+        for begin in range(0, len(ids), BATCH):
+            part = ids[begin : begin + BATCH]
+            RefreshToken.objects.filter(consent_id__in=part).delete()
+            AccessToken.objects.filter(consent_id__in=part).delete()
+            Grant.objects.filter(consent_id__in=part).delete()
+    return policy
+
+
+def finish() -> int:
+    """End the bank's part of up to BATCH consents of withdrawn platforms; how many. Safe to run twice, and by two.
+
+    The instant written is the withdrawal's: since then nothing was served.
+    """
+    done = 0
+    signed = Proposal.objects.filter(kind=ProposalKind.WITHDRAW, status=ProposalStatus.SIGNED)
+    for proposal in signed.order_by("decided_at", "id"):
+        done += _finish(proposal, BATCH - done)
+        if done >= BATCH:
+            break
+    return done
+
+
+def _finish(proposal: Proposal, limit: int) -> int:
+    assert proposal.decided_at is not None and proposal.platform_id is not None
+    # What was allowed after the platform came back is none of this withdrawal's.
+    left = _here(proposal.institution_id, proposal.platform_id).filter(
+        authorised_at__lte=proposal.decided_at, expires_at__gt=proposal.decided_at
+    )
+    done = 0
+    for consent_id in list(left.order_by("id").values_list("id", flat=True)[:limit]):
+        try:
+            lifecycle.revoke_accounts(
+                consent_id=consent_id,
+                institution_id=proposal.institution_id,
+                reason=proposal.reason_code,
+                actor=Actor(initiator=Initiator.BANK),
+                now=proposal.decided_at,
+            )
+        except TransitionRefused:
+            continue  # it ended by another hand meanwhile
+        done += 1
+    return done
+
+
+def _here(institution_id: UUID, platform_id: UUID) -> QuerySet[Consent]:
+    """Live consents of the platform with accounts of this bank."""
+    held = ConsentAccount.objects.filter(institution_id=institution_id).exclude(status=ConsentAccountStatus.REVOKED)
+    return Consent.objects.filter(platform_id=platform_id, status__in=LIVE_CONSENTS, id__in=held.values("consent_id"))
+
+
+def _elsewhere(institution_id: UUID) -> QuerySet[ConsentAccount, UUID]:
+    held = ConsentAccount.objects.exclude(institution_id=institution_id).exclude(status=ConsentAccountStatus.REVOKED)
+    return held.values_list("consent_id", flat=True)
