@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from banks import models, permitted
-from banks.changes import changes
+from banks.changes import changes, last_change
 from banks.errors import AccountNotFound
 from banks.records import (
     NOTHING,
@@ -52,6 +52,7 @@ __all__ = [
     "accounts",
     "balances",
     "changes",
+    "last_change",
     "transactions",
 ]
 

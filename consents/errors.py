@@ -40,6 +40,14 @@ class RequestNotAllowed(ConsentError):
         self.reason = reason
 
 
+class EventsGone(ConsentError):
+    """What lies after the position asked for is not kept any more, or never was. `position`: where one can go on."""
+
+    def __init__(self, position: int) -> None:
+        super().__init__(f"after {position}")
+        self.position = position
+
+
 class PlatformNotUsable(ConsentError):
     """Unknown, or its status allows no new consent."""
 

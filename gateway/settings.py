@@ -157,6 +157,7 @@ CELERY_BEAT_SCHEDULE = {
     "banks.care": {"task": "banks.care", "schedule": 300.0, "options": {"expires": 300.0}},
     "banks.reconcile": {"task": "banks.reconcile", "schedule": 30.0, "options": {"expires": 30.0}},
     "banks.sweep": {"task": "banks.sweep", "schedule": 900.0, "options": {"expires": 900.0}},
+    "consents.spread": {"task": "consents.spread", "schedule": 1.0, "options": {"expires": 1.0}},
     "consents.sweep": {"task": "consents.sweep", "schedule": 60.0, "options": {"expires": 60.0}},
     "oauth.sweep": {"task": "oauth.sweep", "schedule": 3600.0, "options": {"expires": 3600.0}},
     "gateway.sweep": {"task": "gateway.sweep", "schedule": 3600.0, "options": {"expires": 3600.0}},
@@ -325,7 +326,11 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": r"/v1",
-    "ENUM_NAME_OVERRIDES": {"RefreshStatusEnum": "banks.refreshes.RefreshStatus"},
+    "ENUM_NAME_OVERRIDES": {
+        "RefreshStatusEnum": "banks.refreshes.RefreshStatus",
+        "ConsentStatusEnum": "consents.states.ConsentStatus",
+        "InitiatorEnum": "consents.states.Initiator",
+    },
     "PREPROCESSING_HOOKS": ["gateway.api.schema.platform_api_only"],
 }
 

@@ -12,16 +12,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from consents import lifecycle
-from consents.audit import Actor
-from consents.errors import ConsentNotFound
-from consents.states import Initiator
-from gateway.api import parameters, reads, refreshing, shapes
+from gateway.api import examples, parameters, reads, refreshing, shapes
 from gateway.api.caller import Caller, challenge
 from gateway.api.schema import (
     ACCOUNT_ID,
     CHANGE_QUERY,
-    CONSENT_ID,
     DATA,
     HEADERS,
     IDEMPOTENCY_KEY,
@@ -86,20 +81,6 @@ class PlatformView(APIView):
         return response
 
 
-class InstitutionsView(PlatformView):
-    @extend_schema(
-        operation_id="listInstitutions",
-        summary="Banks one may link",
-        description="The directory. It holds no customer data, and answers under a paused consent too.",
-        parameters=HEADERS,
-        responses={200: shapes.Institutions, **refusals("platform_not_active")},
-        tags=["Institutions"],
-    )
-    def get(self, request: Request) -> Response:
-        parameters.none(request.query_params)
-        return Response(reads.institutions(self.caller))
-
-
 class AccountsView(PlatformView):
     @extend_schema(
         operation_id="listAccounts",
@@ -107,6 +88,7 @@ class AccountsView(PlatformView):
         description="Members that the consent does not open are absent; null means unknown.",
         parameters=HEADERS,
         responses={200: shapes.Accounts, **refusals(*DATA)},
+        examples=examples.of("listAccounts"),
         tags=["Accounts"],
     )
     def get(self, request: Request) -> Response:
@@ -120,6 +102,7 @@ class AccountView(PlatformView):
         summary="One account",
         parameters=[ACCOUNT_ID, *HEADERS],
         responses={200: shapes.OneAccount, **refusals(*DATA, "account_not_found")},
+        examples=examples.of("getAccount"),
         tags=["Accounts"],
     )
     def get(self, request: Request, account_id: str) -> Response:
@@ -133,6 +116,7 @@ class BalancesView(PlatformView):
         summary="Typed balances of one account",
         parameters=[ACCOUNT_ID, *HEADERS],
         responses={200: shapes.Balances, **refusals(*DATA, "account_not_found")},
+        examples=examples.of("listBalances"),
         tags=["Accounts"],
     )
     def get(self, request: Request, account_id: str) -> Response:
@@ -147,6 +131,7 @@ class TransactionsView(PlatformView):
         description="Ordered by (`listed_on`, id), descending. Follow `next_cursor` with the same filters until null.",
         parameters=[ACCOUNT_ID, *TRANSACTION_QUERY, *HEADERS],
         responses={200: shapes.Transactions, **refusals(*DATA, "account_not_found", "cursor_invalid")},
+        examples=examples.of("listTransactions"),
         tags=["Transactions"],
     )
     def get(self, request: Request, account_id: str) -> Response:
@@ -163,6 +148,7 @@ class TransactionChangesView(PlatformView):
         "only falls out of the consent's window as days pass is not told: drop it by its `listed_on`.",
         parameters=[*CHANGE_QUERY, *HEADERS],
         responses={200: shapes.TransactionChanges, **refusals(*DATA, "cursor_invalid", "cursor_stale")},
+        examples=examples.of("syncTransactions"),
         tags=["Transactions"],
     )
     def get(self, request: Request) -> Response:
@@ -190,6 +176,7 @@ class RefreshesView(PlatformView):
                 "refresh_refused",
             ),
         },
+        examples=examples.of("startRefresh"),
         tags=["Refreshes"],
     )
     def post(self, request: Request) -> Response:
@@ -212,6 +199,7 @@ class RefreshView(PlatformView):
         summary="How a refresh stands",
         parameters=[REFRESH_ID, *HEADERS],
         responses={200: shapes.Refresh, **refusals(*DATA, "refresh_not_found")},
+        examples=examples.of("getRefresh"),
         tags=["Refreshes"],
     )
     def get(self, request: Request, refresh_id: str) -> Response:
@@ -226,32 +214,9 @@ class ConsentView(PlatformView):
         description="Answers under a paused or suspended consent too; `denial` then says who can change it.",
         parameters=HEADERS,
         responses={200: shapes.Consent, **refusals("platform_not_active")},
+        examples=examples.of("getConsent"),
         tags=["Consent"],
     )
     def get(self, request: Request) -> Response:
         parameters.none(request.query_params)
         return Response(reads.consent(self.caller))
-
-
-class ConsentByIdView(PlatformView):
-    @extend_schema(
-        operation_id="endConsent",
-        summary="End this token's consent",
-        description="Final. Its tokens are dead when this returns. Works while paused or suspended.",
-        parameters=[CONSENT_ID, *HEADERS],
-        responses={204: None, **refusals("consent_not_found", "transition_refused")},
-        tags=["Consent"],
-    )
-    def delete(self, request: Request, consent_id: str) -> Response:
-        parameters.none(request.query_params)
-        caller = self.caller
-        if consent_id != reads.consent_id_of(caller):
-            raise ConsentNotFound
-        lifecycle.revoke(
-            consent_id=caller.consent.id,
-            platform_id=caller.platform.id,
-            reason="platform_request",
-            actor=Actor(initiator=Initiator.PLATFORM, request_id=caller.request_id),
-            now=caller.now,
-        )
-        return Response(status=204)

@@ -9,12 +9,14 @@ from django.views.decorators.http import require_POST
 from consents import clock
 from gateway.oauth import clients, parameters, revocation
 from gateway.oauth.errors import NO_STORE, Refused, json_answer
+from gateway.oauth.uncached import uncached
 from gateway.request_ids import request_id_of
 
 logger = logging.getLogger(__name__)
 
 
 @csrf_exempt  # platforms call it, with credentials of their own and no cookie
+@uncached
 @require_POST
 def revoke(request: HttpRequest) -> HttpResponse:
     """200 without a body, whether or not there was such a token. `token_type_hint` is only a hint: not needed."""

@@ -10,12 +10,14 @@ from consents import clock
 from gateway.oauth import clients, parameters
 from gateway.oauth.errors import NO_STORE, Refused, json_answer
 from gateway.oauth.exchange import exchange
+from gateway.oauth.uncached import uncached
 from gateway.request_ids import request_id_of
 
 logger = logging.getLogger(__name__)
 
 
 @csrf_exempt  # platforms call it, with credentials of their own and no cookie
+@uncached
 @require_POST
 def token(request: HttpRequest) -> HttpResponse:
     request_id = request_id_of(request)

@@ -164,7 +164,6 @@ def test_access_token_never_outlives_its_consent(alice: User, chat: Member) -> N
 
 WRONG_FIELDS: dict[str, tuple[str, dict[str, str | None]]] = {
     "no grant_type": ("invalid_request", {"grant_type": None}),
-    "client_credentials": ("unsupported_grant_type", {"grant_type": "client_credentials"}),
     "password": ("unsupported_grant_type", {"grant_type": "password", "username": "alice", "password": cast.PASSWORD}),
     "device": ("unsupported_grant_type", {"grant_type": "urn:ietf:params:oauth:grant-type:device_code"}),
     "exchange": ("unsupported_grant_type", {"grant_type": "urn:ietf:params:oauth:grant-type:token-exchange"}),
