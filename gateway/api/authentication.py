@@ -33,7 +33,7 @@ class PlatformTokenAuthentication(BaseAuthentication):
     """The same header, with a token of the platform's own."""
 
     def authenticate(self, request: Request) -> tuple[None, PlatformCaller]:
-        """Raises TokenRefused, PlatformTokenRequired."""
+        """Raises TokenRefused, PlatformTokenRequired, PurposeUnknown, RequestInvalid, Denied."""
         return None, identify_platform(request.headers, now=clock.now(), request_id=request_id_of(request))
 
     def authenticate_header(self, request: Request) -> str:

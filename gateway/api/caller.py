@@ -99,12 +99,14 @@ def identify(headers: Mapping[str, str], *, now: datetime, request_id: str) -> C
 
 
 def identify_platform(headers: Mapping[str, str], *, now: datetime, request_id: str) -> PlatformCaller:
-    """The platform behind the header Authorization. Raises TokenRefused, PlatformTokenRequired."""
+    """The platform behind the header Authorization.
+
+    Raises PlatformTokenRequired for a user's token that is good for something; for any other, what `identify` raises.
+    """
     found = platform_tokens.find(headers.get("Authorization"), now=now)
     if isinstance(found, bearer.Refusal):
-        if not isinstance(bearer.find(headers.get("Authorization"), now=now), bearer.Refusal):
-            raise problems.PlatformTokenRequired
-        raise problems.TokenRefused(present=found.cause is not bearer.Cause.MISSING)
+        identify(headers, now=now, request_id=request_id)
+        raise problems.PlatformTokenRequired
     return PlatformCaller(platform=found.platform, now=now, request_id=request_id)
 
 
