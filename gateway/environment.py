@@ -50,6 +50,13 @@ class Environment(BaseSettings):
     #: Proxies of yours in front, each of which appends to X-Forwarded-For; 0: the header is anybody's word, and unread.
     sluice_trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
 
+    #: Requests a minute: of one platform, of one platform for one user, of one platform for tokens, and of one address
+    #: that fails to say who it is.
+    sluice_platform_calls_per_minute: Annotated[int, Field(ge=1)] = 600
+    sluice_user_calls_per_minute: Annotated[int, Field(ge=1)] = 120
+    sluice_token_calls_per_minute: Annotated[int, Field(ge=1)] = 600
+    sluice_failed_calls_per_minute: Annotated[int, Field(ge=1)] = 60
+
     @field_validator("sluice_issuer")
     @classmethod
     def _issuer_is_an_origin(cls, issuer: str) -> str:

@@ -304,6 +304,16 @@ OAUTH2_PROVIDER: dict[str, Any] = {
     "COMPLIANT_BCP_RFC9700_REDIRECT_URI_SCHEME": not EMBEDDED,
 }
 
+# -- how many requests a minute (gateway/oauth/limits.py) --------------------------------------------------------------
+
+REDIS_URL = ENVIRONMENT.redis_url
+CALLS_PER_MINUTE = {
+    "platform": ENVIRONMENT.sluice_platform_calls_per_minute,
+    "user": ENVIRONMENT.sluice_user_calls_per_minute,
+    "token": ENVIRONMENT.sluice_token_calls_per_minute,
+    "failed": ENVIRONMENT.sluice_failed_calls_per_minute,
+}
+
 # -- API ---------------------------------------------------------------------------------------------------------------
 
 REST_FRAMEWORK: dict[str, Any] = {

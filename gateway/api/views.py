@@ -1,5 +1,6 @@
 """/v1: HTTP in, one call, HTTP out. What is read is gateway.api.reads'."""
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 from django.urls import reverse
@@ -12,8 +13,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from consents import clock
 from gateway.api import examples, parameters, reads, refreshing, shapes
-from gateway.api.caller import Caller, challenge
+from gateway.api.caller import Caller, PlatformCaller, challenge
 from gateway.api.schema import (
     ACCOUNT_ID,
     CHANGE_QUERY,
@@ -27,6 +29,9 @@ from gateway.api.schema import (
     TRANSACTION_QUERY,
     refusals,
 )
+from gateway.oauth import limits
+from gateway.oauth.limits import Standing
+from gateway.problems import RateLimited, problem_of
 
 
 class JsonOnly(BaseContentNegotiation):
@@ -60,6 +65,19 @@ class PlatformView(APIView):
     content_negotiation_class = JsonOnly
     metadata_class = None
 
+    #: How the caller stands, once it is known who it is; or else where it comes from.
+    standings: Sequence[Standing] = ()
+
+    def check_throttles(self, request: Request) -> None:
+        """DRF's hook: after the caller is known and before anything is done. Raises RateLimited."""
+        auth = cast(Caller | PlatformCaller, request.auth)
+        subjects = [limits.of_platform(auth.platform.id)]
+        if isinstance(auth, Caller):
+            subjects.insert(0, limits.of_user(auth.platform.id, auth.consent.user_id))
+        self.standings = limits.count(subjects, now=auth.now)
+        if (wait := limits.retry_after(self.standings)) is not None:
+            raise RateLimited(wait)
+
     @property
     def caller(self) -> Caller:
         return cast(Caller, self.request.auth)
@@ -70,6 +88,10 @@ class PlatformView(APIView):
         return Response(status=204)
 
     def handle_exception(self, exc: Exception) -> Any:
+        problem = problem_of(exc)
+        # Not of our own troubles: counting would run into them too.
+        if not self.standings and problem is not None and problem.status < 500:
+            exc = self._counted_by_address(exc)
         response = super().handle_exception(exc)
         if value := challenge(exc):
             response["WWW-Authenticate"] = value
@@ -78,7 +100,15 @@ class PlatformView(APIView):
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)
         response["Cache-Control"] = "no-store"
+        for name, value in limits.headers(self.standings).items():
+            response[name] = value
         return response
+
+    def _counted_by_address(self, exc: Exception) -> Exception:
+        """What came to nobody is counted where it came from, and after the fact: it takes nothing from others there."""
+        self.standings = limits.count([limits.of_address(self.request._request)], now=clock.now())
+        wait = limits.retry_after(self.standings)
+        return exc if wait is None else RateLimited(wait)
 
 
 class AccountsView(PlatformView):

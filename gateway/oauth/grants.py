@@ -16,9 +16,9 @@ from consents.errors import ConsentNotFound, TransitionRefused
 from consents.models import Consent, Platform
 from consents.states import LIVE_CONSENTS, Initiator
 from gateway import pairwise
-from gateway.oauth import authorization_details, bearer, platform_tokens
+from gateway.oauth import authorization_details, bearer, limits, platform_tokens
 from gateway.oauth.bearer import Refusal
-from gateway.oauth.errors import Refused, json_answer
+from gateway.oauth.errors import Refused, TooManyRequests, json_answer
 from gateway.oauth.uncached import uncached
 from gateway.request_ids import request_id_of
 
@@ -36,6 +36,9 @@ def grant(request: HttpRequest, grant_id: str) -> HttpResponse:
     found = platform_tokens.find(request.headers.get("Authorization"), now=now)
     if isinstance(found, Refusal):
         return _unauthorized(request, found, now)
+    standings = limits.count([limits.of_platform(found.platform.id)], now=now)
+    if (wait := limits.retry_after(standings)) is not None:
+        return json_answer(TooManyRequests(wait, limits.headers(standings)))
     try:
         consent = _own(found.platform, grant_id, now)
         if request.method == "DELETE":
@@ -70,6 +73,9 @@ def _own(platform: Platform, grant_id: str, now: datetime) -> Consent:
 
 def _unauthorized(request: HttpRequest, refusal: Refusal, now: datetime) -> HttpResponse:
     """RFC 6750 section 3.1; a user's token is good for something, but not for this: 403."""
+    standings = limits.count([limits.of_address(request)], now=now)
+    if (wait := limits.retry_after(standings)) is not None:
+        return json_answer(TooManyRequests(wait, limits.headers(standings)))
     of_user = not isinstance(bearer.find(request.headers.get("Authorization"), now=now), Refusal)
     code, status = ("insufficient_scope", 403) if of_user else ("invalid_token", 401)
     logger.info("grant request refused", extra={"request_id": request_id_of(request), "code": code})

@@ -7,7 +7,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from consents import clock
-from gateway.oauth import clients, introspection, parameters
+from gateway.oauth import clients, introspection, parameters, throttling
 from gateway.oauth.errors import Refused, json_answer
 from gateway.oauth.uncached import uncached
 from gateway.request_ids import request_id_of
@@ -20,8 +20,9 @@ logger = logging.getLogger(__name__)
 @require_POST  # never by GET: a token in an address ends up in logs
 def introspect(request: HttpRequest) -> HttpResponse:
     """`token_type_hint` is only a hint: not needed."""
+    now = clock.now()
     try:
-        platform = clients.authenticated(request.headers.get("Authorization"))
+        platform = throttling.authenticated(request, now=now)
         form = parameters.of_form(request)
         clients.check_form(platform, form)
         if not form.get("token"):
@@ -29,4 +30,4 @@ def introspect(request: HttpRequest) -> HttpResponse:
     except Refused as refused:
         logger.info("introspection refused", extra={"request_id": request_id_of(request), "code": refused.code})
         return json_answer(refused)
-    return JsonResponse(introspection.introspect(form.get("token"), platform, now=clock.now()))
+    return JsonResponse(introspection.introspect(form.get("token"), platform, now=now))

@@ -370,8 +370,8 @@ ROWS: list[Row] = [
     _api("v1/accounts/<str:account_id>/balances", foreign=404),
     _api("v1/accounts/<str:account_id>/transactions", foreign=404),
     _api("v1/transactions/sync"),
-    _api("v1/refreshes", "POST", owner=202, foreign=202),
-    _api("v1/refreshes/<str:refresh_id>", foreign=404),
+    _api("v1/refreshes", "POST", owner=202, foreign=202, wrong_scope=202),  # what is worked out wants fresh data too
+    _api("v1/refreshes/<str:refresh_id>", foreign=404, wrong_scope=404),
     # Not customer data: a consent that only waits may be looked at, and the directory read.
     _api(
         "v1/institutions",
