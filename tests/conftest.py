@@ -37,6 +37,7 @@ _ON_EITHER = (
     "tests/gateway/api/test_presence.py",
     "tests/gateway/api/test_purposes.py",
     "tests/gateway/api/test_refusals.py",
+    "tests/gateway/api/test_refused_counts.py",
     "tests/gateway/api/test_scopes.py",
     "tests/gateway/api/test_shapes.py",
     "tests/gateway/commands/",

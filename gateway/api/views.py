@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from consents import clock
-from gateway.api import examples, parameters, reads, refreshing, shapes
+from gateway.api import examples, parameters, reads, refreshing, refused, shapes
 from gateway.api.caller import Caller, PlatformCaller, challenge
 from gateway.api.schema import (
     ACCOUNT_ID,
@@ -31,7 +31,7 @@ from gateway.api.schema import (
 )
 from gateway.oauth import limits
 from gateway.oauth.limits import Standing
-from gateway.problems import RateLimited, problem_of
+from gateway.problems import Problem, RateLimited, problem_of
 
 
 class JsonOnly(BaseContentNegotiation):
@@ -88,10 +88,7 @@ class PlatformView(APIView):
         return Response(status=204)
 
     def handle_exception(self, exc: Exception) -> Any:
-        problem = problem_of(exc)
-        # Not of our own troubles: counting would run into them too.
-        if not self.standings and problem is not None and problem.status < 500:
-            exc = self._counted_by_address(exc)
+        exc = self._counted(exc, problem_of(exc))
         response = super().handle_exception(exc)
         if value := challenge(exc):
             response["WWW-Authenticate"] = value
@@ -103,6 +100,17 @@ class PlatformView(APIView):
         for name, value in limits.headers(self.standings).items():
             response[name] = value
         return response
+
+    def _counted(self, exc: Exception, problem: Problem | None) -> Exception:
+        """For whom it concerns: the banks, when a known caller is refused; the address, when nobody knows who it is."""
+        # Not of our own troubles: counting would run into them too.
+        if problem is None or problem.status >= 500:
+            return exc
+        if not self.standings:
+            return self._counted_by_address(exc)
+        if problem.status in (401, 403) and isinstance(self.request.auth, Caller):
+            refused.count(self.request.auth, problem.code)
+        return exc
 
     def _counted_by_address(self, exc: Exception) -> Exception:
         """What came to nobody is counted where it came from, and after the fact: it takes nothing from others there."""

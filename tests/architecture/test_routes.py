@@ -572,7 +572,7 @@ def world() -> World:
         for who in (API_CALLERS if set(API_CALLERS) <= set(row.expected) else row.expected)
     ],
 )
-def test_each_caller_gets_the_answer_of_the_row(world: World, row: Row, who: Callable[[World], Caller]) -> None:
+def test_t1_each_caller_gets_the_answer_of_the_row(world: World, row: Row, who: Callable[[World], Caller]) -> None:
     caller = who(world)
 
     answer = _ask(row, caller)
@@ -582,10 +582,26 @@ def test_each_caller_gets_the_answer_of_the_row(world: World, row: Row, who: Cal
         assert MARK not in answer.content.decode()
     if answer.status_code == 401 and row.route.startswith("v1/"):
         assert answer["WWW-Authenticate"].startswith("Bearer")
-    if row.route.startswith(("v1/", "oauth/")):
-        assert "no-store" in answer["Cache-Control"]  # threat T25
+    if row.route.startswith(_UNCACHED):
+        assert "no-store" in answer["Cache-Control"]
     if who is anonymous and answer.status_code == 302:
         assert answer["Location"].startswith("/sign-in/"), answer["Location"]
+
+
+_UNCACHED = ("v1/", "oauth/")
+
+
+@pytest.mark.parametrize("route", sorted({row.route for row in ROWS if row.route.startswith(_UNCACHED)}))
+def test_t25_no_cache_keeps_an_answer_of_the_api_or_of_the_authorization_server(world: World, route: str) -> None:
+    """Not even a refusal, nor a method that is not served; what each caller of a row gets is looked at with the row.
+
+    What no cache keeps, no cache can hand to somebody else: `Vary` has nothing to tell apart.
+    """
+    row = next(row for row in ROWS if row.route == route)
+    for method in (*METHODS, "OPTIONS", "HEAD"):
+        answer = _ask(row, anonymous(world), method)
+
+        assert "no-store" in answer["Cache-Control"], method
 
 
 _WITH_NAMES = ("v1/accounts", "v1/transactions")
