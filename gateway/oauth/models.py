@@ -28,7 +28,7 @@ class AuthorizationRequest(models.Model):
 class RequestCount(models.Model):
     """Requests of one subject in its present window (gateway.oauth.limits). One row for each, used over and over."""
 
-    subject = models.CharField(max_length=100, primary_key=True)  #: policy and whom it counts
+    subject = models.CharField(max_length=100, unique=True)  #: policy and whom it counts
     window_at = models.DateTimeField()  #: when the window began
     calls = models.PositiveBigIntegerField(default=0)
 
@@ -36,4 +36,4 @@ class RequestCount(models.Model):
         indexes = [models.Index(fields=["window_at"], name="request_count_age")]
 
     def __str__(self) -> str:
-        return self.subject
+        return str(self.pk)
