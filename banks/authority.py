@@ -10,10 +10,10 @@ from banks.clocks import connection_state
 from banks.models import Account
 from consents.denials import Denial, DenialCode
 from consents.errors import Denied
-from consents.facts import consent_accounts, consent_facts, policies_in_force
+from consents.facts import consent_accounts, consent_facts, consents_accounts, policies_in_force
 from consents.lifecycle import AccountChoice
 from consents.models import Consent, ConsentAccount
-from consents.policy import AccountFacts, Permit, PolicyFacts, Slice, decide
+from consents.policy import AccountFacts, Permit, PermitSlice, PolicyFacts, Slice, decide
 from consents.scopes import LocationPrecision, Presence, Purpose, Scope, SensitiveGroup
 from consents.states import ConnectionStatus, ConsentAccountStatus, PlatformStatus
 
@@ -121,8 +121,53 @@ def slices_of(consent: Consent, *, now: datetime) -> list[Slice]:
     return slices_from(rows, policies, connections_of([row.account_id for row in rows], now))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """What one purpose of a consent opens on one connection: the slice, and those of its accounts that lie there."""
+
+    permit: Permit
+    part: PermitSlice
+    account_ids: frozenset[UUID]
+
+
+def opened_on_connections(
+    consents: Collection[Consent], *, now: datetime, whatever_the_link: bool = False
+) -> dict[tuple[UUID, UUID], list[Opened]]:
+    """By (consent, connection): what each purpose opens there now, with nobody present; absent where nothing is open.
+
+    For many consents of one platform at once, loaded with user and platform: the same facts and the same decision as
+    `permit_for`, gathered in three queries. `whatever_the_link`: as if every connection were served from, for saying
+    that one is not.
+    """
+    platform_ids = {consent.platform_id for consent in consents}
+    if not platform_ids:
+        return {}
+    (platform_id,) = platform_ids
+    by_consent = consents_accounts([consent.id for consent in consents])
+    rows = [row for members in by_consent.values() for row in members]
+    policies = policies_in_force({row.institution_id for row in rows}, platform_id, now=now)
+    links = _as_if_served(rows) if whatever_the_link else connections_of([row.account_id for row in rows], now)
+    opened: dict[tuple[UUID, UUID], list[Opened]] = defaultdict(list)
+    for consent in consents:
+        members = by_consent.get(consent.id, [])
+        for permit in _permits(consent, slices_from(members, policies, links), now):
+            for connection_id in {row.connection_id for row in members}:
+                lying_there = {row.account_id for row in members if row.connection_id == connection_id}
+                for part in permit.slices:
+                    if account_ids := part.account_ids & lying_there:
+                        one = Opened(permit=permit, part=part, account_ids=account_ids)
+                        opened[consent.id, connection_id].append(one)
+    return opened
+
+
+def _permits(consent: Consent, slices: Sequence[Slice], now: datetime) -> list[Permit]:
+    facts, platform = consent_facts(consent), PlatformStatus(consent.platform.status)
+    answers = [decide(facts, slices, platform, Purpose(name), Presence.ABSENT, now) for name in consent.purposes]
+    return [answer for answer in answers if isinstance(answer, Permit)]
+
+
 def slices_chosen(choices: Collection[AccountChoice], platform_id: UUID, *, now: datetime) -> list[Slice]:
-    """The same for accounts that are chosen, and shared with nobody yet."""
+    """The same as `slices_of` for accounts that are chosen, and shared with nobody yet."""
     chosen = [(choice.institution_id, choice.account_id, ConsentAccountStatus.ACTIVE) for choice in choices]
     policies = policies_in_force({choice.institution_id for choice in choices}, platform_id, now=now)
     return _slices(chosen, policies, connections_of([choice.account_id for choice in choices], now))
@@ -170,6 +215,10 @@ def connections_of(account_ids: Iterable[UUID], now: datetime) -> dict[UUID, Con
         account_id: (connection_state(ConnectionStatus(status), expires_at, login_expires_at, now), expires_at)
         for account_id, status, expires_at, login_expires_at in found
     }
+
+
+def _as_if_served(rows: Sequence[ConsentAccount]) -> dict[UUID, ConnectionState]:
+    return {row.account_id: (ConnectionStatus.ACTIVE, None) for row in rows}
 
 
 def _account_facts(

@@ -13,14 +13,14 @@ Told of a row whose number lies in the walk:
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Case, Q, QuerySet, Value, When
+from django.db.models import Case, Max, Q, QuerySet, Value, When
 
 from banks import models, permitted
 from banks.errors import CursorStale
@@ -99,6 +99,20 @@ def changes(
         as_of=min(fetched, default=None),
         next_refresh_after=permitted.earliest([one.next_refresh_after for one in progress]),
     )
+
+
+def last_change(
+    permit: Permit, part: PermitSlice, account_ids: Collection[UUID], *, after: int, now: datetime
+) -> int | None:
+    """The last change number beyond `after` of a row of these accounts that passes every filter of `part`.
+
+    For saying that something changed, and to nobody under whose consent nothing did: no row is handed out, so there is
+    no read to log. Raises PermitExpired.
+    """
+    permitted.still_valid(permit, now)
+    rows = models.Transaction.objects.permitted(permit).filter(account_id__in=account_ids, change_sequence__gt=after)
+    found: int | None = rows.filter(permitted.shown(permit, part)).aggregate(last=Max("change_sequence"))["last"]
+    return found
 
 
 # -- what is looked at, and from where ---------------------------------------------------------------------------------

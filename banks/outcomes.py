@@ -79,13 +79,14 @@ def _ending(result: SyncResult) -> tuple[SyncJobStatus, JobError | None]:
 
 
 def _announce(connection: Connection, result: SyncResult, now: datetime) -> None:
-    if result.has_changed_rows:
+    if result.changed_rows:
         events.publish(
             events.EventType.TRANSACTIONS_UPDATED,
             now=now,
             user_id=connection.user_id,
             connection_id=connection.id,
-            details=dict(result.counts()),
+            # Whoever delivers it looks for a row beyond this number that the consent lets through.
+            details={**result.counts(), "changed_after": connection.change_sequence - result.changed_rows},
         )
 
 

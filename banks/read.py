@@ -2,7 +2,7 @@
 
 They return read-only records that hold the columns the permit releases and nothing else: a field that was not
 consented is not in the SQL. Nothing a caller gets can be followed to a row outside the permit, and no answer is
-returned before its usage row is committed.
+returned before its usage row is committed. `last_change` alone hands out no row, and so logs no read.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from banks import models, permitted
-from banks.changes import changes
+from banks.changes import changes, last_change
 from banks.errors import AccountNotFound
 from banks.records import (
     NOTHING,
@@ -54,6 +54,7 @@ __all__ = [
     "accounts",
     "balances",
     "changes",
+    "last_change",
     "tally",
     "transactions",
 ]

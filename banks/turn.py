@@ -86,8 +86,9 @@ class SyncResult:
         return {name: getattr(self, name) for name in names}
 
     @property
-    def has_changed_rows(self) -> bool:
-        return bool(self.added or self.modified or self.removed)
+    def changed_rows(self) -> int:
+        """As many as change numbers were taken for them."""
+        return self.added + self.modified + self.removed
 
 
 @dataclass(slots=True, kw_only=True)

@@ -64,6 +64,14 @@ class TwoPeopleNeeded(ConsentError):
     """Whoever asked for it may not be the one who approves it, nor sign alone what is wider."""
 
 
+class EventsGone(ConsentError):
+    """What lies after the position asked for is not kept any more, or never was. `position`: where one can go on."""
+
+    def __init__(self, position: int) -> None:
+        super().__init__(f"after {position}")
+        self.position = position
+
+
 class PlatformNotUsable(ConsentError):
     """Unknown, or its status allows no new consent."""
 

@@ -1,6 +1,6 @@
 """From rows to the facts that decide() takes. Reads; decides nothing."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from uuid import UUID
 
@@ -74,6 +74,14 @@ def policy_facts(own: BankPolicy | None, general: BankPolicy | None) -> PolicyFa
 
 def consent_accounts(consent_id: UUID) -> list[ConsentAccount]:
     return list(ConsentAccount.objects.filter(consent_id=consent_id).order_by("account_id"))
+
+
+def consents_accounts(consent_ids: Collection[UUID]) -> dict[UUID, list[ConsentAccount]]:
+    """The same of many consents, by consent."""
+    found: dict[UUID, list[ConsentAccount]] = {}
+    for row in ConsentAccount.objects.filter(consent_id__in=consent_ids).order_by("account_id"):
+        found.setdefault(row.consent_id, []).append(row)
+    return found
 
 
 def _policy_facts(row: BankPolicy, general: BankPolicy | None) -> PolicyFacts:

@@ -2,16 +2,23 @@
 
 from celery import shared_task
 
-from consents import audit, clock, lifecycle, withdrawal
+from consents import audit, clock, event_log, lifecycle, withdrawal
 
 
 @shared_task(name="consents.sweep")
 def sweep() -> None:
-    """Write down expiries, announce those that come, and seal the audit trail."""
+    """Write down expiries, announce those that come, seal the audit trail, and forget old events."""
     now = clock.now()
     lifecycle.expire_due(now=now)
     lifecycle.announce_expiring(now=now)
     audit.seal()
+    event_log.forget(now=now)
+
+
+@shared_task(name="consents.spread")
+def spread() -> None:
+    """Lay what happened into the logs of the platforms it concerns."""
+    event_log.spread(now=clock.now())
 
 
 @shared_task(name="consents.withdraw")

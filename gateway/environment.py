@@ -60,6 +60,13 @@ class Environment(BaseSettings):
     #: `starttls`, `implicit` (RFC 8314), or `none`, which is for a server on loopback.
     sluice_mail_tls: Annotated[Literal["starttls", "implicit", "none"], Field(validate_default=True)] = "starttls"
 
+    #: Requests a minute: of one platform, of one platform for one user, of one platform for tokens, and of one address
+    #: that fails to say who it is.
+    sluice_platform_calls_per_minute: Annotated[int, Field(ge=1)] = 600
+    sluice_user_calls_per_minute: Annotated[int, Field(ge=1)] = 120
+    sluice_token_calls_per_minute: Annotated[int, Field(ge=1)] = 600
+    sluice_failed_calls_per_minute: Annotated[int, Field(ge=1)] = 60
+
     @field_validator("sluice_issuer")
     @classmethod
     def _issuer_is_an_origin(cls, issuer: str) -> str:

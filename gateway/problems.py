@@ -80,6 +80,30 @@ class TokenRefused(Exception):
         self.present = present
 
 
+class ConsentTokenRequired(Exception):
+    """A platform's own token where one is needed that points at a user's consent."""
+
+
+class PlatformTokenRequired(Exception):
+    """A token of one user's consent where the platform's own is needed."""
+
+
+class EventsGone(Exception):
+    """`next_after`: the cursor with which one can go on."""
+
+    def __init__(self, next_after: str) -> None:
+        super().__init__("events_gone")
+        self.next_after = next_after
+
+
+class RateLimited(Exception):
+    """More requests than a policy lets through. `retry_after`: seconds until its window ends."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__("rate_limited")
+        self.retry_after = retry_after
+
+
 # -- the table ---------------------------------------------------------------------------------------------------------
 
 _ASK_USER = "Please allow access again."
@@ -257,6 +281,20 @@ _ROWS = (
         "Send one in the Authorization header. Access tokens live 10 minutes and end with their consent.",
         action=_NEW_TOKEN,
     ),
+    _of_platform(
+        "consent_token_required",
+        403,
+        "A user's token is needed.",
+        "The token is the platform's own. What is a user's is opened by a token that points at their consent.",
+        action=_NEW_TOKEN,
+    ),
+    _of_platform(
+        "platform_token_required",
+        403,
+        "The platform's own token is needed.",
+        "The token points at one user's consent. Get one with grant_type=client_credentials for this address.",
+        action=_NEW_TOKEN,
+    ),
     _of_platform("invalid_request", 400, "The request is not valid.", "See errors: each names a place and a reason."),
     _of_platform(
         "purpose_unknown",
@@ -269,7 +307,7 @@ _ROWS = (
         "cursor_invalid",
         400,
         "The cursor does not fit.",
-        "A cursor belongs to one consent, one account and one set of filters. Start again without it.",
+        "A cursor belongs to whom it was made for, one list and one set of filters. Start again without it.",
     ),
     _of_platform(
         "cursor_stale",
@@ -278,6 +316,14 @@ _ROWS = (
         "What this consent lets through has changed since: a cursor that went on would leave out rows that came into "
         "view, or keep rows that left it. Drop your copy and begin again without a cursor, at action_url.",
         action="begin_again_without_the_cursor",
+    ),
+    _of_platform(
+        "events_gone",
+        410,
+        "Events after this position are not kept any more.",
+        "Events are kept for 30 days. What was missed is in the state of things: look at every consent at action_url, "
+        "then go on with `after` set to next_after.",
+        action="look_at_every_consent",
     ),
     _of_platform(
         "idempotency_key_reused",
@@ -293,7 +339,7 @@ _ROWS = (
     ),
     _of_platform("signature_rejected", 400, "The signature is not accepted.", "The JWS or JWK was not accepted."),
     _of_platform("account_not_found", 404, "There is no such account.", "No account of this consent has this id."),
-    _of_platform("consent_not_found", 404, "There is no such consent.", "This token's consent does not have this id."),
+    _of_platform("consent_not_found", 404, "There is no such consent.", "No consent this token reaches has this id."),
     _of_platform("institution_not_found", 404, "There is no such bank.", "No bank here has this id."),
     _of_platform(
         "refresh_not_found",
@@ -355,6 +401,7 @@ ERROR_CODES: dict[type[Exception], str] = {
     consent_errors.RequestNotAllowed: "request_not_allowed",
     consent_errors.PlatformNotUsable: DenialCode.PLATFORM_NOT_ACTIVE,
     consent_errors.JoseRejected: "signature_rejected",
+    consent_errors.EventsGone: "events_gone",
     consent_errors.AuditBroken: "internal_error",
     bank_errors.AccountNotFound: "account_not_found",
     bank_errors.CursorInvalid: "cursor_invalid",
@@ -366,6 +413,10 @@ ERROR_CODES: dict[type[Exception], str] = {
     RequestInvalid: "invalid_request",
     PurposeUnknown: "purpose_unknown",
     TokenRefused: "invalid_token",
+    ConsentTokenRequired: "consent_token_required",
+    PlatformTokenRequired: "platform_token_required",
+    EventsGone: "events_gone",
+    RateLimited: "rate_limited",
     exceptions.ValidationError: "invalid_request",
     exceptions.ParseError: "invalid_request",
     exceptions.AuthenticationFailed: "invalid_token",
@@ -452,7 +503,7 @@ def type_uri(code: str) -> str:
 
 
 #: Where a platform goes on.
-_PLATFORM_ADDRESSES = {"cursor_stale": "api:changes"}
+_PLATFORM_ADDRESSES = {"cursor_stale": "api:changes", "events_gone": "api:consents"}
 
 
 def action_url(problem: Problem) -> str | None:
@@ -478,6 +529,10 @@ def _particulars(problem: Problem, error: BaseException | None) -> _Particulars:
     if isinstance(error, exceptions.Throttled):
         wait: float | None = getattr(error, "wait", None)  # unknown to the stubs
         return _waiting(max(1, math.ceil(wait or 1)))
+    if isinstance(error, RateLimited):
+        return _waiting(error.retry_after)
+    if isinstance(error, EventsGone):
+        return _Particulars(members={"next_after": error.next_after})
     if isinstance(error, bank_errors.RefreshRefused):
         instant = error.next_refresh_after.astimezone(UTC).isoformat().replace("+00:00", "Z")
         return _waiting(error.retry_after, reason=error.reason, next_refresh_after=instant)

@@ -159,6 +159,7 @@ CELERY_BEAT_SCHEDULE = {
     "banks.care": {"task": "banks.care", "schedule": 300.0, "options": {"expires": 300.0}},
     "banks.reconcile": {"task": "banks.reconcile", "schedule": 30.0, "options": {"expires": 30.0}},
     "banks.sweep": {"task": "banks.sweep", "schedule": 900.0, "options": {"expires": 900.0}},
+    "consents.spread": {"task": "consents.spread", "schedule": 1.0, "options": {"expires": 1.0}},
     "consents.sweep": {"task": "consents.sweep", "schedule": 60.0, "options": {"expires": 60.0}},
     "notify.collect": {"task": "notify.collect", "schedule": 5.0, "options": {"expires": 5.0}},
     "notify.send": {"task": "notify.send", "schedule": 10.0, "options": {"expires": 10.0}},
@@ -335,6 +336,16 @@ OAUTH2_PROVIDER: dict[str, Any] = {
     "COMPLIANT_BCP_RFC9700_REDIRECT_URI_SCHEME": not EMBEDDED,
 }
 
+# -- how many requests a minute (gateway/oauth/limits.py) --------------------------------------------------------------
+
+REDIS_URL = ENVIRONMENT.redis_url
+CALLS_PER_MINUTE = {
+    "platform": ENVIRONMENT.sluice_platform_calls_per_minute,
+    "user": ENVIRONMENT.sluice_user_calls_per_minute,
+    "token": ENVIRONMENT.sluice_token_calls_per_minute,
+    "failed": ENVIRONMENT.sluice_failed_calls_per_minute,
+}
+
 # -- API ---------------------------------------------------------------------------------------------------------------
 
 REST_FRAMEWORK: dict[str, Any] = {
@@ -357,7 +368,11 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": r"/v1",
-    "ENUM_NAME_OVERRIDES": {"RefreshStatusEnum": "banks.refreshes.RefreshStatus"},
+    "ENUM_NAME_OVERRIDES": {
+        "RefreshStatusEnum": "banks.refreshes.RefreshStatus",
+        "ConsentStatusEnum": "consents.states.ConsentStatus",
+        "InitiatorEnum": "consents.states.Initiator",
+    },
     "PREPROCESSING_HOOKS": ["gateway.api.schema.platform_api_only"],
 }
 

@@ -57,6 +57,7 @@ class Consent(models.Model):
         indexes = [
             models.Index(fields=["user", "-created_at"], name="consent_by_user"),
             models.Index(fields=["platform", "status"], name="consent_by_platform"),
+            models.Index(fields=["platform", "-created_at", "-id"], name="consent_newest"),
             models.Index(fields=["status", "expires_at"], name="consent_due"),
             models.Index(fields=["ended_at"], name="consent_ended"),
         ]

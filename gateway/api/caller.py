@@ -16,7 +16,7 @@ from consents.states import PlatformStatus
 from gateway import problems
 from gateway.api import presence, refused_calls
 from gateway.api.presence import Attestation
-from gateway.oauth import bearer
+from gateway.oauth import bearer, platform_tokens
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,15 +71,26 @@ class Caller:
         raise Denied(denial)
 
 
+@dataclass(frozen=True, kw_only=True)
+class PlatformCaller:
+    """An ACTIVE platform with a token of its own: it opens what is no customer's, and no customer's data."""
+
+    platform: Platform
+    now: datetime
+    request_id: str
+
+
 def identify(headers: Mapping[str, str], *, now: datetime, request_id: str) -> Caller:
     """The caller behind the headers Authorization, Purpose and those of gateway.api.presence.
 
-    Raises TokenRefused, PurposeUnknown, RequestInvalid, and Denied when the consent has ended: its token is dead (401),
-    whatever is asked. A paused or suspended consent is refused where data is (403), so that it can still be looked at
-    and ended.
+    Raises TokenRefused, ConsentTokenRequired, PurposeUnknown, RequestInvalid, and Denied when the consent has ended:
+    its token is dead (401), whatever is asked. A paused or suspended consent is refused where data is (403), so that it
+    can still be looked at and ended.
     """
     found = bearer.find(headers.get("Authorization"), now=now)
     if isinstance(found, bearer.Refusal):
+        if not isinstance(platform_tokens.find(headers.get("Authorization"), now=now), bearer.Refusal):
+            raise problems.ConsentTokenRequired
         raise problems.TokenRefused(present=found.cause is not bearer.Cause.MISSING)
     purpose = headers.get("Purpose")
     caller = Caller(
@@ -95,6 +106,30 @@ def identify(headers: Mapping[str, str], *, now: datetime, request_id: str) -> C
     return caller
 
 
+def identify_platform(headers: Mapping[str, str], *, now: datetime, request_id: str) -> PlatformCaller:
+    """The platform behind the header Authorization.
+
+    Raises PlatformTokenRequired for a user's token that is good for something; for any other, what `identify` raises.
+    """
+    found = platform_tokens.find(headers.get("Authorization"), now=now)
+    if isinstance(found, bearer.Refusal):
+        identify(headers, now=now, request_id=request_id)
+        raise problems.PlatformTokenRequired
+    return PlatformCaller(platform=found.platform, now=now, request_id=request_id)
+
+
+def identify_either(headers: Mapping[str, str], *, now: datetime, request_id: str) -> Caller | PlatformCaller:
+    """Whichever of the two the token is. Raises what `identify` raises."""
+    found = platform_tokens.find(headers.get("Authorization"), now=now)
+    if isinstance(found, bearer.Refusal):
+        return identify(headers, now=now, request_id=request_id)
+    return PlatformCaller(platform=found.platform, now=now, request_id=request_id)
+
+
+#: The token is good for something, but not for this (RFC 6750 section 3.1).
+_INSUFFICIENT = frozenset({"scope_not_granted", "consent_token_required", "platform_token_required"})
+
+
 def challenge(error: Exception) -> str | None:
     """WWW-Authenticate for a refusal (RFC 6750 section 3); None where the token is not what is wrong."""
     if isinstance(error, problems.TokenRefused) and not error.present:
@@ -104,7 +139,7 @@ def challenge(error: Exception) -> str | None:
         return None
     if problem.status == 401:
         return bearer.challenge("invalid_token")
-    return bearer.challenge("insufficient_scope") if problem.code == "scope_not_granted" else None
+    return bearer.challenge("insufficient_scope") if problem.code in _INSUFFICIENT else None
 
 
 def _purpose(text: str) -> Purpose:

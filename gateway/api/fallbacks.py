@@ -5,7 +5,9 @@ import sys
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views import defaults
 
+from consents import clock
 from gateway import problems
+from gateway.oauth import limits
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
@@ -19,7 +21,13 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     """handler404."""
     if not _is_api(request):
         return defaults.page_not_found(request, exception, template_name="problems/not_found.html")
-    return _answer(request, exception, otherwise="not_found")
+    # Who asks is not looked at for what is not there: counted where it comes from.
+    standings = limits.count([limits.of_address(request)], now=clock.now())
+    wait = limits.retry_after(standings)
+    answer = _answer(request, exception if wait is None else problems.RateLimited(wait), otherwise="not_found")
+    for name, value in limits.headers(standings).items():
+        answer[name] = value
+    return answer
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:

@@ -4,15 +4,20 @@ A parameter that is silently ignored is a filter the platform believes in and do
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
+from typing import TypeVar
 
 from django.http import QueryDict
 
 from banks.read import PAGE_LIMIT_MAX
 from banks.types import TransactionStatus
+from consents.states import ConsentStatus
 from gateway.problems import FieldProblem, RequestInvalid
+
+Word = TypeVar("Word", bound=StrEnum)
 
 LIMIT_DEFAULT = 100
 FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2999, 12, 31)
@@ -43,6 +48,23 @@ class ChangeQuery:
     cursor: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventQuery:
+    """`after` is as it came."""
+
+    limit: int
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentQuery:
+    """`cursor` is as it came."""
+
+    status: ConsentStatus | None
+    limit: int
+    cursor: str | None
+
+
 def none(query: QueryDict) -> None:
     """For addresses that take no parameter. Raises RequestInvalid."""
     _refuse(_strangers(query, ()))
@@ -54,7 +76,7 @@ def transactions(query: QueryDict) -> TransactionQuery:
     read = TransactionQuery(
         start_on=_day(query, "from", findings),
         end_on=_day(query, "to", findings),
-        status=_status(query, findings),
+        status=_choice(query, "status", STATUSES, findings),
         limit=_limit(query, findings),
         cursor=query.get("cursor"),
     )
@@ -68,6 +90,26 @@ def changes(query: QueryDict) -> ChangeQuery:
     """`limit`, `cursor`. Raises RequestInvalid with every finding at once."""
     findings = _strangers(query, ("limit", "cursor"))
     read = ChangeQuery(limit=_limit(query, findings), cursor=query.get("cursor"))
+    _refuse(findings)
+    return read
+
+
+def events(query: QueryDict) -> EventQuery:
+    """`after`, `limit`. Raises RequestInvalid with every finding at once."""
+    findings = _strangers(query, ("after", "limit"))
+    read = EventQuery(limit=_limit(query, findings), after=query.get("after"))
+    _refuse(findings)
+    return read
+
+
+def consents(query: QueryDict) -> ConsentQuery:
+    """`status`, `limit`, `cursor`. Raises RequestInvalid with every finding at once."""
+    findings = _strangers(query, ("status", "limit", "cursor"))
+    read = ConsentQuery(
+        status=_choice(query, "status", tuple(ConsentStatus), findings),
+        limit=_limit(query, findings),
+        cursor=query.get("cursor"),
+    )
     _refuse(findings)
     return read
 
@@ -102,13 +144,13 @@ def _day(query: QueryDict, name: str, findings: list[FieldProblem]) -> date | No
     return day
 
 
-def _status(query: QueryDict, findings: list[FieldProblem]) -> TransactionStatus | None:
-    text = query.get("status")
+def _choice(query: QueryDict, name: str, choices: Sequence[Word], findings: list[FieldProblem]) -> Word | None:
+    text = query.get(name)
     if text is None:
         return None
-    found = next((status for status in STATUSES if status == text), None)
+    found = next((choice for choice in choices if choice == text), None)
     if found is None:
-        findings.append(FieldProblem(parameter="status", code="bad_choice", detail=f"One of: {', '.join(STATUSES)}."))
+        findings.append(FieldProblem(parameter=name, code="bad_choice", detail=f"One of: {', '.join(choices)}."))
     return found
 
 

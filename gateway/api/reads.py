@@ -24,12 +24,6 @@ from gateway.api.render import Body
 T = TypeVar("T")
 
 
-def institutions(caller: Caller) -> Body:
-    """Every bank one may link here. A paused consent may ask too: it is the same for everybody."""
-    caller.require_active_platform()
-    return {"institutions": [render.institution(card) for card in directory.institutions()]}
-
-
 def accounts(caller: Caller) -> Body:
     answer = served(caller, lambda permit: read.accounts(permit, now=caller.now, request_id=caller.request_id))
     return {"accounts": _accounts(caller.platform, answer.rows), **render.freshness(answer)}

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from banks import directory, refreshes
-from banks.errors import AccountNotFound, AnswerTooLarge, BankFormatChanged, RefreshNotFound
+from banks.errors import AccountNotFound, RefreshNotFound
 from banks.refreshes import Refresh
-from banks.strict_json import JsonValue, parse
 from consents import clock
 from consents.errors import PermitExpired
 from consents.policy import Permit
 from gateway import pairwise
-from gateway.api import render, waiting
+from gateway.api import bodies, render, waiting
 from gateway.api.caller import Caller
 from gateway.api.reads import served
 from gateway.api.render import Body
@@ -45,7 +44,7 @@ class Told:
 def wanted(body: bytes, *, idempotency_key: str | None, prefer: str | None) -> Wanted:
     """Raises RequestInvalid with every finding at once."""
     findings: list[FieldProblem] = []
-    account_ids = _account_ids(_parsed(body), findings) if body else ()
+    account_ids = _account_ids(body, findings) if body else ()
     if idempotency_key is not None and not _KEY.match(idempotency_key):
         detail = "1 to 255 visible ASCII characters."
         findings.append(FieldProblem(header="Idempotency-Key", code="bad_key", detail=detail))
@@ -103,22 +102,8 @@ def _waited(caller: Caller, refresh: Refresh, seconds: int | None) -> bool:
 # -- the request -------------------------------------------------------------------------------------------------------
 
 
-def _parsed(body: bytes) -> JsonValue:
-    try:
-        return parse(body, depth_max=4, values_max=10 * ACCOUNTS_MAX)
-    except (BankFormatChanged, AnswerTooLarge):
-        raise RequestInvalid(
-            [FieldProblem(pointer="", code="parse_error", detail="The body is not valid JSON.")]
-        ) from None
-
-
-def _account_ids(body: JsonValue, findings: list[FieldProblem]) -> tuple[str, ...]:
-    if not isinstance(body, dict):
-        findings.append(FieldProblem(pointer="", code="bad_type", detail="An object, or no body at all."))
-        return ()
-    for name in body.keys() - {"account_ids"}:
-        shown = name[:60].replace("~", "~0").replace("/", "~1")
-        findings.append(FieldProblem(pointer=f"/{shown}", code="unknown", detail="No such member here."))
+def _account_ids(raw: bytes, findings: list[FieldProblem]) -> tuple[str, ...]:
+    body = bodies.json_object(raw, ("account_ids",), findings, values_max=10 * ACCOUNTS_MAX)
     if "account_ids" not in body:
         return ()
     listed = body["account_ids"]

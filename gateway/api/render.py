@@ -15,6 +15,7 @@ from banks.refreshes import Refresh, RefreshPart
 from consents.models import Consent
 from consents.policy import PermitSlice
 from consents.scopes import LocationPrecision, Record, SensitiveGroup
+from consents.states import ConsentStatus, Initiator
 
 Body = dict[str, object]
 
@@ -148,6 +149,24 @@ def consent(row: Consent, *, consent_id: str) -> Body:
         **_limits(row.history_from, row.location_precision, row.on_platform_only, row.hidden_groups),
         "authorised_at": plain(row.authorised_at),
         "expires_at": plain(row.expires_at),
+    }
+
+
+def managed_consent(row: Consent, *, consent_id: str, status: ConsentStatus) -> Body:
+    """As the platform's own list shows it: what was said and how it stands, nothing of who said it.
+
+    `status` is as of now; where the clock was faster than the sweep, what the sweep is going to write is told.
+    """
+    is_written = status == row.status
+    return {
+        **consent(row, consent_id=consent_id),
+        "status": status,
+        "status_reason": (row.status_reason or None) if is_written else status.lower(),
+        "status_initiator": row.status_initiator if is_written else Initiator.SYSTEM,
+        "status_changed_at": plain(row.status_changed_at if is_written else row.expires_at),
+        "duration_type": row.duration_type,
+        "created_at": plain(row.created_at),
+        "ended_at": plain(row.ended_at if is_written else row.expires_at),
     }
 
 

@@ -1,6 +1,6 @@
 """The OpenAPI document: which addresses are in it, how one authenticates, and what refusals look like."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -11,6 +11,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 
 from consents.scopes import Purpose
+from consents.states import ConsentStatus
 from gateway import problems
 from gateway.api import presence, shapes
 from gateway.api.parameters import LIMIT_DEFAULT, STATUSES
@@ -81,8 +82,32 @@ PREFERENCE_APPLIED = OpenApiParameter(
     description="`wait=` and the seconds, when waiting was agreed to.",
 )
 CONSENT_ID = OpenApiParameter(
-    "consent_id", OpenApiTypes.STR, OpenApiParameter.PATH, description="From /v1/consent: this token's own."
+    "consent_id",
+    OpenApiTypes.STR,
+    OpenApiParameter.PATH,
+    description="From /v1/consent, /v1/consents, an event, or `grant_id` of the token endpoint: they are one.",
 )
+CONSENT_QUERY = [
+    OpenApiParameter("status", OpenApiTypes.STR, enum=list(ConsentStatus), description="As of now."),
+    OpenApiParameter(
+        "limit",
+        {"type": "integer", "minimum": 1, "maximum": 500, "default": LIMIT_DEFAULT},
+        description="Consents of one page.",
+    ),
+    OpenApiParameter("cursor", OpenApiTypes.STR, description="`next_cursor` of the page before; same filter."),
+]
+EVENT_QUERY = [
+    OpenApiParameter(
+        "after",
+        OpenApiTypes.STR,
+        description="`next_after` of the answer before. Without it: after the last acknowledged.",
+    ),
+    OpenApiParameter(
+        "limit",
+        {"type": "integer", "minimum": 1, "maximum": 500, "default": LIMIT_DEFAULT},
+        description="Events that are looked at; those that may not be told are left out of the answer.",
+    ),
+]
 CUSTOMER_IP_ADDRESS = OpenApiParameter(
     presence.ADDRESS_HEADER,
     OpenApiTypes.STR,
@@ -97,17 +122,22 @@ AUTH_DATE = OpenApiParameter(
     description="When the user was last active, at most 15 minutes ago: `Tue, 15 Nov 1994 08:12:31 GMT` (RFC 9110).",
 )
 HEADERS = [PURPOSE, CUSTOMER_IP_ADDRESS, AUTH_DATE, REQUEST_ID]
+MANAGEMENT_HEADERS = [REQUEST_ID]
+
+PLATFORM_TOKEN: list[str] = [{"platformToken": []}]  # type: ignore[list-item]  # passed through as it is
+EITHER_TOKEN: list[str] = [{"platformToken": []}, {"consentToken": []}]  # type: ignore[list-item]
 
 #: What every address under /v1 may answer.
 _ALWAYS = (
     "invalid_token",
-    "consent_revoked",
-    "purpose_unknown",
     "invalid_request",
     "not_acceptable",
+    "rate_limited",
     "internal_error",
     "service_unavailable",
 )
+#: And what those besides that take a user's token.
+_OF_CONSENT = ("consent_revoked", "purpose_unknown", "consent_token_required")
 #: What only those that hand out customer data answer besides.
 DATA = (
     "consent_paused",
@@ -134,8 +164,17 @@ def document() -> dict[str, Any]:
 
 def refusals(*codes: str) -> Responses:
     """Problem responses by status, with an example for each of `codes` and of those that any address may answer."""
+    return _refusals((*_ALWAYS, *_OF_CONSENT, *codes))
+
+
+def management_refusals(*codes: str) -> Responses:
+    """The same of an address that takes the platform's own token alone."""
+    return _refusals((*_ALWAYS, "platform_token_required", *codes))
+
+
+def _refusals(codes: Sequence[str]) -> Responses:
     by_status: dict[int, list[problems.Problem]] = {}
-    for code in dict.fromkeys((*_ALWAYS, *codes)):
+    for code in dict.fromkeys(codes):
         problem = problems.PROBLEMS[code]
         by_status.setdefault(problem.status, []).append(problem)
     return {(status, problems.MEDIA_TYPE): _refusal(rows) for status, rows in sorted(by_status.items())}
@@ -144,6 +183,19 @@ def refusals(*codes: str) -> Responses:
 def _refusal(rows: list[problems.Problem]) -> OpenApiResponse:
     description = " ".join(f"`{row.code}`: {row.title}" for row in rows)
     return OpenApiResponse(shapes.Problem, description=description, examples=[_example(row) for row in rows])
+
+
+_RETRY_AFTER = {429: 42, 503: 5}
+
+
+#: What some of them say besides.
+_MEMBERS: dict[str, dict[str, object]] = {
+    "refresh_refused": {"reason": "fetch_quota_spent", "next_refresh_after": "2026-03-05T02:10:00Z"},
+    "events_gone": {"next_after": "AyNTq8HWVpjCFnZpR1pUz7w7wWZ0Mv7m"},
+    "invalid_request": {
+        "errors": [{"parameter": "limit", "code": "out_of_range", "detail": "From 1 to 500."}],
+    },
+}
 
 
 def _example(problem: problems.Problem) -> OpenApiExample:
@@ -157,10 +209,11 @@ def _example(problem: problems.Problem) -> OpenApiExample:
         "owner": problem.owner,
         "suggested_action": problem.suggested_action,
         "action_url": None,
-        "retry_after": 5 if problem.status == 503 else None,
+        "retry_after": _RETRY_AFTER.get(problem.status),
         "display_message": problem.display_message,
         "request_id": "req_5f0c1a9be3d24a7788aa0b1c",
         "errors": [],
+        **_MEMBERS.get(problem.code, {}),
     }
     return OpenApiExample(problem.code, value=value, media_type=problems.MEDIA_TYPE)
 
@@ -173,5 +226,30 @@ class ConsentTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-unt
         return {
             "type": "http",
             "scheme": "bearer",
-            "description": "An access token from /oauth/token. It points at one consent, which every request checks.",
+            "description": "A user's: from /oauth/token with grant_type=authorization_code or refresh_token. It points "
+            "at one consent, which every request checks.",
         }
+
+
+class PlatformTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "gateway.api.authentication.PlatformTokenAuthentication"
+    name = "platformToken"
+
+    def get_security_definition(self, auto_schema: object) -> dict[str, str]:
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "The platform's own: from /oauth/token with grant_type=client_credentials. It lives 10 "
+            "minutes and opens no customer's data.",
+        }
+
+
+class EitherTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """Each operation says itself which of the two it takes; the generator wants a scheme for the class all the same."""
+
+    target_class = "gateway.api.authentication.EitherTokenAuthentication"
+    name = ["platformToken", "consentToken"]
+
+    def get_security_definition(self, auto_schema: Any) -> list[dict[str, str]]:
+        schemes: list[Any] = [PlatformTokenScheme, ConsentTokenScheme]
+        return [scheme(None).get_security_definition(auto_schema) for scheme in schemes]

@@ -12,8 +12,9 @@ from banks.read import UpdateStatus
 from banks.refreshes import RefreshStatus
 from banks.types import AccountCategory, AccountStatus, Channel, InstitutionStatus, TransactionKind
 from consents.denials import DenialCode, Owner
-from consents.scopes import LocationPrecision, Purpose, Scope, SensitiveGroup
-from consents.states import ConsentStatus
+from consents.events import EventType
+from consents.scopes import DurationType, LocationPrecision, Purpose, Scope, SensitiveGroup
+from consents.states import ConsentStatus, Initiator
 from gateway.api.parameters import STATUSES
 
 Shape = serializers.Serializer[Any]
@@ -306,6 +307,59 @@ class Consent(Limits):
     denial = Denial(allow_null=True, help_text="Why nothing is open, and who can change it.")
 
 
+class ManagedConsent(Limits):
+    consent_id = serializers.CharField(help_text="Opaque, and this platform's alone.")
+    status = serializers.ChoiceField(choices=list(ConsentStatus), help_text="As of now.")
+    status_reason = _text("A code.", required=True)
+    status_initiator = serializers.ChoiceField(choices=list(Initiator), help_text="Whose hand it was.")
+    status_changed_at = serializers.DateTimeField()
+    scopes = serializers.ListField(child=serializers.ChoiceField(choices=list(Scope)))
+    purposes = serializers.ListField(child=serializers.ChoiceField(choices=list(Purpose)))
+    duration_type = serializers.ChoiceField(choices=list(DurationType))
+    created_at = serializers.DateTimeField(help_text="When it was asked for.")
+    authorised_at = _instant()
+    expires_at = serializers.DateTimeField(help_text="Of an unanswered request: when it dies.")
+    ended_at = _instant()
+
+
+class ManagedConsents(Shape):
+    consents = ManagedConsent(many=True)
+    next_cursor = _text("For the next page; null on the last.", required=True)
+
+
+class EventDetails(Shape):
+    reason = serializers.CharField(required=False, help_text="A code: why a consent changed.")
+    initiator = serializers.ChoiceField(choices=list(Initiator), required=False, help_text="Whose hand it was.")
+    code = serializers.CharField(required=False, help_text="What is wrong with a connection.")
+    days = serializers.IntegerField(required=False, help_text="Until it ends; 0: now.")
+    institution = InstitutionName(required=False, help_text="The bank that acted. Needs `accounts`.")
+    account_ids = serializers.ListField(
+        child=serializers.CharField(), required=False, help_text="Of the connection, those the consent opens now."
+    )
+
+
+class Event(Shape):
+    event_id = serializers.CharField(help_text="Opaque, and this platform's alone. The same however often it is read.")
+    type = serializers.ChoiceField(choices=list(EventType))
+    occurred_at = serializers.DateTimeField()
+    consent_id = serializers.CharField(help_text="The consent it concerns.")
+    details = EventDetails()
+
+
+class Events(Shape):
+    events = Event(many=True)
+    next_after = serializers.CharField(help_text="Where the next answer begins, and what you acknowledge.")
+    has_more = serializers.BooleanField(help_text="True: ask again now.")
+
+
+class AcknowledgementWanted(Shape):
+    through = serializers.CharField(help_text="`next_after` of an answer whose events you have dealt with.")
+
+
+class Acknowledgement(Shape):
+    acknowledged_through = serializers.CharField(help_text="How far you have acknowledged now.")
+
+
 class FieldProblem(Shape):
     parameter = serializers.CharField(required=False, help_text="The query parameter.")
     header = serializers.CharField(required=False)
@@ -333,4 +387,5 @@ class Problem(Shape):
         required=False, help_text="With `refresh_refused`: the code of what stands against it."
     )
     next_refresh_after = serializers.DateTimeField(required=False, help_text="With `refresh_refused`: until when.")
+    next_after = serializers.CharField(required=False, help_text="With `events_gone`: the cursor to go on with.")
     errors = FieldProblem(many=True)  # type: ignore[assignment]  # the member's name is the standard's

@@ -1,5 +1,6 @@
 """/v1: HTTP in, one call, HTTP out. What is read is gateway.api.reads'."""
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 from django.urls import reverse
@@ -12,16 +13,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from consents import lifecycle
-from consents.audit import Actor
-from consents.errors import ConsentNotFound
-from consents.states import Initiator
-from gateway.api import parameters, reads, refreshing, shapes
-from gateway.api.caller import Caller, challenge
+from consents import clock
+from gateway.api import examples, parameters, reads, refreshing, refused, shapes
+from gateway.api.caller import Caller, PlatformCaller, challenge
 from gateway.api.schema import (
     ACCOUNT_ID,
     CHANGE_QUERY,
-    CONSENT_ID,
     DATA,
     HEADERS,
     IDEMPOTENCY_KEY,
@@ -32,6 +29,9 @@ from gateway.api.schema import (
     TRANSACTION_QUERY,
     refusals,
 )
+from gateway.oauth import limits
+from gateway.oauth.limits import Standing
+from gateway.problems import Problem, RateLimited, problem_of
 
 
 class JsonOnly(BaseContentNegotiation):
@@ -65,6 +65,19 @@ class PlatformView(APIView):
     content_negotiation_class = JsonOnly
     metadata_class = None
 
+    #: How the caller stands, once it is known who it is; or else where it comes from.
+    standings: Sequence[Standing] = ()
+
+    def check_throttles(self, request: Request) -> None:
+        """DRF's hook: after the caller is known and before anything is done. Raises RateLimited."""
+        auth = cast(Caller | PlatformCaller, request.auth)
+        subjects = [limits.of_platform(auth.platform.id)]
+        if isinstance(auth, Caller):
+            subjects.insert(0, limits.of_user(auth.platform.id, auth.consent.user_id))
+        self.standings = limits.count(subjects, now=auth.now)
+        if (wait := limits.retry_after(self.standings)) is not None:
+            raise RateLimited(wait)
+
     @property
     def caller(self) -> Caller:
         return cast(Caller, self.request.auth)
@@ -75,6 +88,7 @@ class PlatformView(APIView):
         return Response(status=204)
 
     def handle_exception(self, exc: Exception) -> Any:
+        exc = self._counted(exc, problem_of(exc))
         response = super().handle_exception(exc)
         if value := challenge(exc):
             response["WWW-Authenticate"] = value
@@ -83,21 +97,26 @@ class PlatformView(APIView):
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)
         response["Cache-Control"] = "no-store"
+        for name, value in limits.headers(self.standings).items():
+            response[name] = value
         return response
 
+    def _counted(self, exc: Exception, problem: Problem | None) -> Exception:
+        """For whom it concerns: the banks, when a known caller is refused; the address, when nobody knows who it is."""
+        # Not of our own troubles: counting would run into them too.
+        if problem is None or problem.status >= 500:
+            return exc
+        if not self.standings:
+            return self._counted_by_address(exc)
+        if problem.status in (401, 403) and isinstance(self.request.auth, Caller):
+            refused.count(self.request.auth, problem.code)
+        return exc
 
-class InstitutionsView(PlatformView):
-    @extend_schema(
-        operation_id="listInstitutions",
-        summary="Banks one may link",
-        description="The directory. It holds no customer data, and answers under a paused consent too.",
-        parameters=HEADERS,
-        responses={200: shapes.Institutions, **refusals("platform_not_active")},
-        tags=["Institutions"],
-    )
-    def get(self, request: Request) -> Response:
-        parameters.none(request.query_params)
-        return Response(reads.institutions(self.caller))
+    def _counted_by_address(self, exc: Exception) -> Exception:
+        """What came to nobody is counted where it came from, and after the fact: it takes nothing from others there."""
+        self.standings = limits.count([limits.of_address(self.request._request)], now=clock.now())
+        wait = limits.retry_after(self.standings)
+        return exc if wait is None else RateLimited(wait)
 
 
 class AccountsView(PlatformView):
@@ -107,6 +126,7 @@ class AccountsView(PlatformView):
         description="Members that the consent does not open are absent; null means unknown.",
         parameters=HEADERS,
         responses={200: shapes.Accounts, **refusals(*DATA)},
+        examples=examples.of("listAccounts"),
         tags=["Accounts"],
     )
     def get(self, request: Request) -> Response:
@@ -120,6 +140,7 @@ class AccountView(PlatformView):
         summary="One account",
         parameters=[ACCOUNT_ID, *HEADERS],
         responses={200: shapes.OneAccount, **refusals(*DATA, "account_not_found")},
+        examples=examples.of("getAccount"),
         tags=["Accounts"],
     )
     def get(self, request: Request, account_id: str) -> Response:
@@ -133,6 +154,7 @@ class BalancesView(PlatformView):
         summary="Typed balances of one account",
         parameters=[ACCOUNT_ID, *HEADERS],
         responses={200: shapes.Balances, **refusals(*DATA, "account_not_found")},
+        examples=examples.of("listBalances"),
         tags=["Accounts"],
     )
     def get(self, request: Request, account_id: str) -> Response:
@@ -147,6 +169,7 @@ class TransactionsView(PlatformView):
         description="Ordered by (`listed_on`, id), descending. Follow `next_cursor` with the same filters until null.",
         parameters=[ACCOUNT_ID, *TRANSACTION_QUERY, *HEADERS],
         responses={200: shapes.Transactions, **refusals(*DATA, "account_not_found", "cursor_invalid")},
+        examples=examples.of("listTransactions"),
         tags=["Transactions"],
     )
     def get(self, request: Request, account_id: str) -> Response:
@@ -163,6 +186,7 @@ class TransactionChangesView(PlatformView):
         "only falls out of the consent's window as days pass is not told: drop it by its `listed_on`.",
         parameters=[*CHANGE_QUERY, *HEADERS],
         responses={200: shapes.TransactionChanges, **refusals(*DATA, "cursor_invalid", "cursor_stale")},
+        examples=examples.of("syncTransactions"),
         tags=["Transactions"],
     )
     def get(self, request: Request) -> Response:
@@ -190,6 +214,7 @@ class RefreshesView(PlatformView):
                 "refresh_refused",
             ),
         },
+        examples=examples.of("startRefresh"),
         tags=["Refreshes"],
     )
     def post(self, request: Request) -> Response:
@@ -212,6 +237,7 @@ class RefreshView(PlatformView):
         summary="How a refresh stands",
         parameters=[REFRESH_ID, *HEADERS],
         responses={200: shapes.Refresh, **refusals(*DATA, "refresh_not_found")},
+        examples=examples.of("getRefresh"),
         tags=["Refreshes"],
     )
     def get(self, request: Request, refresh_id: str) -> Response:
@@ -226,32 +252,9 @@ class ConsentView(PlatformView):
         description="Answers under a paused or suspended consent too; `denial` then says who can change it.",
         parameters=HEADERS,
         responses={200: shapes.Consent, **refusals("platform_not_active")},
+        examples=examples.of("getConsent"),
         tags=["Consent"],
     )
     def get(self, request: Request) -> Response:
         parameters.none(request.query_params)
         return Response(reads.consent(self.caller))
-
-
-class ConsentByIdView(PlatformView):
-    @extend_schema(
-        operation_id="endConsent",
-        summary="End this token's consent",
-        description="Final. Its tokens are dead when this returns. Works while paused or suspended.",
-        parameters=[CONSENT_ID, *HEADERS],
-        responses={204: None, **refusals("consent_not_found", "transition_refused")},
-        tags=["Consent"],
-    )
-    def delete(self, request: Request, consent_id: str) -> Response:
-        parameters.none(request.query_params)
-        caller = self.caller
-        if consent_id != reads.consent_id_of(caller):
-            raise ConsentNotFound
-        lifecycle.revoke(
-            consent_id=caller.consent.id,
-            platform_id=caller.platform.id,
-            reason="platform_request",
-            actor=Actor(initiator=Initiator.PLATFORM, request_id=caller.request_id),
-            now=caller.now,
-        )
-        return Response(status=204)

@@ -4,6 +4,11 @@ from django.conf import settings
 from django.urls import reverse
 
 
+def issuer() -> str:
+    """This server's identifier (RFC 8414 section 2)."""
+    return str(settings.ISSUER)
+
+
 def absolute(name: str) -> str:
     """The address of a route by its full name, such as `oauth:token`."""
     return f"{settings.ISSUER}{reverse(name)}"

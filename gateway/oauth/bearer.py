@@ -47,11 +47,9 @@ class Refusal:
 
 def find(authorization: str | None, *, now: datetime) -> Bearer | Refusal:
     """One query. `authorization` is the header as it came, None when there was none."""
-    if not authorization:
-        return Refusal(Cause.MISSING)
-    scheme, _, token = authorization.partition(" ")
-    if scheme.lower() != "bearer" or not _TOKEN.match(token):
-        return Refusal(Cause.MALFORMED)
+    token = read(authorization)
+    if isinstance(token, Refusal):
+        return token
     row = (
         AccessToken.objects.select_related("consent__user", "consent__platform")
         .filter(token_checksum=digest(token))
@@ -69,6 +67,16 @@ def find(authorization: str | None, *, now: datetime) -> Bearer | Refusal:
         user=consent.user,
         expires_at=row.expires,
     )
+
+
+def read(authorization: str | None) -> str | Refusal:
+    """The token in the header, as it came."""
+    if not authorization:
+        return Refusal(Cause.MISSING)
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() != "bearer" or not _TOKEN.match(token):
+        return Refusal(Cause.MALFORMED)
+    return token
 
 
 def challenge(error: str | None = "invalid_token") -> str:

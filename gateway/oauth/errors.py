@@ -1,5 +1,7 @@
 """What the authorization server refuses, and the form each refusal takes (RFC 6749 sections 4.1.2.1 and 5.2)."""
 
+from collections.abc import Mapping
+
 from django.http import HttpResponse, JsonResponse
 
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
@@ -22,6 +24,14 @@ class ClientRefused(Refused):
         super().__init__("invalid_client", description, status=401)
 
 
+class TooManyRequests(Refused):
+    """RFC 6585 section 4. RFC 6749 has no word for it; `temporarily_unavailable` is the one that says: not now."""
+
+    def __init__(self, retry_after: int, headers: Mapping[str, str]) -> None:
+        super().__init__("temporarily_unavailable", "too many requests: wait as Retry-After says", status=429)
+        self.headers = {**headers, "Retry-After": str(retry_after)}
+
+
 class AnswerError(Exception):
     """Root of what `answers` refuses to send to a platform."""
 
@@ -40,4 +50,7 @@ def json_answer(refused: Refused) -> HttpResponse:
     response = JsonResponse(body, status=refused.status, headers=NO_STORE)
     if refused.status == 401:
         response["WWW-Authenticate"] = 'Basic realm="sluice", charset="UTF-8"'
+    if isinstance(refused, TooManyRequests):
+        for name, value in refused.headers.items():
+            response[name] = value
     return response

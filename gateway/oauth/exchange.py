@@ -1,4 +1,7 @@
-"""A code, or a refresh token, for an access token: one transaction, undone by every refusal but a punished replay."""
+"""A code, or a refresh token, for an access token: one transaction, undone by every refusal but a punished replay.
+
+And, apart from both, a platform's own token for its credentials alone.
+"""
 
 import json
 from datetime import datetime
@@ -9,23 +12,31 @@ from django.db import transaction
 from oauthlib.oauth2 import OAuth2Error, WebApplicationServer
 
 from consents.models import Platform
-from gateway.oauth import addresses
+from gateway.oauth import addresses, platform_tokens
 from gateway.oauth.errors import Refused
 from gateway.oauth.parameters import Parameters
 from gateway.oauth.validator import ACCESS_TOKEN_LIFETIME, Validator
 
-_REQUIRED = {"authorization_code": ("code", "redirect_uri", "code_verifier"), "refresh_token": ("refresh_token",)}
+_REQUIRED: dict[str, tuple[str, ...]] = {
+    "authorization_code": ("code", "redirect_uri", "code_verifier"),
+    "refresh_token": ("refresh_token",),
+    "client_credentials": (),
+}
+#: For metadata.
+GRANT_TYPES = tuple(_REQUIRED)
 
 
 def exchange(parameters: Parameters, platform: Platform, *, now: datetime, request_id: str) -> dict[str, Any]:
-    """The members of a successful answer (RFC 6749 section 5.1, RFC 9396 section 7). Raises Refused.
+    """The members of a successful answer (RFC 6749 sections 5.1 and 4.4.3, RFC 9396 section 7). Raises Refused.
 
     A refresh token survives every refusal: while its consent is PAUSED or SUSPENDED it is refused with `invalid_grant`
     and works again once the consent does; it ends with the consent, by RFC 7009, or when its code is replayed.
     """
     _check(parameters)
+    if parameters.get("grant_type") == "client_credentials":
+        return _platform_token(parameters, platform, now)
     validator = Validator(platform, now, request_id)
-    # This server knows two grants; the toolkit's knows five, and the password grant is one of them.
+    # Two grants go through here; the toolkit's server knows five, and the password grant is one of them.
     server = WebApplicationServer(validator, token_expires_in=int(ACCESS_TOKEN_LIFETIME.total_seconds()))
     with transaction.atomic():
         try:
@@ -40,6 +51,22 @@ def exchange(parameters: Parameters, platform: Platform, *, now: datetime, reque
     return answer
 
 
+def _platform_token(parameters: Parameters, platform: Platform, now: datetime) -> dict[str, Any]:
+    """RFC 6749 section 4.4.3: without a refresh token. Raises Refused.
+
+    A scope is refused and not passed over: every word of the vocabulary opens a customer's data, and a platform that
+    asked for one would believe it had got it.
+    """
+    if parameters.get("scope"):
+        raise Refused("invalid_scope", "a platform's own token has no scope: it opens management addresses alone")
+    token = platform_tokens.issue(platform, now=now)
+    return {
+        "access_token": token,
+        "token_type": "Bearer",
+        "expires_in": int(platform_tokens.LIFETIME.total_seconds()),
+    }
+
+
 _DESCRIPTIONS = {
     "invalid_grant": "unknown, used, expired, or made for another client, redirect_uri or code_verifier",
     "unauthorized_client": "this client may not use this grant type",
@@ -51,7 +78,7 @@ def _check(parameters: Parameters) -> None:
     if not grant_type:
         raise Refused("invalid_request", "grant_type is required")
     if grant_type not in _REQUIRED:
-        raise Refused("unsupported_grant_type", "grant_type must be authorization_code or refresh_token")
+        raise Refused("unsupported_grant_type", f"grant_type must be one of {', '.join(_REQUIRED)}")
     for name in _REQUIRED[grant_type]:
         if not parameters.get(name):
             raise Refused("invalid_request", f"{name} is required")

@@ -7,11 +7,13 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
-from consents.models import AccessToken, Grant, RefreshToken
-from gateway.oauth.models import AuthorizationRequest
+from consents.models import AccessToken, Grant, PlatformToken, RefreshToken
+from gateway.oauth.models import AuthorizationRequest, RequestCount
 
 #: A used code is recognised this long when nothing it minted is left, and a request is remembered this long.
 KEPT = timedelta(hours=24)
+#: A count whose window began this long ago is nobody's any more.
+COUNTED = timedelta(hours=1)
 BATCH = 500
 
 
@@ -22,10 +24,13 @@ class Forgotten:
     access_tokens: int
     grants: int
     authorization_requests: int
+    platform_tokens: int = 0
+    request_counts: int = 0
 
 
 def forget_expired(now: datetime) -> Forgotten:
-    """Expired access tokens, codes 24 hours after they ran out, requests 24 hours after they came.
+    """Expired access and platform tokens, codes 24 hours after they ran out, requests 24 hours after they came,
+    counts of requests an hour after their window began.
 
     A code with a refresh token stays as long as that: it is what ties the grant's tokens together (RFC 7009), and what
     recognises a replay. Refresh tokens end with their consent, never by age.
@@ -39,6 +44,8 @@ def forget_expired(now: datetime) -> Forgotten:
         access_tokens=_removed(AccessToken.objects.filter(expires__lte=now)),
         grants=_removed(idle_grants),
         authorization_requests=_removed(AuthorizationRequest.objects.filter(created_at__lte=now - KEPT)),
+        request_counts=_removed(RequestCount.objects.filter(window_at__lte=now - COUNTED)),
+        platform_tokens=_removed(PlatformToken.objects.filter(expires_at__lte=now)),
     )
 
 

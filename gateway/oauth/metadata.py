@@ -7,7 +7,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
 from consents.scopes import Scope
-from gateway.oauth import addresses, authorization_details
+from gateway.oauth import addresses, authorization_details, exchange, grants
 
 _CLIENT_AUTHENTICATION = ["client_secret_basic"]
 _CACHEABLE = {"Cache-Control": "public, max-age=300"}
@@ -24,10 +24,16 @@ def authorization_server(request: HttpRequest) -> JsonResponse:
             "revocation_endpoint": addresses.absolute("oauth:revoke"),
             "response_types_supported": ["code"],
             "response_modes_supported": ["query"],
-            "grant_types_supported": ["authorization_code", "refresh_token"],
+            "introspection_endpoint": addresses.absolute("oauth:introspect"),
+            # What comes before the id of a grant (Grant Management for OAuth 2.0, draft 03, section 7.1).
+            "grant_management_endpoint": f"{settings.ISSUER}/oauth/grants",
+            "grant_management_actions_supported": list(grants.ACTIONS),
+            "grant_management_action_required": False,
+            "grant_types_supported": list(exchange.GRANT_TYPES),
             "code_challenge_methods_supported": ["S256"],
             "token_endpoint_auth_methods_supported": _CLIENT_AUTHENTICATION,
             "revocation_endpoint_auth_methods_supported": _CLIENT_AUTHENTICATION,
+            "introspection_endpoint_auth_methods_supported": _CLIENT_AUTHENTICATION,
             "authorization_response_iss_parameter_supported": True,
             "authorization_details_types_supported": [authorization_details.TYPE],
             "request_parameter_supported": False,

@@ -1,4 +1,4 @@
-"""An authorization request between its arrival and the user's decision."""
+"""An authorization request between its arrival and the user's decision; and how many requests of anybody came."""
 
 import uuid
 
@@ -23,3 +23,17 @@ class AuthorizationRequest(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+
+class RequestCount(models.Model):
+    """Requests of one subject in its present window (gateway.oauth.limits). One row for each, used over and over."""
+
+    subject = models.CharField(max_length=100, unique=True)  #: policy and whom it counts
+    window_at = models.DateTimeField()  #: when the window began
+    calls = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        indexes = [models.Index(fields=["window_at"], name="request_count_age")]
+
+    def __str__(self) -> str:
+        return str(self.pk)

@@ -9,6 +9,7 @@ from consents.audit import Actor
 from consents.models import AccessToken, Platform, RefreshToken
 from consents.models.tokens import digest
 from consents.states import Initiator
+from gateway.oauth import platform_tokens
 from gateway.oauth.locks import locked_consent
 
 
@@ -19,8 +20,10 @@ def revoke(token: str, platform: Platform, *, now: datetime, request_id: str) ->
     """
     checksum = digest(token)
     with transaction.atomic():
-        return _ended(RefreshToken, checksum, platform, now, request_id) or _ended(
-            AccessToken, checksum, platform, now, request_id
+        return (
+            _ended(RefreshToken, checksum, platform, now, request_id)
+            or _ended(AccessToken, checksum, platform, now, request_id)
+            or platform_tokens.give_up(token, platform)
         )
 
 

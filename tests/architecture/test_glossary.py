@@ -98,11 +98,14 @@ PROBLEM_CODES = (
     "request_not_allowed signature_rejected account_not_found consent_not_found institution_not_found not_found "
     "method_not_allowed not_acceptable transition_refused content_too_large unsupported_media_type "
     "rate_limited service_unavailable internal_error "
-    "cursor_stale refresh_not_found refresh_refused idempotency_key_reused"
+    "cursor_stale refresh_not_found refresh_refused idempotency_key_reused "
+    "consent_token_required platform_token_required events_gone"
 )
 
 #: Words of `suggested_action` besides the denials' own.
-PROBLEM_ACTIONS = "correct_the_request get_a_new_token try_again_later begin_again_without_the_cursor"
+PROBLEM_ACTIONS = (
+    "correct_the_request get_a_new_token try_again_later begin_again_without_the_cursor look_at_every_consent"
+)
 
 
 @pytest.mark.parametrize("vocabulary", WORDS, ids=lambda enum: enum.__name__)

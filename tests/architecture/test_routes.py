@@ -5,8 +5,9 @@ address are real rows of Alice's; whoever is not Alice, or not her platform, mus
 """
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
 from typing import Any
@@ -24,6 +25,7 @@ from consents.models import AccessToken, ApprovedMerchant, Consent, CustomerLook
 from consents.scopes import Presence, Purpose, Scope
 from consents.states import PlatformStatus
 from gateway import pairwise
+from gateway.api import event_cursors
 from gateway.identity.models import User, UserSession
 from gateway.portal.download import jobs
 from gateway.portal.models import ExportJob
@@ -192,9 +194,11 @@ class Caller:
     client: Client = field(default_factory=lambda: Client(raise_request_exception=False))
     tokens: Tokens | None = None
     authorization: str | None = None
+    purpose: str | None = None
 
     def send(self, method: str, path: str, data: Any = None, **words: Any) -> Any:
-        headers = {"Authorization": self.authorization} if self.authorization else {}
+        said = {"Authorization": self.authorization, "Purpose": self.purpose}
+        headers = {name: value for name, value in said.items() if value is not None}
         return self.client.generic(method, path, data or "", headers=headers, **words)
 
 
@@ -305,6 +309,27 @@ def other_clerk(world: World) -> Caller:
     return Caller(world, world.chat, client=factors.proved(factors.clerk(cast.institution("southbank"), "other")))
 
 
+def wrong_purpose(world: World) -> Caller:
+    """Chat, for something Alice did not agree to."""
+    return replace(owner_platform(world), purpose=Purpose.FRAUD_ALERTS)
+
+
+def wrong_scope(world: World) -> Caller:
+    """Chat, with a token over Alice's account that hands out no row and no column of it."""
+    choices, purposes = [cast.choice(world.account)], [Purpose.SPENDING_INSIGHTS]
+    return _with(world, cast.tokens(world.alice, world.chat, (Scope.INSIGHTS,), accounts=choices, purposes=purposes))
+
+
+def own_platform_token(world: World) -> Caller:
+    """Chat, as itself."""
+    return Caller(world, world.chat, authorization=f"Bearer {cast.platform_token(world.chat)}")
+
+
+def other_platform_token(world: World) -> Caller:
+    """Budget, as itself."""
+    return Caller(world, world.budget, authorization=f"Bearer {cast.platform_token(world.budget)}")
+
+
 API_CALLERS: list[Callable[[World], Caller]] = [
     owner_platform,
     other_user,
@@ -320,6 +345,10 @@ API_CALLERS: list[Callable[[World], Caller]] = [
     invented_token,
     anonymous,
     owner_browser,  # a session is no token
+    wrong_purpose,
+    wrong_scope,
+    own_platform_token,
+    other_platform_token,
 ]
 PAGE_CALLERS: list[Callable[[World], Caller]] = [
     owner_browser,
@@ -329,6 +358,9 @@ PAGE_CALLERS: list[Callable[[World], Caller]] = [
 ]
 #: May see what is Alice's.
 OWNERS = {owner_platform, owner_browser}
+#: Consents of theirs are good for something: a token over one is known wherever it is not enough.
+LIVE = {owner_platform, other_user, other_platform, paused_consent, suspended_consent, suspended_platform}
+LIVE |= {wrong_purpose, wrong_scope}
 
 # -- rows -------------------------------------------------------------------------------------------------------------
 
@@ -354,9 +386,16 @@ def _api(route: str, method: str = "GET", *, owner: int = 200, foreign: int = 20
     """A /v1 address that opens data: nothing but a live consent, an active platform and an own id will do."""
     expected: Expected = dict.fromkeys(API_CALLERS, 401)
     expected |= {paused_consent: 403, suspended_consent: 403, suspended_platform: 403}
+    expected |= {wrong_purpose: 403, wrong_scope: 403, own_platform_token: 403, other_platform_token: 403}
     expected |= {owner_platform: owner, other_user: foreign, other_platform: foreign}
     by_name = {caller.__name__: caller for caller in API_CALLERS}
     return Row(route, method, expected | {by_name[name]: status for name, status in changes.items()})
+
+
+def _managed(route: str, method: str = "GET", *, owner: int = 200, foreign: int = 200, **words: Any) -> Row:
+    """A /v1 address of the platform as itself: no user's token is enough, whoever's it is."""
+    expected: Expected = dict.fromkeys(API_CALLERS, 401) | dict.fromkeys(LIVE, 403)
+    return Row(route, method, expected | {own_platform_token: owner, other_platform_token: foreign}, **words)
 
 
 def _page(
@@ -402,11 +441,19 @@ ROWS: list[Row] = [
     _api("v1/accounts/<str:account_id>/balances", foreign=404),
     _api("v1/accounts/<str:account_id>/transactions", foreign=404),
     _api("v1/transactions/sync"),
-    _api("v1/refreshes", "POST", owner=202, foreign=202),
-    _api("v1/refreshes/<str:refresh_id>", foreign=404),
+    _api("v1/refreshes", "POST", owner=202, foreign=202, wrong_scope=202),  # what is worked out wants fresh data too
+    _api("v1/refreshes/<str:refresh_id>", foreign=404, wrong_scope=404),
     # Not customer data: a consent that only waits may be looked at, and the directory read.
-    _api("v1/institutions", paused_consent=200, suspended_consent=200),
-    _api("v1/consent", paused_consent=200, suspended_consent=200),
+    _api(
+        "v1/institutions",
+        paused_consent=200,
+        suspended_consent=200,
+        wrong_purpose=200,
+        wrong_scope=200,
+        own_platform_token=200,
+        other_platform_token=200,
+    ),
+    _api("v1/consent", paused_consent=200, suspended_consent=200, wrong_purpose=200, wrong_scope=200),
     # Ending is always open to whoever holds it.
     _api(
         "v1/consents/<str:consent_id>",
@@ -416,6 +463,34 @@ ROWS: list[Row] = [
         paused_consent=204,
         suspended_consent=204,
         suspended_platform=204,
+        wrong_purpose=204,
+        wrong_scope=404,  # theirs is another of Alice's
+        own_platform_token=204,
+        other_platform_token=404,
+    ),
+    # -- the platform as itself --
+    _managed("v1/consents"),
+    _managed("v1/consents/<str:consent_id>", foreign=404),
+    _managed("v1/events"),
+    _managed(
+        "v1/events/acknowledgements",
+        "POST",
+        data=lambda caller: json.dumps({"through": event_cursors.seal(0, caller.member.platform.id)}),
+        content_type="application/json",
+    ),
+    Row(
+        "oauth/grants/<str:grant_id>",
+        "GET",
+        dict.fromkeys(API_CALLERS, 401)
+        | dict.fromkeys(LIVE | {expired_consent, revoked_but_tokens_left}, 403)
+        | {own_platform_token: 200, other_platform_token: 404},
+    ),
+    Row(
+        "oauth/grants/<str:grant_id>",
+        "DELETE",
+        dict.fromkeys(API_CALLERS, 401)
+        | dict.fromkeys(LIVE | {expired_consent, revoked_but_tokens_left}, 403)
+        | {own_platform_token: 204, other_platform_token: 404},
     ),
     # -- what explains it --
     _public("openapi.json"),
@@ -436,6 +511,7 @@ ROWS: list[Row] = [
     ),
     Row("oauth/token", "POST", dict.fromkeys(API_CALLERS, 401), data=_form(grant_type="refresh_token")),
     Row("oauth/revoke", "POST", dict.fromkeys(API_CALLERS, 401), data=_form(token="x")),
+    Row("oauth/introspect", "POST", dict.fromkeys(API_CALLERS, 401), data=_form(token="x")),
     # -- signing in --
     _page("sign-in/", owner=302, other=302, visitor=200),
     _page("sign-in/", "POST", owner=302, other=302, visitor=200, data=_form(login="alice", password="wrong")),
@@ -620,12 +696,13 @@ def test_nothing_of_the_toolkit_or_of_an_admin_is_mounted() -> None:
 def _path(row: Row, caller: Caller) -> str:
     """The address, with Alice's ids as this caller's platform would see them."""
     world = caller.world
-    if row.route.startswith("v1/"):
+    if row.route.startswith(("v1/", "oauth/grants")):
         platform = caller.member.platform.id
-        consent = world.alices.consent if "consents/" in row.route else None
+        consent = world.alices.consent if "consents/" in row.route or "grants/" in row.route else None
         values = {
             "<str:account_id>": pairwise.encode("acc", platform, world.account.id),
             "<str:consent_id>": consent and pairwise.encode("con", platform, consent.id),
+            "<str:grant_id>": consent and pairwise.encode("con", platform, consent.id),
             "<str:refresh_id>": pairwise.encode("rfr", platform, world.refresh.id),
         }
     else:
@@ -669,7 +746,7 @@ def world() -> World:
         for who in (API_CALLERS if set(API_CALLERS) <= set(row.expected) else row.expected)
     ],
 )
-def test_each_caller_gets_the_answer_of_the_row(world: World, row: Row, who: Callable[[World], Caller]) -> None:
+def test_t1_each_caller_gets_the_answer_of_the_row(world: World, row: Row, who: Callable[[World], Caller]) -> None:
     caller = who(world)
 
     answer = _ask(row, caller)
@@ -679,8 +756,26 @@ def test_each_caller_gets_the_answer_of_the_row(world: World, row: Row, who: Cal
         assert MARK not in answer.getvalue().decode()
     if answer.status_code == 401 and row.route.startswith("v1/"):
         assert answer["WWW-Authenticate"].startswith("Bearer")
+    if row.route.startswith(_UNCACHED):
+        assert "no-store" in answer["Cache-Control"]
     if who is anonymous and answer.status_code == 302:
         assert answer["Location"].startswith("/sign-in/"), answer["Location"]
+
+
+_UNCACHED = ("v1/", "oauth/")
+
+
+@pytest.mark.parametrize("route", sorted({row.route for row in ROWS if row.route.startswith(_UNCACHED)}))
+def test_t25_no_cache_keeps_an_answer_of_the_api_or_of_the_authorization_server(world: World, route: str) -> None:
+    """Not even a refusal, nor a method that is not served; what each caller of a row gets is looked at with the row.
+
+    What no cache keeps, no cache can hand to somebody else: `Vary` has nothing to tell apart.
+    """
+    row = next(row for row in ROWS if row.route == route)
+    for method in (*METHODS, "OPTIONS", "HEAD"):
+        answer = _ask(row, anonymous(world), method)
+
+        assert "no-store" in answer["Cache-Control"], method
 
 
 _WITH_NAMES = ("v1/accounts", "v1/transactions")
@@ -698,12 +793,12 @@ def test_the_owners_platform_does_see_what_others_must_not(world: World, route: 
         assert MARK in answer.content.decode()
 
 
-@pytest.mark.parametrize("who", [other_user, other_platform])
+@pytest.mark.parametrize("who", [other_user, other_platform, other_platform_token])
 def test_a_foreign_id_and_one_that_never_existed_are_answered_alike(
     world: World, who: Callable[[World], Caller]
 ) -> None:
     caller = who(world)
-    for row in (row for row in ROWS if row.expected.get(other_user) == 404):
+    for row in (row for row in ROWS if row.expected.get(who) == 404 and "str:" in row.route):
         foreign = _ask(row, caller)
         path = _path(row, caller).rsplit("_", 1)[0] + "_" + "0" * 32 + row.route.partition(">")[2]
         absent = caller.send(row.method, path)
@@ -716,8 +811,8 @@ def test_a_foreign_id_and_one_that_never_existed_are_answered_alike(
 
 
 def _who_gets_past_the_door(world: World, row: Row) -> Caller:
-    if row.route.startswith("v1/"):
-        return owner_platform(world)
+    if row.route.startswith(("v1/", "oauth/grants")):
+        return owner_platform(world) if row.expected[owner_platform] < 400 else own_platform_token(world)
     if clerk in row.expected:
         return clerk(world)
     # Whoever is signed in is sent on from the sign-in pages, whatever the method.

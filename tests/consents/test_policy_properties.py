@@ -127,7 +127,7 @@ def test_enough_of_the_cases_end_in_a_permit_for_the_rest_of_this_file_to_mean_s
 
 @thorough
 @given(cases())
-def test_a_permit_never_exceeds_consent_policy_purpose_platform_or_connection(case: Case) -> None:
+def test_t2_a_permit_never_exceeds_consent_policy_purpose_platform_or_connection(case: Case) -> None:
     permit = case.decided()
     if isinstance(permit, Denial):
         return

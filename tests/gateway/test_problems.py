@@ -72,7 +72,7 @@ def test_what_a_user_may_read_is_plain(code: str) -> None:
 
 
 def test_an_exceptions_own_text_never_leaves() -> None:
-    request = Client().get("/v1/nothing").wsgi_request
+    request = Client().get("/openapi.json").wsgi_request
     error = RequestNotAllowed("scopes", "beyond the purposes named: merchants")
 
     body = problems.answer(problems.PROBLEMS["account_not_found"], request, error=LookupError("alice's account"))

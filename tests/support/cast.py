@@ -383,6 +383,13 @@ def refresh(member: Member, refresh_token: str) -> Any:
     return post_form(member, "/oauth/token", {"grant_type": "refresh_token", "refresh_token": refresh_token})
 
 
+def platform_token(member: Member) -> str:
+    """A token of the platform's own."""
+    answer = post_form(member, "/oauth/token", {"grant_type": "client_credentials"})
+    assert answer.status_code == 200, answer.content
+    return str(answer.json()["access_token"])
+
+
 def revoke(consent: Consent, *, now: datetime | None = None) -> Consent:
     return lifecycle.revoke(
         consent_id=consent.id, user_id=consent.user_id, reason="test", actor=BY_USER, now=now or clock.now()

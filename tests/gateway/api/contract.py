@@ -28,11 +28,11 @@ def check(method: str, path: str, response: Any) -> None:
     media_type = response["Content-Type"].partition(";")[0]
     assert media_type in content, f"{media_type} instead of {sorted(content)}"
     rules = {**content[media_type]["schema"], "components": document()["components"]}
-    errors = [error.message for error in _validator(rules).iter_errors(response.json())]
+    errors = [error.message for error in validator(rules).iter_errors(response.json())]
     assert not errors, f"{method} {path}: {errors}"
 
 
-def _validator(rules: dict[str, Any]) -> Any:
+def validator(rules: dict[str, Any]) -> Any:
     return OAS31Validator(rules, format_checker=oas31_format_checker)
 
 

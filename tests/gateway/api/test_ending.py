@@ -93,7 +93,8 @@ def test_no_other_consent_can_be_ended(
     assert Consent.objects.filter(status=ConsentStatus.AUTHORISED).count() == 4
 
 
-def test_a_consent_cannot_be_read_by_its_id(api: Api, chat: Member) -> None:
-    answer = api.unchecked("GET", own(api, chat))
+def test_a_consent_is_not_read_by_its_id_with_a_users_token(api: Api, chat: Member) -> None:
+    answer = api.get(own(api, chat))
 
-    assert (answer.status_code, answer["Allow"]) == (405, "DELETE, OPTIONS")
+    assert (answer.status_code, answer.json()["code"]) == (403, "platform_token_required")
+    assert 'error="insufficient_scope"' in answer["WWW-Authenticate"]

@@ -285,7 +285,7 @@ def test_every_id_that_is_not_this_consents_gets_the_same_404(
 # -- one key, one effect -----------------------------------------------------------------------------------------------
 
 
-def test_one_key_is_one_refresh_and_another_request_is_422(api: Api, account_id: str) -> None:
+def test_t24_one_key_is_one_refresh_and_another_request_is_422(api: Api, account_id: str) -> None:
     first = api.post(PATH, Idempotency_Key="k-1")
     again = api.post(PATH, "{}", Idempotency_Key="k-1")
     other = api.post(PATH, f'{{"account_ids": ["{account_id}"]}}', Idempotency_Key="k-1")
@@ -304,7 +304,7 @@ def test_a_replay_of_what_has_ended_is_200(api: Api) -> None:
     assert (again.status_code, again["Location"], again.json()["status"]) == (200, first["Location"], "DONE")
 
 
-def test_nothing_is_replayed_after_a_revocation(api: Api) -> None:
+def test_t24_nothing_is_replayed_after_a_revocation(api: Api) -> None:
     assert api.tokens is not None
     address = api.post(PATH, Idempotency_Key="k")["Location"]
 
@@ -312,6 +312,28 @@ def test_nothing_is_replayed_after_a_revocation(api: Api) -> None:
 
     assert api.post(PATH, Idempotency_Key="k").json()["code"] == "invalid_token"
     assert api.get(address).json()["code"] == "invalid_token"
+
+
+def test_t24_a_key_is_nothing_to_another_platform_nor_to_another_consent(
+    let_in: LetIn, chat: Member, budget: Member
+) -> None:
+    """It stands for one request of one consent, and a consent has one platform."""
+    first = let_in().post(PATH, Idempotency_Key="k")
+    others = [let_in().post(PATH, Idempotency_Key="k"), let_in(member=budget).post(PATH, Idempotency_Key="k")]
+
+    assert [one.status_code for one in (first, *others)] == [202] * 3
+    assert len({one.json()["refresh_id"] for one in (first, *others)}) == 3
+    assert RefreshRequest.objects.count() == 3
+
+
+@pytest.mark.parametrize(("status", "code"), [("PAUSED", "consent_paused"), ("SUSPENDED", "consent_suspended")])
+def test_t24_nothing_is_replayed_while_the_consent_waits(api: Api, status: str, code: str) -> None:
+    api.post(PATH, Idempotency_Key="k")
+    Consent.objects.update(status=status)
+
+    answer = api.post(PATH, Idempotency_Key="k")
+
+    assert (answer.status_code, answer.json()["code"]) == (403, code)
 
 
 # -- waiting -----------------------------------------------------------------------------------------------------------

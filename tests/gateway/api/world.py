@@ -27,7 +27,7 @@ OVERVIEW = (Purpose.ACCOUNT_OVERVIEW,)
 class Api:
     """What a platform can do with one token; `purpose` goes into the Purpose header."""
 
-    tokens: Tokens | None
+    tokens: "Tokens | Own | None"
     purpose: str | None = None
 
     def get(
@@ -74,6 +74,22 @@ class Api:
         client = Client(raise_request_exception=False)
         address = quote(path, safe="/%")
         return client.generic(method, address, body, content_type, headers=sent, QUERY_STRING=encoded)
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A platform's own token, in the place of one that points at a consent."""
+
+    access_token: str
+
+    @property
+    def authorization(self) -> str:
+        return f"Bearer {self.access_token}"
+
+
+def manager(member: Member) -> Api:
+    """What the platform does as itself."""
+    return Api(Own(cast.platform_token(member)))
 
 
 def usage() -> list[UsageRow]:

@@ -126,7 +126,7 @@ def test_scope_may_leave_out_what_the_details_imply(browser: Client, chat: Membe
     assert answer["Location"].startswith("/connect/")
 
 
-def test_approval_prompt_never_skips_the_decision(browser: Client, alice: User, chat: Member) -> None:
+def test_t3_approval_prompt_never_skips_the_decision(browser: Client, alice: User, chat: Member) -> None:
     cast.tokens(alice, chat)  # a live grant for exactly the same
 
     answer = browser.get("/oauth/authorize", {**good(chat), "approval_prompt": "auto"})

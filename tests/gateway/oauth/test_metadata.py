@@ -25,7 +25,9 @@ def test_authorization_server_metadata() -> None:
     assert document["issuer"] == settings.ISSUER
     assert document["response_types_supported"] == ["code"]
     assert document["response_modes_supported"] == ["query"]
-    assert document["grant_types_supported"] == ["authorization_code", "refresh_token"]
+    assert document["grant_types_supported"] == ["authorization_code", "refresh_token", "client_credentials"]
+    assert document["introspection_endpoint_auth_methods_supported"] == ["client_secret_basic"]
+    assert document["grant_management_actions_supported"] == ["query", "revoke"]
     assert document["code_challenge_methods_supported"] == ["S256"]
     assert document["token_endpoint_auth_methods_supported"] == ["client_secret_basic"]
     assert document["revocation_endpoint_auth_methods_supported"] == ["client_secret_basic"]
@@ -33,16 +35,27 @@ def test_authorization_server_metadata() -> None:
     assert document["authorization_details_types_supported"] == ["account_information"]
     assert document["scopes_supported"] == [scope.value for scope in Scope]
     assert document["request_uri_parameter_supported"] is False
-    for absent in ("introspection_endpoint", "registration_endpoint", "jwks_uri", "device_authorization_endpoint"):
+    for absent in ("registration_endpoint", "jwks_uri", "device_authorization_endpoint"):
         assert absent not in document
 
 
 @pytest.mark.parametrize(
     ("member", "name"),
-    [("authorization_endpoint", "authorize"), ("token_endpoint", "token"), ("revocation_endpoint", "revoke")],
+    [
+        ("authorization_endpoint", "authorize"),
+        ("token_endpoint", "token"),
+        ("revocation_endpoint", "revoke"),
+        ("introspection_endpoint", "introspect"),
+    ],
 )
 def test_endpoints_are_where_the_metadata_says(member: str, name: str) -> None:
     assert fetched(SERVER)[member] == settings.ISSUER + reverse(f"oauth:{name}")
+
+
+def test_the_grants_are_below_the_address_the_metadata_names() -> None:
+    assert f"{fetched(SERVER)['grant_management_endpoint']}/con_1" == settings.ISSUER + reverse(
+        "oauth:grant", args=["con_1"]
+    )
 
 
 @pytest.mark.parametrize("path", [RESOURCE, f"{RESOURCE}/v1"])

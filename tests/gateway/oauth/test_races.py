@@ -75,7 +75,7 @@ def consented(user: User, member: Member) -> Consent:
     return cast.authorise(Consent.objects.get(id=cast.ask(user, member, VERIFIER, **ASKED)))
 
 
-def test_one_code_eight_times_at_once_is_one_exchange(alice: User, chat: Member) -> None:
+def test_t8_one_code_eight_times_at_once_is_one_exchange(alice: User, chat: Member) -> None:
     for _ in range(ROUNDS):
         consent = consented(alice, chat)
         code = cast.code_of(answers.granted(consent.id, alice.id, now=clock.now()))
@@ -171,7 +171,7 @@ def housekeeping_now() -> Any:
     return housekeeping.forget_expired(clock.now())
 
 
-def test_one_decision_answered_eight_times_at_once_gives_one_code(alice: User, chat: Member) -> None:
+def test_t8_one_decision_answered_eight_times_at_once_gives_one_code(alice: User, chat: Member) -> None:
     for _ in range(ROUNDS):
         consent = consented(alice, chat)
 

@@ -164,7 +164,6 @@ def test_access_token_never_outlives_its_consent(alice: User, chat: Member) -> N
 
 WRONG_FIELDS: dict[str, tuple[str, dict[str, str | None]]] = {
     "no grant_type": ("invalid_request", {"grant_type": None}),
-    "client_credentials": ("unsupported_grant_type", {"grant_type": "client_credentials"}),
     "password": ("unsupported_grant_type", {"grant_type": "password", "username": "alice", "password": cast.PASSWORD}),
     "device": ("unsupported_grant_type", {"grant_type": "urn:ietf:params:oauth:grant-type:device_code"}),
     "exchange": ("unsupported_grant_type", {"grant_type": "urn:ietf:params:oauth:grant-type:token-exchange"}),
@@ -258,7 +257,7 @@ def test_code_ends_with_its_consent(alice: User, chat: Member) -> None:
     assert_refused(cast.exchange(chat, code, VERIFIER), 400, "invalid_grant")
 
 
-def test_replayed_code_ends_what_it_minted_and_nothing_else(alice: User, chat: Member, rows: Rows) -> None:
+def test_t8_replayed_code_ends_what_it_minted_and_nothing_else(alice: User, chat: Member, rows: Rows) -> None:
     other = cast.tokens(alice, chat)
     code = code_for(alice, chat)
     minted = cast.exchange(chat, code, VERIFIER).json()
@@ -277,7 +276,7 @@ def test_replayed_code_ends_what_it_minted_and_nothing_else(alice: User, chat: M
     assert (entry.platform_id, entry.user_pseudonym) == (chat.platform.id, alice.pseudonym)
 
 
-def test_replay_is_recognised_without_verifier_and_after_its_sixty_seconds(alice: User, chat: Member) -> None:
+def test_t8_replay_is_recognised_without_verifier_and_after_its_sixty_seconds(alice: User, chat: Member) -> None:
     code = code_for(alice, chat)
     cast.exchange(chat, code, VERIFIER)
     Grant.objects.update(expires=clock.now())
