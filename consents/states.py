@@ -1,10 +1,10 @@
 """The state machines, as tables. Pure.
 
-    AWAITING_AUTHORISATION -> AUTHORISED | REJECTED | EXPIRED (60 minutes unanswered)
-    AUTHORISED <-> PAUSED                     the user
-    AUTHORISED | PAUSED <-> SUSPENDED         operator, or the platform's status
-    AUTHORISED | PAUSED | SUSPENDED -> REVOKED | EXPIRED
-    AUTHORISED (ONE_TIME) -> CONSUMED
+AWAITING_AUTHORISATION -> AUTHORISED | REJECTED | EXPIRED (60 minutes unanswered)
+AUTHORISED <-> PAUSED                     the user
+AUTHORISED | PAUSED <-> SUSPENDED         operator, or the platform's status
+AUTHORISED | PAUSED | SUSPENDED -> REVOKED | EXPIRED
+AUTHORISED (ONE_TIME) -> CONSUMED
 """
 
 from datetime import timedelta

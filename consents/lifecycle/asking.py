@@ -8,13 +8,13 @@ from uuid import UUID
 from django.db import transaction
 
 from consents.audit import Actor
-from consents.errors import PlatformNotUsable, TransitionRefused
+from consents.errors import TransitionRefused
 from consents.lifecycle import changing
 from consents.lifecycle.narrower import UNCHANGED, Narrower
 from consents.models import Consent, ConsentAccount, Platform
 from consents.requested import RequestedAccess
 from consents.scopes import DurationType, Scope, consistent
-from consents.states import AUTHORISATION_WINDOW, ConsentStatus, PlatformStatus
+from consents.states import AUTHORISATION_WINDOW, ConsentStatus
 
 #: Unanswered requests of one platform to one user; any link in a browser makes one.
 AWAITING_MAX = 10
@@ -45,8 +45,7 @@ def request(*, user_id: UUID, platform: Platform, asked: RequestedAccess, actor:
 
     Beyond AWAITING_MAX the oldest unanswered ones of the two end at once.
     """
-    if platform.status != PlatformStatus.ACTIVE:
-        raise PlatformNotUsable(platform.id)
+    changing.check_usable(platform)
     with transaction.atomic():
         consent = Consent.objects.create(
             user_id=user_id,
@@ -96,8 +95,8 @@ def authorise(
 ) -> Consent:
     """The user said yes to these accounts and to `scopes` of those asked, less what `narrower` takes away.
 
-    Raises ConsentNotFound (not this user's), TransitionRefused (answered already, or too late), ValueError (nothing
-    chosen, or more than was asked).
+    Raises ConsentNotFound (not this user's), TransitionRefused (answered already, or too late), PlatformNotUsable (it
+    was stopped since it asked), ValueError (nothing chosen, or more than was asked).
     """
     with transaction.atomic():
         consent = changing.locked(consent_id, user_id=user_id)
@@ -107,6 +106,7 @@ def authorise(
         # Not left to the table: AUTHORISED is also where a paused or suspended consent returns to, by other hands.
         if consent.status != ConsentStatus.AWAITING_AUTHORISATION or consent.is_expired(now):
             raise TransitionRefused(consent.status)
+        changing.check_usable(consent.platform)
         _set_terms(consent, granted, narrower, now)
         consent.disclosure_version = disclosure.version
         consent.disclosure_sha256 = disclosure.sha256
