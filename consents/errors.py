@@ -40,6 +40,18 @@ class RequestNotAllowed(ConsentError):
         self.reason = reason
 
 
+class ProposalNotFound(ConsentError):
+    """Not there, or another bank's: one answer for both."""
+
+
+class ProposalDecided(ConsentError):
+    """Somebody approved, refused or superseded it before."""
+
+
+class TwoPeopleNeeded(ConsentError):
+    """Whoever asked for it may not be the one who approves it, nor sign alone what is wider."""
+
+
 class PlatformNotUsable(ConsentError):
     """Unknown, or its status allows no new consent."""
 

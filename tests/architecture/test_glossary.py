@@ -17,7 +17,7 @@ from banks.gate import Refusal
 from banks.models import BreakerStatus, SyncJobStatus, SyncTrigger
 from banks.read import UpdateStatus
 from banks.refreshes import RefreshStatus
-from consents import denials, events, scopes, states
+from consents import denials, events, reasons, scopes, states
 from consents.models.policy import ProposalKind, ProposalStatus
 from gateway import problems
 from gateway.identity.models import MembershipRole
@@ -75,6 +75,11 @@ WORDS: dict[type[Enum], str] = {
         "REQUESTED TOKENS_DEAD SERVING_STOPPED PURGED UPSTREAM PLATFORM_NOTIFIED PLATFORM_ACKED ACK_OVERDUE"
     ),
     states.ReportCode: "NOT_ME NOT_ASKED_FOR TOO_OFTEN TOO_MUCH",
+    reasons.StopReason: (
+        "SECURITY_INCIDENT SUSPECTED_FRAUD MISUSE_OF_DATA COMPLAINTS LEGAL_ORDER CONTRACT_ENDED PLANNED_WORK"
+    ),
+    reasons.OpenReason: "CAUSE_RESOLVED RISK_REVIEWED CONTRACT_CHANGED MADE_BY_MISTAKE",
+    reasons.LookupReason: "ASKED_BY_YOU COMPLAINT FRAUD_CASE LEGAL_DUTY",
     ProposalKind: "WIDEN LIFT WITHDRAW MERCHANT",
     ProposalStatus: "WAITING SIGNED REFUSED SUPERSEDED",
 }
