@@ -77,6 +77,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "gateway.identity.navigation.navigation",
             ]
         },
     }
@@ -207,10 +208,18 @@ ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,60/h/key"}
 # Unset behind a proxy, everybody shares the proxy's address, and one stranger uses up everybody's attempts.
 ALLAUTH_TRUSTED_PROXY_COUNT = ENVIRONMENT.sluice_trusted_proxies
+ACCOUNT_ADAPTER = "gateway.identity.adapters.AccountAdapter"
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
+MFA_ADAPTER = "gateway.identity.adapters.MfaAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "Sluice"
+# A telephone's clock may be half a minute off.
+MFA_TOTP_TOLERANCE = 1
+MFA_FORMS = {
+    "authenticate": "gateway.identity.forms.SecondFactorForm",
+    "reauthenticate": "gateway.identity.forms.ConfirmByCodeForm",
+}
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
 
 # -- transport and browser ---------------------------------------------------------------------------------------------

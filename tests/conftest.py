@@ -41,6 +41,7 @@ _ON_EITHER = (
     "tests/gateway/api/test_scopes.py",
     "tests/gateway/api/test_shapes.py",
     "tests/gateway/commands/",
+    "tests/gateway/identity/",
     "tests/gateway/portal/",
 )
 #: Of what one run is enough for, these stand beside PostgreSQL's, so that both sides are done at about the same time.

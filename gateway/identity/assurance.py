@@ -4,13 +4,15 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from allauth.account.adapter import get_adapter
 from allauth.account.authentication import get_authentication_records
 from allauth.mfa.models import Authenticator
 from django.http import HttpRequest
+from django.utils.http import urlencode
 
 from gateway.identity.models import User
 
-#: How old a proof may be when something is shared or widened, and when a member of staff acts (design section 4).
+#: How old a proof may be when something is shared or widened (design section 4), or a factor changed.
 STEP_UP_WINDOW = timedelta(minutes=5)
 
 #: Of allauth's: what proves more than a password. Recovery codes stand in for a lost device.
@@ -45,8 +47,15 @@ def is_fresh(request: HttpRequest, user: User, *, now: datetime) -> bool:
     return at is not None and now - STEP_UP_WINDOW <= at
 
 
+def proof_address(user: User, *, then: str) -> str:
+    """Where this person proves again who they are, by the strongest way they have, and is sent on to `then`."""
+    first = get_adapter().get_reauthentication_methods(user)[0]
+    return f"{first['url']}?{urlencode({'next': then})}"
+
+
 def _records(request: HttpRequest) -> list[dict[str, Any]]:
-    return list(get_authentication_records(request))
+    # Without the user allauth answers with no records at all, whoever is signed in.
+    return list(get_authentication_records(request, request.user))
 
 
 def _latest(records: Iterable[dict[str, Any]]) -> datetime | None:

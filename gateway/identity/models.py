@@ -30,6 +30,8 @@ class Membership(models.Model):
     role = models.CharField(max_length=20, choices=MembershipRole.choices)
     institution = models.ForeignKey("banks.Institution", models.CASCADE, null=True, related_name="+")
     platform = models.ForeignKey("consents.Platform", models.CASCADE, null=True, related_name="+")
+    #: When this person stopped; null: still does. The row stays, and opens nothing.
+    ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [
@@ -38,8 +40,12 @@ class Membership(models.Model):
                 condition=models.Q(role=MembershipRole.BANK_ADMIN, institution__isnull=False, platform=None)
                 | models.Q(role=MembershipRole.PLATFORM_ADMIN, institution=None, platform__isnull=False),
             ),
-            models.UniqueConstraint(fields=["user", "institution"], name="membership_of_bank_once"),
-            models.UniqueConstraint(fields=["user", "platform"], name="membership_of_platform_once"),
+            models.UniqueConstraint(
+                fields=["user", "institution"], condition=models.Q(ended_at=None), name="membership_of_bank_once"
+            ),
+            models.UniqueConstraint(
+                fields=["user", "platform"], condition=models.Q(ended_at=None), name="membership_of_platform_once"
+            ),
         ]
 
     def __str__(self) -> str:

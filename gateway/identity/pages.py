@@ -9,8 +9,12 @@ from allauth.account.adapter import get_adapter
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.utils.encoding import iri_to_uri
 from django.views.decorators.cache import cache_control
+from django.views.decorators.http import require_http_methods
 
+from consents import clock
+from gateway.identity import assurance
 from gateway.identity.models import User
 
 Parameters = ParamSpec("Parameters")
@@ -24,6 +28,18 @@ class PersonRequest(HttpRequest):
 
 PersonView = Callable[Concatenate[PersonRequest, Parameters], HttpResponse]
 View = Callable[Concatenate[HttpRequest, Parameters], HttpResponse]
+
+
+class SeeOther(HttpResponse):
+    """303: a browser that posted credentials must not post them again elsewhere (RFC 9700 section 4.12).
+
+    Not Django's redirect: that refuses addresses above 2,048 characters, which a long `state` reaches.
+    """
+
+    status_code = 303
+
+    def __init__(self, address: str) -> None:
+        super().__init__(headers={"Location": iri_to_uri(address) or "", "Cache-Control": "no-store"})
 
 
 def private(view: View[Parameters]) -> View[Parameters]:
@@ -47,6 +63,26 @@ def page(view: PersonView[Parameters]) -> View[Parameters]:
         return view(cast(PersonRequest, request), *args, **kwargs)
 
     return private(cast("View[Parameters]", login_required(shown)))
+
+
+def fresh(view: PersonView[Parameters]) -> View[Parameters]:
+    """A page on which one changes how one signs in: GET shows it and POST does it, after a fresh proof (assurance).
+
+    A POST that comes too late is not kept for afterwards: it may hold passwords, and its headers the session's cookie.
+    """
+
+    @wraps(view)
+    def shown(request: PersonRequest, *args: Parameters.args, **kwargs: Parameters.kwargs) -> HttpResponse:
+        if not assurance.is_fresh(request, request.user, now=clock.now()):
+            return SeeOther(assurance.proof_address(request.user, then=request.path))
+        return view(request, *args, **kwargs)
+
+    return forms_only(page(cast("PersonView[Parameters]", shown)))
+
+
+def forms_only(view: View[Parameters]) -> View[Parameters]:
+    """GET and POST: class-based views would take a PUT for a POST."""
+    return require_http_methods(["GET", "HEAD", "POST"])(view)
 
 
 def address_of(request: HttpRequest) -> str | None:

@@ -4,22 +4,12 @@ from collections.abc import Mapping
 from urllib.parse import unquote_plus, urlencode, urlsplit, urlunsplit
 
 from django.conf import settings
-from django.http import HttpResponse
-from django.utils.encoding import iri_to_uri
+
+from gateway.identity.pages import SeeOther
+
+__all__ = ["SeeOther", "answer_address", "error_address", "origin"]
 
 _OURS = frozenset({"code", "state", "iss", "error", "error_description", "error_uri"})
-
-
-class SeeOther(HttpResponse):
-    """303: a browser that posted credentials must not post them again elsewhere (RFC 9700 section 4.12).
-
-    Not Django's redirect: that refuses addresses above 2,048 characters, which a long `state` reaches.
-    """
-
-    status_code = 303
-
-    def __init__(self, address: str) -> None:
-        super().__init__(headers={"Location": iri_to_uri(address) or "", "Cache-Control": "no-store"})
 
 
 def answer_address(redirect_uri: str, parameters: Mapping[str, str]) -> str:

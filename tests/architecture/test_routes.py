@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.test import Client
 from django.urls import get_resolver
 from django.urls.resolvers import URLPattern, URLResolver
@@ -121,6 +122,11 @@ class World:
         """Chat's tokens for Alice."""
         return self.tokens(self.alice, self.chat, self.account)
 
+    @cached_property
+    def passkey(self) -> Authenticator:
+        return Authenticator.objects.create(
+            user=self.alice, type=Authenticator.Type.WEBAUTHN, data={"name": MARK, "credential": {}}
+        )
 
     @cached_property
     def refresh(self) -> RefreshRequest:
@@ -375,6 +381,36 @@ ROWS: list[Row] = [
     _page("sign-out/", other=200),
     _page("sign-out/", "POST", owner=302, other=302),
     _page("sign-in/inactive/", other=200, visitor=200),
+    _page("sign-in/second-factor/", owner=302, other=302),  # no sign-in of theirs has come so far
+    _page("sign-in/second-factor/", "POST", owner=302, other=302, data=_form(code="000000")),
+    _page("sign-in/passkey/", owner=404, visitor=404),  # there are none where the issuer is a number
+    _page("sign-in/passkey/", "POST", owner=404, visitor=404),
+    # -- how one signs in: what changes it needs a fresh proof, which these browsers have not given --
+    _page("security/", other=200),
+    _page("security/confirm/", other=200),
+    _page("security/confirm/", "POST", other=200, data=_form(password="wrong")),
+    _page("security/confirm/code/", owner=302, other=302),  # they have no codes: by password
+    _page("security/confirm/code/", "POST", owner=302, other=302),
+    _page("security/confirm/passkey/", owner=404, other=404),
+    _page("security/confirm/passkey/", "POST", owner=404, other=404),
+    _page("security/passkeys/", other=200),
+    _page("security/passkeys/add/", owner=404, other=404),
+    _page("security/passkeys/add/", "POST", owner=404, other=404),
+    *(
+        _page(f"security/{route}/", method, owner=303, other=303)
+        for route in (
+            "email",
+            "password",
+            "codes",
+            "codes/remove",
+            "passkeys/<int:pk>/rename",
+            "passkeys/<int:pk>/remove",
+            "recovery-codes",
+            "recovery-codes/new",
+            "recovery-codes/download",
+        )
+        for method in ("GET", "POST")
+    ),
     # -- what one shares --
     _page("", other=200),
     _page("consents/<uuid:consent_id>/"),
@@ -467,6 +503,7 @@ def _path(row: Row, caller: Caller) -> str:
             "<uuid:consent_id>": str(consent.id),
             "<uuid:connection_id>": str(world.link.id),
             "<slug:slug>": "northbank",
+            "<int:pk>": str(world.passkey.pk) if "<int:pk>" in row.route else "",
             "<str:code>": "consent_revoked",
         }
     path = row.route

@@ -181,7 +181,7 @@ def test_closed_account_cannot_sign_in(alice: User) -> None:
     assert "_auth_user_id" not in browser.session
 
 
-@pytest.mark.parametrize("name", ["account_email", "account_reset_password", "account_change_password", "mfa_index"])
+@pytest.mark.parametrize("name", ["account_email", "account_reset_password", "account_set_password", "mfa_trust"])
 def test_pages_we_do_not_offer_do_not_exist(name: str) -> None:
     with pytest.raises(NoReverseMatch):
         reverse(name)
