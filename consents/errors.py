@@ -31,6 +31,10 @@ class TransitionRefused(ConsentError):
     """The consent is not in a status from which this may happen: someone else was first, or it already ended."""
 
 
+class ReportNotFound(ConsentError):
+    """No such report is open: never made, closed, or another person's."""
+
+
 class RequestNotAllowed(ConsentError):
     """What the platform asks goes beyond its purposes or the vocabulary. `field` names the member."""
 

@@ -95,6 +95,14 @@ class ReportCode(StrEnum):
     TOO_MUCH = "TOO_MUCH"
 
 
+class ReportOutcome(StrEnum):
+    """How a report was closed."""
+
+    WITHDRAWN = "WITHDRAWN"  #: the person took it back
+    UNFOUNDED = "UNFOUNDED"  #: the operator found nothing wrong
+    UPHELD = "UPHELD"  #: the operator agreed, and the consent ended
+
+
 class Initiator(StrEnum):
     USER = "USER"
     PLATFORM = "PLATFORM"

@@ -350,6 +350,7 @@ ERROR_CODES: dict[type[Exception], str] = {
     consent_errors.ProposalDecided: "transition_refused",
     consent_errors.ProposalNotFound: "not_found",
     consent_errors.TwoPeopleNeeded: "transition_refused",
+    consent_errors.ReportNotFound: "not_found",
     consent_errors.RequestNotAllowed: "request_not_allowed",
     consent_errors.PlatformNotUsable: DenialCode.PLATFORM_NOT_ACTIVE,
     consent_errors.JoseRejected: "signature_rejected",

@@ -80,6 +80,7 @@ WORDS: dict[type[Enum], str] = {
     ),
     reasons.OpenReason: "CAUSE_RESOLVED RISK_REVIEWED CONTRACT_CHANGED MADE_BY_MISTAKE",
     reasons.LookupReason: "ASKED_BY_YOU COMPLAINT FRAUD_CASE LEGAL_DUTY",
+    states.ReportOutcome: "WITHDRAWN UNFOUNDED UPHELD",
     ProposalKind: "WIDEN LIFT WITHDRAW MERCHANT",
     ProposalStatus: "WAITING SIGNED REFUSED SUPERSEDED",
 }
