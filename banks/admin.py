@@ -20,6 +20,7 @@ from consents.read_only import ReadOnlyAdmin
 
 
 class InstitutionAdmin(ReadOnlyAdmin):
+    called = "Banks"
     list_display = ("id", "slug", "name", "country", "status", "breaker", "connector", "is_sandbox")
     shown = (
         "id", "slug", "name", "legal_name", "bic", "country", "timezone", "status", "breaker", "connector", "version",
@@ -37,6 +38,7 @@ class InstitutionAdmin(ReadOnlyAdmin):
 
 
 class InstitutionGateAdmin(ReadOnlyAdmin):
+    called = "What banks can take now"
     list_display = ("institution_id", "slug", "breaker", "breaker_until", "calls", "failures", "unanswered")
     shown = (
         "institution_id", "slug", "breaker", "breaker_until", "opened_count", "probe_job_id", "probe_until",
@@ -57,6 +59,7 @@ class InstitutionGateAdmin(ReadOnlyAdmin):
 
 
 class SyncJobAdmin(ReadOnlyAdmin):
+    called = "Sync jobs"
     list_display = ("id", "institution_id", "trigger", "status", "stage", "error_code", "attempts", "created_at")
     shown = (
         "id", "institution_id", "connection_id", "trigger", "checks_only", "status", "stage", "epoch", "attempts",
@@ -69,14 +72,19 @@ class SyncJobAdmin(ReadOnlyAdmin):
 
 
 class FindingAdmin(ReadOnlyAdmin):
+    called = "Findings"
     list_display = ("id", "kind", "institution_id", "connection_id", "code", "opened_at", "seen_at", "closed_at")
     shown = (*list_display, "account_id")
     list_filter = ("kind", ("closed_at", admin.EmptyFieldListFilter))
     search_fields = ("connection_id", "institution__id")
     ordering = ("-opened_at", "id")
 
+    def waiting(self) -> QuerySet[Any]:
+        return Finding.objects.filter(closed_at=None)
+
 
 class UpstreamEndingAdmin(ReadOnlyAdmin):
+    called = "Consents to end at banks"
     list_display = ("id", "institution_id", "connection_id", "reason", "status", "error_code", "attempts", "created_at")
     shown = (*list_display, "next_attempt_at", "dispatched_at", "lease_until", "finished_at")
     list_filter = ("status", "reason", "error_code")
@@ -87,6 +95,7 @@ class UpstreamEndingAdmin(ReadOnlyAdmin):
 class QuarantinedRowAdmin(ReadOnlyAdmin):
     """The sealed value, its digest and the account's own row stay where they are."""
 
+    called = "Rows set aside"
     list_display = ("id", "reason", "field", "connector", "first_seen_at", "last_seen_at")
     shown = list_display
     list_filter = ("reason", "connector")

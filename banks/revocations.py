@@ -27,7 +27,7 @@ _NEW = Q(upstream_stage="") | Q(deletes_at_once=True, purged_at=None)
 
 def sweep(*, now: datetime) -> int:
     """What was ended since the last look; how many were followed. Cheap: run it often, after banks.endings.sweep."""
-    found = list(Revocation.objects.filter(_NEW).order_by("requested_at", "consent_id")[:BATCH])
+    found = list(Revocation.objects.filter(_OPEN, _NEW).order_by("requested_at", "consent_id")[:BATCH])
     for revocation in found:
         follow(revocation, now=now)
     return len(found)

@@ -23,7 +23,7 @@ from consents.models import (
     Report,
     Revocation,
 )
-from consents.models.policy import ProposalKind
+from consents.models.policy import ProposalKind, ProposalStatus
 from consents.read_only import ActingRequest, ReadOnlyAdmin, ReasonForm
 from consents.states import ReportOutcome
 
@@ -43,6 +43,7 @@ def _person(request: HttpRequest) -> dict[str, Any]:
 
 
 class PlatformAdmin(ReadOnlyAdmin):
+    called = "Platforms"
     list_display = ("id", "name", "status", "status_reason", "status_changed_at", "attested_at", "profile")
     shown = (
         "id", "name", "legal_name", "client_uri", "client_id", "status", "status_reason", "status_changed_at",
@@ -82,11 +83,15 @@ class PlatformAdmin(ReadOnlyAdmin):
 
 
 class OperatorProposalAdmin(ReadOnlyAdmin):
+    called = "Operators' proposals"
     list_display = ("id", "kind", "platform_id", "consent_id", "reason_code", "status", "proposed_by", "proposed_at")
     shown = (*list_display, "decided_by", "decided_at")
     list_filter = ("status", "kind")
     ordering = ("-proposed_at", "id")
     actions = ("approve", "refuse")
+
+    def waiting(self) -> Rows:
+        return OperatorProposal.objects.filter(status=ProposalStatus.WAITING)
 
     @admin.action(description="Approve, and carry it out")
     def approve(self, request: HttpRequest, rows: Rows) -> None:
@@ -100,6 +105,7 @@ class OperatorProposalAdmin(ReadOnlyAdmin):
 
 
 class ConsentAdmin(ReadOnlyAdmin):
+    called = "Consents"
     list_display = ("id", "platform_id", "status", "status_reason", "status_initiator", "authorised_at", "expires_at")
     shown = (
         "id", "platform_id", "status", "status_reason", "status_initiator", "status_changed_at", "status_before",
@@ -139,6 +145,7 @@ class ConsentAdmin(ReadOnlyAdmin):
 
 
 class RevocationAdmin(ReadOnlyAdmin):
+    called = "Revocations"
     list_display = (
         "consent_id", "initiator", "reason", "requested_at", "purged_at", "upstream_stage", "notified_at",
         "acknowledged_at",
@@ -158,12 +165,16 @@ class RevocationAdmin(ReadOnlyAdmin):
 
 
 class ReportAdmin(ReadOnlyAdmin):
+    called = "Reports by users"
     list_display = ("id", "consent_id", "code", "reported_at", "closed_at", "outcome")
     shown = ("id", "consent_id", "request_id", "code", "reported_at", "closed_at", "outcome")
     list_filter = ("code", ("closed_at", admin.EmptyFieldListFilter))
     search_fields = ("consent__id", "request_id")
     ordering = ("-reported_at", "id")
     actions = ("unfounded", "upheld")
+
+    def waiting(self) -> Rows:
+        return Report.objects.filter(closed_at=None)
 
     @admin.action(description="Close: nothing was wrong, the consent goes on")
     def unfounded(self, request: HttpRequest, rows: Rows) -> None:
@@ -182,6 +193,7 @@ class ReportAdmin(ReadOnlyAdmin):
 
 
 class BankPolicyAdmin(ReadOnlyAdmin):
+    called = "Bank policies"
     list_display = ("id", "institution_id", "platform_id", "version", "status", "effective_from")
     shown = (
         "id", "institution_id", "platform_id", "version", "status", "reason_code", "effective_from", "scopes",
@@ -194,6 +206,7 @@ class BankPolicyAdmin(ReadOnlyAdmin):
 
 
 class ProposalAdmin(ReadOnlyAdmin):
+    called = "Banks' proposals"
     list_display = ("id", "institution_id", "platform_id", "kind", "status", "reason_code", "proposed_at")
     shown = (*list_display, "terms", "base_version", "proposed_by", "decided_by", "decided_at")
     list_filter = ("status", "kind")
@@ -205,8 +218,8 @@ class ProposalAdmin(ReadOnlyAdmin):
 
 
 class AuditEntryAdmin(ReadOnlyAdmin):
+    called = "Audit entries"
     list_display = ("sequence", "occurred_at", "action", "initiator", "from_status", "to_status", "reason_code")
-    list_display_links = ("sequence", "occurred_at")
     shown = (
         "id", "sequence", "occurred_at", "action", "initiator", "actor_pseudonym", "user_pseudonym", "consent_id",
         "platform_id", "institution_id", "from_status", "to_status", "reason_code", "details", "request_id",
@@ -247,6 +260,7 @@ class Backlog(admin.SimpleListFilter):
 
 
 class EventAdmin(ReadOnlyAdmin):
+    called = "Events"
     list_display = ("id", "type", "platform_id", "consent_id", "occurred_at", "spread_at", "noticed_at")
     shown = (*list_display, "connection_id", "details")
     list_filter = (Backlog, "type")
@@ -255,6 +269,7 @@ class EventAdmin(ReadOnlyAdmin):
 
 
 class EventLogAdmin(ReadOnlyAdmin):
+    called = "Event logs of platforms"
     list_display = ("platform_id", "last_sequence", "acknowledged_sequence", "behind", "acknowledged_at")
     shown = list_display
     search_fields = ("platform__id",)
@@ -266,6 +281,7 @@ class EventLogAdmin(ReadOnlyAdmin):
 
 
 class DeliveryAdmin(ReadOnlyAdmin):
+    called = "Deliveries"
     list_display = ("id", "platform_id", "sequence", "event_id", "consent_id", "created_at")
     shown = list_display
     search_fields = ("platform_id", "consent_id")

@@ -5,13 +5,14 @@ there is nothing to add, to change or to delete.
 """
 
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
-from django.db.models import Model, QuerySet
+from django.db.models import DateTimeField, Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_http_methods
@@ -49,10 +50,28 @@ class ReasonForm(ActionForm):
     )
 
 
-class ReadOnlyAdmin(_Admin):
-    """A list and a detail of rows. A subclass names `shown`, the columns of the detail, and `list_display`."""
+def _column(model: type[Model], name: str) -> Any:
+    """An instant to the second, in UTC; anything else as the library shows it."""
+    field = next((one for one in model._meta.concrete_fields if one.name == name), None)
+    if not isinstance(field, DateTimeField):
+        return name
 
-    shown: tuple[str, ...] = ()
+    @admin.display(description=str(field.verbose_name))
+    def instant(row: Any) -> str | None:
+        value: datetime | None = getattr(row, name)
+        return None if value is None else f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+    return instant
+
+
+class ReadOnlyAdmin(_Admin):
+    """A list and a detail of rows. A subclass names `shown`, the columns of the detail, and `list_display`.
+
+    `called`: the plural, as a heading.
+    """
+
+    called = ""
+    shown: tuple[Any, ...] = ()
     change_list_template = "operator/list.html"
     change_form_template = "operator/detail.html"
     list_per_page = 50
@@ -62,6 +81,19 @@ class ReadOnlyAdmin(_Admin):
     view_on_site = False
     show_facets = admin.ShowFacets.NEVER
     actions_selection_counter = False
+
+    def __init__(self, model: type[Model], admin_site: admin.AdminSite) -> None:
+        super().__init__(model, admin_site)
+        columns = {field.name for field in self.opts.concrete_fields} | {
+            field.attname for field in self.opts.concrete_fields
+        }
+        self.read = sorted({*self.shown, *self.list_display} & columns)
+        self.list_display = tuple(_column(model, str(name)) for name in self.list_display)
+        self.shown = tuple(_column(model, name) for name in self.shown)
+
+    def waiting(self) -> QuerySet[Any] | None:
+        """What an operator should look at; None: nothing here ever waits for one."""
+        return None
 
     def get_urls(self) -> list[URLPattern]:
         """Of the library's seven addresses the two that only show; a hand is a POST to the list."""
@@ -74,17 +106,15 @@ class ReadOnlyAdmin(_Admin):
             path("<str:object_id>/change/", view(reading(self.change_view)), name=f"{name}_change"),
         ]
 
-    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[Any, ...]:
         return self.shown
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[Any, ...]:
         return self.shown
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Only the columns that are shown, and those by which rows are found."""
-        named = {*self.shown, *(name for name in self.list_display if isinstance(name, str)), "pk"}
-        columns = {field.name for field in self.opts.concrete_fields} | {"pk"}
-        return self.rows().only(*sorted(named & columns))
+        """Only the columns that are shown."""
+        return self.rows().only("pk", *self.read)
 
     def rows(self) -> QuerySet[Any]:
         return cast("QuerySet[Any]", self.model._default_manager.all())
@@ -107,6 +137,11 @@ class ReadOnlyAdmin(_Admin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+    @admin.display(description="Tick")
+    def action_checkbox(self, obj: Any) -> Any:
+        """The library's heading is a box that ticks all by a script."""
+        return super().action_checkbox(obj)
 
     # -- acts ----------------------------------------------------------------------------------------------------------
 
@@ -144,4 +179,11 @@ class ReadOnlyAdmin(_Admin):
             ticked = request.POST.copy()
             ticked["select_across"] = "0"
             request.POST = ticked  # type: ignore[assignment]
-        return super().changelist_view(request, extra_context)
+        return super().changelist_view(request, {"title": self.called, **(extra_context or {})})
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        title = f"{str(self.opts.verbose_name).capitalize()} {object_id}"
+        context = {"title": title, "called": self.called, **(extra_context or {})}
+        return super().change_view(request, object_id, form_url, context)

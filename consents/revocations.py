@@ -6,13 +6,13 @@ at once, the first instant stays. A consent that ran out by the clock has no row
 beforehand, and the same sweeps clean up after it.
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import F
-from django.db.models.functions import Coalesce
+from django.db.models import QuerySet
 
-from consents.models import Revocation
+from consents.models import Delivery, Revocation
 from consents.states import RevocationStage, UpstreamStage
 
 #: From the request on: a platform that has not confirmed by then that it deleted what it had is overdue.
@@ -22,15 +22,18 @@ ACK_WITHIN = timedelta(hours=72)
 _UPSTREAM_FINAL = frozenset(UpstreamStage) - {UpstreamStage.UPSTREAM_RETRYING}
 
 
-def notified(consent_id: UUID, now: datetime) -> bool:
-    """The platform has read that it ended. Whether this was the first time; False also without a revocation."""
-    return bool(Revocation.objects.filter(consent_id=consent_id, notified_at=None).update(notified_at=now))
+def notified(consent_ids: Collection[UUID], *, now: datetime) -> int:
+    """PLATFORM_NOTIFIED: their platform has been told of these ends; of how many for the first time."""
+    return Revocation.objects.filter(consent_id__in=consent_ids, notified_at=None).update(notified_at=now)
 
 
-def acknowledged(consent_id: UUID, now: datetime) -> bool:
-    """The platform says it has deleted what it had, and so has been told. Whether this was the first time."""
-    waiting = Revocation.objects.filter(consent_id=consent_id, acknowledged_at=None)
-    return bool(waiting.update(acknowledged_at=now, notified_at=Coalesce(F("notified_at"), now)))
+def acknowledged(consent_ids: Collection[UUID] | QuerySet[Delivery, UUID], *, now: datetime) -> int:
+    """PLATFORM_ACKED: their platform says that it has dealt with them; of how many for the first time.
+
+    What it was not told, it cannot acknowledge.
+    """
+    told = Revocation.objects.filter(consent_id__in=consent_ids, acknowledged_at=None).exclude(notified_at=None)
+    return told.update(acknowledged_at=now)
 
 
 def purged(consent_id: UUID, now: datetime) -> bool:

@@ -35,6 +35,7 @@ _ON_EITHER = (
     "tests/gateway/api/test_fallbacks.py",
     "tests/gateway/api/test_foreign_ids.py",
     "tests/gateway/api/test_headers.py",
+    "tests/gateway/api/test_platform_status.py",
     "tests/gateway/api/test_presence.py",
     "tests/gateway/api/test_purposes.py",
     "tests/gateway/api/test_refusals.py",
@@ -42,6 +43,7 @@ _ON_EITHER = (
     "tests/gateway/api/test_shapes.py",
     "tests/gateway/commands/",
     "tests/gateway/identity/",
+    "tests/gateway/operator/",
     "tests/gateway/portal/",
 )
 #: Of what one run is enough for, these stand beside PostgreSQL's, so that both sides are done at about the same time.

@@ -12,6 +12,7 @@ from gateway.identity import closing
 
 
 class PersonAdmin(ReadOnlyAdmin):
+    called = "People"
     list_display = ("id", "is_active", "is_staff")
     shown = ("id", "pseudonym", "is_active", "is_staff")
     list_filter = ("is_active", "is_staff")

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from django.contrib.admin import AdminSite
 from django.contrib.auth.views import redirect_to_login
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import URLPattern, URLResolver, include, path, reverse
@@ -18,7 +19,7 @@ from django.views.decorators.http import require_http_methods
 import banks.admin
 import consents.admin
 from consents.audit import Actor
-from consents.read_only import ActingRequest
+from consents.read_only import ActingRequest, ReadOnlyAdmin
 from consents.states import Initiator
 from gateway.identity import staff
 from gateway.identity.models import User
@@ -71,14 +72,18 @@ class OperatorSite(AdminSite):
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:  # type: ignore[override]
         entries = [
-            (model._meta.verbose_name_plural, reverse(f"{self.name}:{_name(model)}_changelist"))
-            for model in self._registry
+            (table.called, reverse(f"{self.name}:{_name(model)}_changelist"), _count(table.waiting()))
+            for model, table in cast("dict[type[Any], ReadOnlyAdmin]", self._registry).items()
         ]
         return render(request, "operator/index.html", {"title": self.index_title, "entries": entries})
 
 
 def _name(model: type[Any]) -> str:
     return f"{model._meta.app_label}_{model._meta.model_name}"
+
+
+def _count(waiting: QuerySet[Any] | None) -> int | None:
+    return None if waiting is None else waiting.count()
 
 
 def _see_other(response: HttpResponse) -> HttpResponse:

@@ -78,34 +78,30 @@ def test_the_first_three_come_with_the_revocation_itself(revoked: Consent) -> No
     assert (told.purged_at, told.upstream_stage, told.notified_at, told.acknowledged_at) == (None, "", None, None)
 
 
-@pytest.mark.parametrize(
-    ("mark", "column"),
-    [
-        (revocations.notified, "notified_at"),
-        (revocations.acknowledged, "acknowledged_at"),
-        (revocations.purged, "purged_at"),
-    ],
-)
-def test_a_step_is_marked_once_and_its_first_instant_stays(revoked: Consent, mark: object, column: str) -> None:
-    assert mark(revoked.id, NOW + MINUTE)  # type: ignore[operator]
-    assert not mark(revoked.id, NOW + HOUR)  # type: ignore[operator]
+def test_a_step_is_marked_once_and_its_first_instant_stays(revoked: Consent) -> None:
+    assert revocations.purged(revoked.id, NOW + MINUTE)
+    assert not revocations.purged(revoked.id, NOW + HOUR)
+    assert revocations.notified([revoked.id], now=NOW + MINUTE) == 1
+    assert revocations.notified([revoked.id], now=NOW + HOUR) == 0
+    assert revocations.acknowledged([revoked.id], now=NOW + HOUR) == 1
+    assert revocations.acknowledged([revoked.id], now=NOW + 2 * HOUR) == 0
 
-    assert getattr(Revocation.objects.get(), column) == NOW + MINUTE
-    assert not mark(uuid4(), NOW)  # type: ignore[operator]
+    told = Revocation.objects.get()
+    assert (told.purged_at, told.notified_at, told.acknowledged_at) == (NOW + MINUTE, NOW + MINUTE, NOW + HOUR)
 
 
-def test_whoever_confirms_has_been_told(revoked: Consent) -> None:
-    revocations.acknowledged(revoked.id, NOW + HOUR)
-    assert Revocation.objects.get().notified_at == NOW + HOUR
+def test_of_a_consent_without_a_revocation_nothing_is_marked(db: None) -> None:
+    other = given.authorised()
 
-    assert not revocations.notified(revoked.id, NOW + 2 * HOUR)
+    assert not revocations.purged(other.id, NOW)
+    assert not revocations.upstream(other.id, UpstreamStage.NOT_APPLICABLE, NOW)
+    assert revocations.notified([other.id, uuid4()], now=NOW) == 0
 
 
-def test_being_told_before_stays_as_it_was(revoked: Consent) -> None:
-    revocations.notified(revoked.id, NOW + MINUTE)
-    revocations.acknowledged(revoked.id, NOW + HOUR)
+def test_what_a_platform_was_not_told_it_cannot_acknowledge(revoked: Consent) -> None:
+    assert revocations.acknowledged([revoked.id], now=NOW) == 0
 
-    assert Revocation.objects.get().notified_at == NOW + MINUTE
+    assert Revocation.objects.get().acknowledged_at is None
 
 
 @pytest.mark.parametrize("final", [s for s in UpstreamStage if s != UpstreamStage.UPSTREAM_RETRYING])
