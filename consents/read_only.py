@@ -138,11 +138,6 @@ class ReadOnlyAdmin(_Admin):
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
-    @admin.display(description="Tick")
-    def action_checkbox(self, obj: Any) -> Any:
-        """The library's heading is a box that ticks all by a script."""
-        return super().action_checkbox(obj)
-
     # -- acts ----------------------------------------------------------------------------------------------------------
 
     def stop_reason(self, request: HttpRequest) -> str | None:

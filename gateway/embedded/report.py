@@ -13,8 +13,12 @@ from gateway.embedded.banks import HOST
 from gateway.embedded.instance import Instance
 
 CUSTOMERS_SHOWN = 7
-LISTS = ("platforms", "users", "bank_admins", "banks")
-_FIRST_COLUMNS = ("name", "username", "password", "client_id", "client_secret", "redirect_uri", "issuer", "scenario")
+LISTS = ("platforms", "users", "bank_admins", "operators", "banks")
+_FIRST_COLUMNS = ("name", "username", "password", "totp_secret", "bank", "client_id", "client_secret", "redirect_uri")
+_CODES = (
+    "Staff and operator sign in with a one-time code too: put the totp secret into an app for codes (“enter a key”),\n"
+    "or have the code of now printed:  python manage.py one_time_code NAME"
+)
 
 
 def addresses(instance: Instance) -> dict[str, str]:
@@ -23,7 +27,7 @@ def addresses(instance: Instance) -> dict[str, str]:
 
 
 def as_json(instance: Instance, seed: Mapping[str, Any], process_ids: Mapping[str, int]) -> str:
-    """One line: issuer, api, portal, docs, processes (name -> id), platforms, users, bank_admins, banks."""
+    """One line: issuer, api, portal, docs, processes (name -> id), platforms, users, bank_admins, operators, banks."""
     lists = {name: seed.get(name, []) for name in LISTS}
     return json.dumps({**addresses(instance), "processes": dict(process_ids), **lists})
 
@@ -45,6 +49,8 @@ def as_text(instance: Instance, seed: Mapping[str, Any], seconds: float) -> str:
         ),
         _table("Users of Sluice", seed.get("users", [])),
         _table("Staff of the banks, in Sluice", seed.get("bank_admins", [])),
+        _table("Operator of Sluice", seed.get("operators", [])),
+        _CODES if seed.get("operators") else "",
         *(_customers(bank) for bank in seed.get("banks", [])),
         _table("Platforms", seed.get("platforms", [])),
         f"Try it:   {metadata}\nA tour:   python3 run.py tour\nTo stop:  Ctrl-C",

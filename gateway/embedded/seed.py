@@ -1,14 +1,9 @@
 """What an embedded instance starts with. Passwords and client secrets are random, and kept in the secrets folder only
 so that a second start can print them again."""
 
-import json
-import os
-import secrets
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 
 from consents import platforms
@@ -17,11 +12,12 @@ from consents.models import Platform
 from consents.models.tokens import digest
 from consents.scopes import Purpose
 from consents.states import Initiator, PlatformStatus
-from gateway.embedded import banks, seed_banks
-from gateway.identity.models import User
+from gateway.embedded import banks, seed_banks, seed_people
+from gateway.embedded.kept import Kept
 
 _OPERATOR = Actor(initiator=Initiator.OPERATOR)
 _HOLDERS = ("alice", "bob")
+_OPERATORS = ("operator",)
 _PLATFORMS: dict[str, tuple[str, ...]] = {
     "Messenger": tuple(Purpose),
     "Budget Bot": (Purpose.BUDGETING, Purpose.SPENDING_INSIGHTS),
@@ -29,14 +25,15 @@ _PLATFORMS: dict[str, tuple[str, ...]] = {
 
 
 def seed(*, now: datetime) -> dict[str, Any]:
-    """Make what is missing; describe all of it: platforms, users, bank_admins, banks."""
-    kept = _Kept.load()
+    """Make what is missing; describe all of it: platforms, users, bank_admins, operators, banks."""
+    kept = Kept.load()
     clients = seed_banks.register_at(banks.heard())
     with transaction.atomic():
-        users = [_user(name, kept) for name in _HOLDERS]
+        users = [seed_people.holder(name, kept) for name in _HOLDERS]
         admins = [
-            {**_user(name, kept), "bank": client.known.slug} for client in clients for name in client.known.admins
+            seed_people.bank_admin(name, client.known.slug, kept) for client in clients for name in client.known.admins
         ]
+        operators = [seed_people.operator(name, kept) for name in _OPERATORS]
         for client in clients:
             seed_banks.add(client, now)
         registered = [_platform(name, purposes, kept, now) for name, purposes in _PLATFORMS.items()]
@@ -45,43 +42,12 @@ def seed(*, now: datetime) -> dict[str, Any]:
         "platforms": registered,
         "users": users,
         "bank_admins": admins,
+        "operators": operators,
         "banks": [seed_banks.described(client) for client in clients],
     }
 
 
-class _Kept:
-    """Passwords and secrets by name, in one file that only this user may read."""
-
-    def __init__(self, path: Path, values: dict[str, str]) -> None:
-        self.path = path
-        self.values = values
-
-    @classmethod
-    def load(cls) -> "_Kept":
-        folder = Path(os.environ.get("SLUICE_SECRETS_DIRECTORY", settings.DATA_DIRECTORY / "secrets"))
-        path = folder / "embedded_credentials.json"
-        return cls(path, json.loads(path.read_text()) if path.exists() else {})
-
-    def get(self, name: str) -> str:
-        return self.values.setdefault(name, secrets.token_urlsafe(12))
-
-    def save(self) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            json.dump(self.values, file)
-
-
-def _user(name: str, kept: _Kept) -> dict[str, str]:
-    password = kept.get(f"user:{name}")
-    user, created = User.objects.get_or_create(username=name)
-    if created or not user.check_password(password):
-        user.set_password(password)
-        user.save()
-    return {"username": name, "password": password}
-
-
-def _platform(name: str, purposes: tuple[str, ...], kept: _Kept, now: datetime) -> dict[str, Any]:
+def _platform(name: str, purposes: tuple[str, ...], kept: Kept, now: datetime) -> dict[str, Any]:
     client_id = name.lower().replace(" ", "-")
     redirect_uri = f"http://127.0.0.1:8975/{client_id}/callback"
     platform = Platform.objects.filter(client_id=client_id).first()

@@ -32,7 +32,9 @@ _PRIVATE_MEMBERS = ("d", "p", "q", "dp", "dq", "qi", "oth")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownBank:
-    """What Sluice's operator would be told by a bank before adding it. `admins`: user names of its staff here."""
+    """What Sluice's operator would be told by a bank before adding it. `admins`: user names of its staff here; two,
+    because what widens needs two.
+    """
 
     slug: str
     name: str
@@ -48,14 +50,14 @@ KNOWN = {
         name="First Sandbox Bank",
         version="4.0",
         resource_path="/open-banking/v4.0/aisp",
-        admins=("first-bank-admin",),
+        admins=("first-bank-admin", "first-bank-second"),
     ),
     "card": KnownBank(
         slug="harbour-card",
         name="Harbour Card",
         version="3.1.11",
         resource_path="/open-banking/v3.1/aisp",
-        admins=("harbour-card-admin",),
+        admins=("harbour-card-admin", "harbour-card-second"),
     ),
 }
 

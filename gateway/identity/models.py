@@ -50,3 +50,52 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+
+class UserSession(models.Model):
+    """One signed-in browser. Its id stands in the session; the session's key stands nowhere.
+
+    A session whose row is missing or ended is over at its next request, whatever the session store still holds.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="+")
+    started_at = models.DateTimeField()
+    #: To the minute.
+    last_seen_at = models.DateTimeField()
+    address = models.GenericIPAddressField(null=True)
+    user_agent = models.CharField(max_length=300, blank=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["user", "-last_seen_at"], name="user_session_by_user")]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class SecurityRecordKind(models.TextChoices):
+    SIGNED_IN = "SIGNED_IN"
+    SIGN_IN_FAILED = "SIGN_IN_FAILED"
+    FACTOR_FAILED = "FACTOR_FAILED"
+    FACTOR_ADDED = "FACTOR_ADDED"
+    FACTOR_REMOVED = "FACTOR_REMOVED"
+    RECOVERY_CODES_MADE = "RECOVERY_CODES_MADE"
+    PASSWORD_CHANGED = "PASSWORD_CHANGED"  # noqa: S105
+
+
+class SecurityRecord(models.Model):
+    """What happened to one person's sign-in. Theirs to read, for 90 days."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="+")
+    kind = models.CharField(max_length=20, choices=SecurityRecordKind.choices)
+    occurred_at = models.DateTimeField()
+    address = models.GenericIPAddressField(null=True)
+    user_agent = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["user", "-occurred_at"], name="security_record_by_user")]
+
+    def __str__(self) -> str:
+        return str(self.id)

@@ -29,6 +29,10 @@ urlpatterns = [
     ),
     # -- what one signs in with: each change needs a fresh proof --
     path("security/", security.overview, name="mfa_index"),
+    path("security/history/", security.history_page, name="security_history"),
+    path("security/sessions/end/", security.end_other_sessions, name="security_end_others"),
+    path("security/sessions/<uuid:session_id>/end/", security.end_session, name="security_end_session"),
+    path("security/close/", security.close, name="security_close"),
     path("security/email/", security.email, name="security_email"),
     path("security/password/", fresh(views.password_change), name="account_change_password"),
     path("security/codes/", fresh(ActivateCodesView.as_view()), name="mfa_activate_totp"),

@@ -24,7 +24,7 @@ from consents.models import AccessToken, Consent
 from consents.scopes import Presence, Purpose, Scope
 from consents.states import PlatformStatus
 from gateway import pairwise
-from gateway.identity.models import User
+from gateway.identity.models import User, UserSession
 from gateway.operator.site import site
 from tests.support import cast, everything, factors, ledger
 from tests.support.cast import Member, Tokens
@@ -122,6 +122,11 @@ class World:
     def alices(self) -> Tokens:
         """Chat's tokens for Alice."""
         return self.tokens(self.alice, self.chat, self.account)
+
+    @cached_property
+    def elsewhere(self) -> UserSession:
+        now = clock.now()
+        return UserSession.objects.create(user=self.alice, started_at=now, last_seen_at=now)
 
     @cached_property
     def passkey(self) -> Authenticator:
@@ -444,6 +449,9 @@ ROWS: list[Row] = [
     _page("sign-in/passkey/", "POST", owner=404, visitor=404),
     # -- how one signs in: what changes it needs a fresh proof, which these browsers have not given --
     _page("security/", other=200),
+    _page("security/history/", other=200),
+    _page("security/sessions/end/", "POST", owner=303, other=303),  # each their own
+    _page("security/sessions/<uuid:session_id>/end/", "POST", owner=303),
     _page("security/confirm/", other=200),
     _page("security/confirm/", "POST", other=200, data=_form(password="wrong")),
     _page("security/confirm/code/", owner=302, other=302),  # they have no codes: by password
@@ -456,6 +464,7 @@ ROWS: list[Row] = [
     *(
         _page(f"security/{route}/", method, owner=303, other=303)
         for route in (
+            "close",
             "email",
             "password",
             "codes",
@@ -566,6 +575,7 @@ def _path(row: Row, caller: Caller) -> str:
             "<uuid:connection_id>": str(world.link.id),
             "<slug:slug>": "northbank",
             "<str:object_id>": "<str:object_id>" in row.route and world.operated(row.route.split("/")[1:3]),
+            "<uuid:session_id>": str(world.elsewhere.id) if "session_id" in row.route else "",
             "<int:pk>": str(world.passkey.pk) if "<int:pk>" in row.route else "",
             "<str:code>": "consent_revoked",
         }

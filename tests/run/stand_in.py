@@ -12,7 +12,8 @@ SEED = {
         {"name": "Chat", "client_id": "chat", "client_secret": "s3cret", "redirect_uri": "http://127.0.0.1/cb"}
     ],
     "users": [{"name": "Alice", "username": "alice", "password": "alice's password"}],
-    "bank_admins": [{"name": "Bob", "username": "bob", "password": "bob's password"}],
+    "bank_admins": [{"name": "Bob", "username": "bob", "password": "bob's password", "totp_secret": "BOBSSECRET"}],
+    "operators": [{"username": "olga", "password": "olga's password", "totp_secret": "OLGASSECRET"}],
     "banks": [
         {
             "name": "First Bank",

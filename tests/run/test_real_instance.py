@@ -125,7 +125,7 @@ def test_second_start_prints_the_same_credentials(instance: Running, tmp_path: P
     again.terminate()
     again.wait(10)
 
-    for name in ("platforms", "users", "bank_admins"):
+    for name in ("platforms", "users", "bank_admins", "operators"):
         assert described[name] == instance.described[name]
 
 
@@ -147,7 +147,10 @@ def test_both_banks_run_with_their_own_people_staff_and_control(shared: tuple[Ru
     assert [(bank["slug"], bank["version"]) for bank in (first, card)] == [
         ("first-sandbox-bank", "4.0"), ("harbour-card", "3.1.11"),
     ]
-    assert [admin["bank"] for admin in instance.described["bank_admins"]] == ["first-sandbox-bank", "harbour-card"]
+    staff = [admin["bank"] for admin in instance.described["bank_admins"]]
+    assert staff == ["first-sandbox-bank"] * 2 + ["harbour-card"] * 2
+    with_codes = [*instance.described["bank_admins"], *instance.described["operators"]]
+    assert all(len(one["totp_secret"]) == 32 for one in with_codes)
     assert "cardholder" in {user["username"] for user in card["users"]}
     assert not {user["username"] for user in card["users"]} & {user["username"] for user in first["users"]}
     assert control(card, "POST", "/today")[0] == 200

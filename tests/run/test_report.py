@@ -56,3 +56,11 @@ def test_text_shows_the_first_customers_of_a_bank_and_where_the_others_are() -> 
     assert "user6 " in text and "user7" not in text
     assert "and 33 more, with whom the bank misbehaves as real banks do: http://127.0.0.1:8001/" in text
     assert json.loads(report.as_json(INSTANCE, seed, {}))["banks"] == seed["banks"]
+
+
+def test_text_has_what_staff_need_for_their_one_time_codes_and_how_to_get_one() -> None:
+    text = report.as_text(INSTANCE, SEED, 2.0)
+
+    assert "BOBSSECRET" in text and "OLGASSECRET" in text
+    assert "manage.py one_time_code NAME" in text
+    assert "one_time_code" not in report.as_text(INSTANCE, {**SEED, "operators": []}, 2.0)
