@@ -198,6 +198,12 @@ def _purge_balances(now: datetime) -> int:
     return count
 
 
+def purge_balances(account_id: UUID, *, now: datetime) -> bool:
+    """At once, the balances of one account that no consent needs. False: needed, or not there."""
+    account = Account.objects.for_sync().filter(id=account_id).exclude(balances_as_of=None).first()
+    return account is not None and _forget_balances(account, now)
+
+
 def _forget_balances(account: Account, now: datetime) -> bool:
     with transaction.atomic():
         connection = _locked(account.connection_id)
@@ -216,7 +222,12 @@ def _due_account(
     with transaction.atomic():
         connection = _locked(connection_id)
         account = Account.objects.for_sync().filter(id=account_id).first()
-        if connection is None or account is None or not is_due(getattr(account, mark), now, at_once=at_once):
+        if connection is None or account is None:
+            yield None
+            return
+        # Of a link that has ended, no account is marked by itself.
+        since = getattr(account, mark) or (connection.unneeded_at if mark == "unneeded_at" else None)
+        if not is_due(since, now, at_once=at_once):
             yield None
             return
         # A mark is as old as the last review; what is needed now decides.

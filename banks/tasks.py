@@ -7,7 +7,7 @@ from celery import Task, shared_task
 from django.conf import settings
 from kombu.exceptions import OperationalError
 
-from banks import dispatch, endings, gate, leases, purge, quota, refreshes, schedule, sync, upstream
+from banks import dispatch, endings, gate, leases, purge, quota, refreshes, revocations, schedule, sync, upstream
 from banks.gate import Tally
 from consents import clock
 
@@ -56,8 +56,10 @@ def run_job(job_id: str) -> None:
 
 @shared_task(name="banks.sweep_endings")
 def sweep_endings() -> None:
-    """Ends connections that no consent needs any more, and dispatches what is to be ended at banks."""
+    """Ends connections that no consent needs any more, follows revocations, dispatches what is to be ended at banks."""
+
     endings.sweep(now=clock.now())
+    revocations.sweep(now=clock.now())
     for ending_id in upstream.dispatchable(now=clock.now()):
         _send(end_upstream, ending_id, "")
 
@@ -66,7 +68,11 @@ def sweep_endings() -> None:
 def end_upstream(ending_id: str) -> None:
     held = upstream.claim(UUID(ending_id), now=clock.now())
     if held is not None:
-        upstream.attempt(held, clock=clock.now)
+        try:
+            upstream.attempt(held, clock=clock.now)
+        finally:
+            if held.connection_id is not None:
+                revocations.bank_answered(held.connection_id, now=clock.now())
 
 
 @shared_task(name="banks.care")
@@ -74,6 +80,7 @@ def care() -> None:
     """Looks at every connection: what was missed, what the calendar brings, and what retention ends."""
     endings.care(now=clock.now())
     purge.sweep(now=clock.now())
+    revocations.care(now=clock.now())
 
 
 def _send(task: "Task[[str], None]", row_id: UUID, queue: str) -> None:

@@ -1,23 +1,35 @@
-"""Register and activate platforms. A secret is generated here, shown once, and kept as SHA-256."""
+"""Register platforms, and move them between their statuses. A secret is generated here, shown once, kept as SHA-256.
+
+While a platform is SUSPENDED or INACTIVE its consents keep their own statuses: consents.policy denies every read by the
+platform's status, at once and for all of them, and what was there before is there again when it is ACTIVE.
+"""
 
 import secrets
 import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 from oauth2_provider.models import AbstractApplication
 
 from consents import audit
 from consents.audit import Actor
 from consents.errors import RequestNotAllowed, TransitionRefused
-from consents.models import Platform
+from consents.models import AccessToken, Grant, Platform, PlatformToken, RefreshToken
 from consents.models.tokens import digest
 from consents.scopes import Purpose
-from consents.states import PLATFORM_TRANSITIONS, PlatformStatus
+from consents.states import PLATFORM_TRANSITIONS, WITHDRAWN_PLATFORMS, Initiator, PlatformStatus
 
+#: What a platform says of itself holds this long (design: 12 months).
+ATTESTED_FOR = timedelta(days=365)
+#: Reason of the suspension that a renewed attestation lifts.
+ATTESTATION_OVERDUE = "attestation_overdue"
+
+_SYSTEM = Actor(initiator=Initiator.SYSTEM)
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -70,26 +82,100 @@ def register(
 
 
 def change_status(platform: Platform, target: PlatformStatus, *, reason: str, actor: Actor, now: datetime) -> None:
-    """Update-where-status-was. Raises TransitionRefused when the table does not allow it, or someone was first."""
+    """Update-where-status-was. Raises TransitionRefused when the table does not allow it, or someone was first.
+
+    With a final status every token of the platform is deleted in the same transaction; its consents are ended by
+    consents.platform_endings. Waits for nothing remote.
+    """
     before = PlatformStatus(platform.status)
     with transaction.atomic():
-        changed = (
-            Platform.objects.filter(id=platform.id, status=before).update(status=target, status_reason=reason)
-            if target in PLATFORM_TRANSITIONS[before]
-            else 0
-        )
-        if not changed:
+        unchanged = Platform.objects.filter(id=platform.id, status=before)
+        columns = {"status": target, "status_reason": reason, "status_changed_at": now}
+        if target not in PLATFORM_TRANSITIONS[before] or not unchanged.update(**columns):
             raise TransitionRefused(f"{before} -> {target}")
-        audit.record(
-            f"platform.{target.lower()}",
-            actor=actor,
-            now=now,
-            platform_id=platform.id,
-            from_status=before,
-            to_status=target,
-            reason_code=reason,
-        )
+        if target in WITHDRAWN_PLATFORMS:
+            _end_tokens(platform.id)
+        _record(platform, f"platform.{target.lower()}", before, target, reason, actor, now)
     platform.refresh_from_db()
+
+
+def suspend(platform: Platform, *, reason: str, actor: Actor, now: datetime) -> None:
+    """Nothing is served to it from now on. One person may: it takes nothing away for good. Raises TransitionRefused.
+
+    What the missing attestation suspended the operator may take over: then the attestation alone does not lift it.
+    """
+    before = PlatformStatus(platform.status)
+    if before != PlatformStatus.SUSPENDED or platform.status_reason != ATTESTATION_OVERDUE:
+        change_status(platform, PlatformStatus.SUSPENDED, reason=reason, actor=actor, now=now)
+        return
+    with transaction.atomic():
+        overdue = Platform.objects.filter(id=platform.id, status=before, status_reason=ATTESTATION_OVERDUE)
+        if not overdue.update(status_reason=reason, status_changed_at=now):
+            raise TransitionRefused(f"{before} -> {before}")
+        _record(platform, "platform.suspended", before, before, reason, actor, now)
+    platform.refresh_from_db()
+
+
+def renew_attestation(platform: Platform, *, actor: Actor, now: datetime) -> None:
+    """The company says again: no advertising, no profiling for sale, no onward sharing. Good for ATTESTED_FOR.
+
+    It lifts a suspension for its being overdue, and no other. Raises TransitionRefused (withdrawn).
+    """
+    with transaction.atomic():
+        # Under its lock, so that a suspension for another reason at the same moment is not lifted.
+        row = Platform.objects.select_for_update(no_key=True).get(id=platform.id)
+        if row.status in WITHDRAWN_PLATFORMS:
+            raise TransitionRefused(row.status)
+        Platform.objects.filter(id=row.id).update(attested_at=now)
+        _record(row, "platform.attested", PlatformStatus(row.status), PlatformStatus(row.status), "", actor, now)
+        if row.status == PlatformStatus.SUSPENDED and row.status_reason == ATTESTATION_OVERDUE:
+            change_status(row, PlatformStatus.ACTIVE, reason="attestation_renewed", actor=actor, now=now)
+    platform.refresh_from_db()
+
+
+def suspend_overdue(*, now: datetime) -> int:
+    """Active platforms whose attestation is older than ATTESTED_FOR are suspended; how many."""
+    active = Platform.objects.filter(status=PlatformStatus.ACTIVE)
+    overdue = active.filter(Q(attested_at=None) | Q(attested_at__lte=now - ATTESTED_FOR)).order_by("id")
+    return sum(_suspend_overdue(platform, now) for platform in overdue)
+
+
+def _suspend_overdue(platform: Platform, now: datetime) -> bool:
+    with transaction.atomic():
+        row = Platform.objects.select_for_update(no_key=True).get(id=platform.id)
+        attested_now = row.attested_at is not None and now - row.attested_at < ATTESTED_FOR
+        if row.status != PlatformStatus.ACTIVE or attested_now:
+            return False
+        change_status(row, PlatformStatus.SUSPENDED, reason=ATTESTATION_OVERDUE, actor=_SYSTEM, now=now)
+    return True
+
+
+def _end_tokens(platform_id: UUID) -> None:
+    """Deleted, not stamped: a token that is not there cannot be served by a forgotten check."""
+    RefreshToken.objects.filter(application_id=platform_id).delete()
+    AccessToken.objects.filter(application_id=platform_id).delete()
+    Grant.objects.filter(application_id=platform_id).delete()
+    PlatformToken.objects.filter(platform_id=platform_id).delete()
+
+
+def _record(
+    platform: Platform,
+    action: str,
+    before: PlatformStatus,
+    after: PlatformStatus,
+    reason: str,
+    actor: Actor,
+    now: datetime,
+) -> None:
+    audit.record(
+        action,
+        actor=actor,
+        now=now,
+        platform_id=platform.id,
+        from_status=before,
+        to_status=after,
+        reason_code=reason,
+    )
 
 
 def _shown(field: str, text: str) -> str:

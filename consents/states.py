@@ -1,10 +1,10 @@
 """The state machines, as tables. Pure.
 
-    AWAITING_AUTHORISATION -> AUTHORISED | REJECTED | EXPIRED (60 minutes unanswered)
-    AUTHORISED <-> PAUSED                     the user
-    AUTHORISED | PAUSED <-> SUSPENDED         operator, or the platform's status
-    AUTHORISED | PAUSED | SUSPENDED -> REVOKED | EXPIRED
-    AUTHORISED (ONE_TIME) -> CONSUMED
+AWAITING_AUTHORISATION -> AUTHORISED | REJECTED | EXPIRED (60 minutes unanswered)
+AUTHORISED <-> PAUSED                     the user
+AUTHORISED | PAUSED <-> SUSPENDED         operator, or the platform's status
+AUTHORISED | PAUSED | SUSPENDED -> REVOKED | EXPIRED
+AUTHORISED (ONE_TIME) -> CONSUMED
 """
 
 from datetime import timedelta
@@ -69,7 +69,21 @@ class UpstreamStage(StrEnum):
 
     UPSTREAM_CANCELLED = "UPSTREAM_CANCELLED"
     UPSTREAM_RETRYING = "UPSTREAM_RETRYING"
-    NOT_APPLICABLE = "NOT_APPLICABLE"  #: another consent still needs the link
+    UPSTREAM_IMPOSSIBLE = "UPSTREAM_IMPOSSIBLE"  #: the bank was asked for as long as it makes sense; a finding is open
+    NOT_APPLICABLE = "NOT_APPLICABLE"  #: another consent still needs the link, or there is nothing at the bank
+
+
+class RevocationStage(StrEnum):
+    """How far the end of a consent is, besides what became of the bank's own (UpstreamStage)."""
+
+    REQUESTED = "REQUESTED"
+    TOKENS_DEAD = "TOKENS_DEAD"
+    SERVING_STOPPED = "SERVING_STOPPED"
+    PURGED = "PURGED"
+    UPSTREAM = "UPSTREAM"  #: nothing is known yet of the bank's own consent
+    PLATFORM_NOTIFIED = "PLATFORM_NOTIFIED"
+    PLATFORM_ACKED = "PLATFORM_ACKED"
+    ACK_OVERDUE = "ACK_OVERDUE"
 
 
 class ReportCode(StrEnum):
@@ -96,6 +110,9 @@ class Initiator(StrEnum):
     OPERATOR = "OPERATOR"
     SYSTEM = "SYSTEM"
 
+
+#: Final: no token, no live consent, no way back.
+WITHDRAWN_PLATFORMS = frozenset({PlatformStatus.REVOKED, PlatformStatus.SURRENDERED, PlatformStatus.REMOVED})
 
 #: Serve what is stored, with its age; every other status serves nothing.
 SERVING_CONNECTIONS = frozenset(

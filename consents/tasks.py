@@ -2,15 +2,17 @@
 
 from celery import shared_task
 
-from consents import audit, clock, event_log, lifecycle, withdrawal
+from consents import audit, clock, event_log, lifecycle, platform_endings, platforms, withdrawal
 
 
 @shared_task(name="consents.sweep")
 def sweep() -> None:
-    """Write down expiries, announce those that come, seal the audit trail, and forget old events."""
+    """Write down expiries, announce what comes, end what platforms leave, seal the audit trail, forget old events."""
     now = clock.now()
     lifecycle.expire_due(now=now)
     lifecycle.announce_expiring(now=now)
+    platforms.suspend_overdue(now=now)
+    platform_endings.sweep(now=now)
     audit.seal()
     event_log.forget(now=now)
 

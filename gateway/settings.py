@@ -31,6 +31,7 @@ LANGUAGE_CODE = "en"
 USE_I18N = True
 
 INSTALLED_APPS = [
+    "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

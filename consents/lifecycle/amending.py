@@ -116,14 +116,15 @@ def renew(
     """The user goes on with it, nothing else changed: it ends `duration_days` from now. Tokens stay as they are.
 
     No longer than they allowed it for before. A pause stays a pause. Raises ConsentNotFound, TransitionRefused (it has
-    ended, is suspended, or was for one use), ValueError (longer than before). Whoever calls has made sure that it is
-    the user, a moment ago.
+    ended, is suspended, or was for one use), PlatformNotUsable, ValueError (longer than before). Whoever calls has made
+    sure that it is the user, a moment ago.
     """
     with transaction.atomic():
         consent = changing.locked(consent_id, user_id=user_id)
         renewable = (ConsentStatus.AUTHORISED, ConsentStatus.PAUSED)
         if consent.status not in renewable or consent.is_expired(now) or consent.duration_type == DurationType.ONE_TIME:
             raise TransitionRefused(consent.status)
+        changing.check_usable(consent.platform)
         if not 1 <= duration_days <= (consent.duration_days or 0):
             raise ValueError("duration_days may only stay or shrink")
         changing.change(
@@ -144,7 +145,13 @@ def renew(
 
 
 def begin_use(consent_id: UUID, *, now: datetime) -> None:
-    """The first read of a consent for one use: from now on it has ONE_TIME_USE left. Later reads change nothing."""
+    """The first read of a consent for one use: from now on it has ONE_TIME_USE left. Later reads change nothing.
+
+    No revision is raised: the pages of this very use are still to be turned.
+    """
     Consent.objects.filter(
-        id=consent_id, duration_type=DurationType.ONE_TIME, duration_days=None, expires_at__gt=now + ONE_TIME_USE
+        id=consent_id,
+        status=ConsentStatus.AUTHORISED,
+        duration_type=DurationType.ONE_TIME,
+        expires_at__gt=now + ONE_TIME_USE,
     ).update(expires_at=now + ONE_TIME_USE)

@@ -9,13 +9,13 @@ from uuid import UUID
 from django.db import transaction
 
 from consents.audit import Actor
-from consents.errors import PlatformNotUsable, TransitionRefused
+from consents.errors import TransitionRefused
 from consents.lifecycle import changing
 from consents.lifecycle.narrower import UNCHANGED, Narrower
 from consents.models import Consent, ConsentAccount, Platform
 from consents.requested import RequestedAccess
 from consents.scopes import DurationType, Scope, consistent
-from consents.states import AUTHORISATION_WINDOW, ConsentStatus, PlatformStatus
+from consents.states import AUTHORISATION_WINDOW, ConsentStatus
 
 #: Unanswered requests of one platform to one user; any link in a browser makes one.
 AWAITING_MAX = 10
@@ -46,8 +46,7 @@ def request(*, user_id: UUID, platform: Platform, asked: RequestedAccess, actor:
 
     Beyond AWAITING_MAX the oldest unanswered ones of the two end at once.
     """
-    if platform.status != PlatformStatus.ACTIVE:
-        raise PlatformNotUsable(platform.id)
+    changing.check_usable(platform)
     with transaction.atomic():
         consent = Consent.objects.create(
             user_id=user_id,
@@ -97,14 +96,15 @@ def authorise(
 ) -> Consent:
     """The user said yes to these accounts and to `scopes` of those asked, less what `narrower` takes away.
 
-    Raises ConsentNotFound (not this user's), TransitionRefused (answered already, or too late), ValueError (nothing
-    chosen, or more than was asked).
+    Raises ConsentNotFound (not this user's), TransitionRefused (answered already, or too late), PlatformNotUsable (it
+    was stopped since it asked), ValueError (nothing chosen, or more than was asked).
     """
     with transaction.atomic():
         consent = changing.locked(consent_id, user_id=user_id)
         if not accounts:
             raise ValueError("at least one account and one requested scope are needed")
         _set_terms(consent, scopes, narrower, now)
+        changing.check_usable(consent.platform)
         consent.disclosure_version = disclosure.version
         consent.disclosure_sha256 = disclosure.sha256
         consent.disclosure_locale = disclosure.locale

@@ -54,7 +54,9 @@ def revoke_accounts(*, consent_id: UUID, institution_id: UUID, reason: str, acto
         if not own.exists():
             raise TransitionRefused(ConsentAccountStatus.REVOKED)
         if not held.exclude(institution_id=institution_id).exists():
-            consent = ending.revoke(consent_id=consent_id, reason=reason, actor=actor, now=now)
+            consent = ending.revoke(
+                consent_id=consent_id, reason=reason, actor=actor, now=now, institution_id=institution_id
+            )
             _write(own, ConsentAccountStatus.REVOKED, reason, actor, now)
             return consent
         _write(own, ConsentAccountStatus.REVOKED, reason, actor, now)

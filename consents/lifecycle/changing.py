@@ -9,9 +9,9 @@ from django.db.models import F
 
 from consents import audit, events
 from consents.audit import Actor
-from consents.errors import ConsentNotFound, TransitionRefused
-from consents.models import AccessToken, Consent, Grant, RefreshToken
-from consents.states import ConsentStatus, Initiator, sources_of
+from consents.errors import ConsentNotFound, PlatformNotUsable, TransitionRefused
+from consents.models import AccessToken, Consent, Grant, Platform, RefreshToken
+from consents.states import ConsentStatus, Initiator, PlatformStatus, sources_of
 
 SYSTEM = Actor(initiator=Initiator.SYSTEM)
 
@@ -41,6 +41,12 @@ def locked(consent_id: UUID, *, user_id: UUID | None = None, platform_id: UUID |
     return consent
 
 
+def check_usable(platform: Platform) -> None:
+    """Only an active platform is given anything new, however old its question. Raises PlatformNotUsable."""
+    if platform.status != PlatformStatus.ACTIVE:
+        raise PlatformNotUsable(platform.id)
+
+
 def transition(
     consent: Consent,
     target: ConsentStatus,
@@ -49,11 +55,13 @@ def transition(
     actor: Actor,
     now: datetime,
     event: events.EventType | None = None,
+    institution_id: UUID | None = None,
     **columns: Any,
 ) -> Consent:
     """Update-where-status-was, with `columns` beside the status. Raises TransitionRefused.
 
     No row changed: someone else was first, or the table does not allow it. `event`: instead of the target's own.
+    `institution_id`: the bank whose hand it was.
     """
     before = ConsentStatus(consent.status)
     changed = 0
@@ -70,7 +78,14 @@ def transition(
     if not changed:
         raise TransitionRefused(f"{before} -> {target}")
     record(
-        consent, f"consent.{target.lower()}", actor=actor, now=now, from_status=before, to_status=target, reason=reason
+        consent,
+        f"consent.{target.lower()}",
+        actor=actor,
+        now=now,
+        from_status=before,
+        to_status=target,
+        reason=reason,
+        institution_id=institution_id,
     )
     if told := event or _EVENTS.get(target):
         publish(consent, told, reason=reason, actor=actor, now=now)

@@ -1,6 +1,6 @@
 """The end of a consent, by any hand: its tokens die in the transaction that ends it."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
@@ -9,7 +9,7 @@ from django.db.models import Q
 from consents.audit import Actor
 from consents.events import EventType
 from consents.lifecycle import changing
-from consents.models import Consent, Revocation
+from consents.models import Consent, Revocation, UsageRow
 from consents.scopes import DurationType
 from consents.states import LIVE_CONSENTS, ConsentStatus, sources_of
 
@@ -27,17 +27,24 @@ def revoke(
     user_id: UUID | None = None,
     platform_id: UUID | None = None,
     deletes_at_once: bool = False,
+    institution_id: UUID | None = None,
 ) -> Consent:
     """End it. When this returns, its tokens are gone and no answer that begins afterwards carries data.
 
     `user_id` or `platform_id` says on whose behalf: a stranger's consent is ConsentNotFound. Waits for nothing remote.
-    `deletes_at_once`: the user does not want the 24 hours of grace. Raises ConsentNotFound, TransitionRefused (it had
-    ended already).
+    `deletes_at_once`: the user does not want the 24 hours of grace. `institution_id`: the bank whose hand it was.
+    Raises ConsentNotFound, TransitionRefused (it had ended already).
     """
     with transaction.atomic():
         consent = changing.locked(consent_id, user_id=user_id, platform_id=platform_id)
         consent = changing.transition(
-            consent, ConsentStatus.REVOKED, reason=reason, actor=actor, now=now, status_before=""
+            consent,
+            ConsentStatus.REVOKED,
+            reason=reason,
+            actor=actor,
+            now=now,
+            institution_id=institution_id,
+            status_before="",
         )
         changing.end_tokens(consent.id)
         Revocation.objects.create(
@@ -85,7 +92,7 @@ def expire_due(*, now: datetime) -> int:
 
 
 def _expire(consent: Consent, now: datetime) -> None:
-    used = consent.duration_type == DurationType.ONE_TIME and consent.status == ConsentStatus.AUTHORISED
+    used = consent.status == ConsentStatus.AUTHORISED and _was_used(consent)
     target, reason = (ConsentStatus.CONSUMED, "consumed") if used else (ConsentStatus.EXPIRED, "expired")
     changing.transition(consent, target, reason=reason, actor=changing.SYSTEM, now=now, status_before="")
     changing.end_tokens(consent.id)
@@ -94,6 +101,14 @@ def _expire(consent: Consent, now: datetime) -> None:
 def reminded_days(duration_days: int) -> int | None:
     """How many days before its end a consent of `duration_days` is first announced; None: it is too short for that."""
     return max((days for days in ANNOUNCED_DAYS if days < duration_days), default=None)
+
+
+def _was_used(consent: Consent) -> bool:
+    """A consent for one use that was read at least once. Its day may touch two months, which lead the table's key."""
+    if consent.duration_type != DurationType.ONE_TIME or consent.authorised_at is None:
+        return False
+    months = {instant.astimezone(UTC).date().replace(day=1) for instant in (consent.authorised_at, consent.expires_at)}
+    return UsageRow.objects.filter(month__in=months, user_id=consent.user_id, consent_id=consent.id).exists()
 
 
 def announce_expiring(*, now: datetime) -> int:
@@ -113,8 +128,8 @@ def _announce(days: int, now: datetime) -> int:
     ).filter(Q(expiry_announced_days=None) | Q(expiry_announced_days__gt=days))
     told = 0
     for consent in list(near.order_by("expires_at", "id")[:BATCH]):
-        # A consent given for a week is not announced 30 days before its end.
-        too_short = consent.duration_days is not None and consent.duration_days <= days
+        # A consent given, or gone on with, for a week is not announced 30 days before its end.
+        too_short = consent.expires_at - (consent.authorised_at or now) <= timedelta(days=days)
         with transaction.atomic():
             unchanged = Consent.objects.filter(
                 id=consent.id,

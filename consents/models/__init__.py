@@ -2,7 +2,7 @@
 
 from consents.models.consent import Consent, ConsentAccount
 from consents.models.platform import ApprovedMerchant, LodgedReference, Platform
-from consents.models.policy import BankPolicy, Proposal
+from consents.models.policy import BankPolicy, OperatorProposal, Proposal
 from consents.models.records import (
     AuditEntry,
     CustomerLookup,
@@ -32,6 +32,7 @@ __all__ = [
     "Grant",
     "IDToken",
     "LodgedReference",
+    "OperatorProposal",
     "Platform",
     "PlatformToken",
     "Proposal",

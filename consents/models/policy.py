@@ -95,3 +95,40 @@ class Proposal(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+
+class OperatorProposal(models.Model):
+    """What one operator asked for and another must approve: LIFT and WITHDRAW, of a platform or (consent_id) a consent.
+
+    Apart from the banks' own proposals: no query for one bank's can find it, and none of these a bank's.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    platform = models.ForeignKey("consents.Platform", models.CASCADE, related_name="+")
+    consent_id = models.UUIDField(null=True)
+    kind = models.CharField(max_length=10, choices=ProposalKind.choices)
+    status = models.CharField(max_length=10, choices=ProposalStatus.choices, default=ProposalStatus.WAITING)
+    reason_code = models.CharField(max_length=60)
+    proposed_by = models.UUIDField()  #: user id
+    proposed_at = models.DateTimeField()
+    decided_by = models.UUIDField(null=True)
+    decided_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            # Two constraints, because SQLite has no NULLS NOT DISTINCT.
+            models.UniqueConstraint(
+                fields=["platform", "consent_id", "kind"],
+                condition=models.Q(status="WAITING"),
+                name="operator_proposal_waits_once",
+            ),
+            models.UniqueConstraint(
+                fields=["platform", "kind"],
+                condition=models.Q(status="WAITING", consent_id=None),
+                name="operator_proposal_of_platform_waits_once",
+            ),
+        ]
+        indexes = [models.Index(fields=["status", "-proposed_at"], name="operator_proposal_waiting")]
+
+    def __str__(self) -> str:
+        return str(self.id)

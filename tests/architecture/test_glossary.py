@@ -72,7 +72,10 @@ WORDS: dict[type[Enum], str] = {
     BreakerStatus: "CLOSED OPEN HALF_OPEN",
     Refusal: "institution_paused institution_busy institution_throttled",
     MembershipRole: "BANK_ADMIN PLATFORM_ADMIN",
-    states.UpstreamStage: "UPSTREAM_CANCELLED UPSTREAM_RETRYING NOT_APPLICABLE",
+    states.UpstreamStage: "UPSTREAM_CANCELLED UPSTREAM_RETRYING UPSTREAM_IMPOSSIBLE NOT_APPLICABLE",
+    states.RevocationStage: (
+        "REQUESTED TOKENS_DEAD SERVING_STOPPED PURGED UPSTREAM PLATFORM_NOTIFIED PLATFORM_ACKED ACK_OVERDUE"
+    ),
     states.ReportCode: "NOT_ME NOT_ASKED_FOR TOO_OFTEN TOO_MUCH",
     states.ReportOutcome: "WITHDRAWN UNFOUNDED UPHELD",
     policy_terms.StepUp: "bank passkey",

@@ -19,7 +19,7 @@ from django.test import Client
 from django.urls import get_resolver
 from django.urls.resolvers import URLPattern, URLResolver
 
-from banks.models import Account, Connection, LinkAttempt, RefreshRequest
+from banks.models import Account, Connection, LinkAttempt, QuarantinedRow, RefreshRequest
 from consents import clock, platforms
 from consents.models import AccessToken, ApprovedMerchant, Consent, CustomerLookup, Proposal
 from consents.scopes import Presence, Purpose, Scope
@@ -27,10 +27,11 @@ from consents.states import PlatformStatus
 from gateway import pairwise
 from gateway.api import event_cursors
 from gateway.identity.models import User, UserSession
+from gateway.operator.site import site
 from gateway.portal.download import jobs
 from gateway.portal.models import ExportJob
 from gateway.portal.tasks import make_export
-from tests.support import cast, factors, ledger
+from tests.support import cast, everything, factors, ledger
 from tests.support.cast import Member, Tokens
 
 pytestmark = pytest.mark.django_db
@@ -181,6 +182,24 @@ class World:
             created_at=clock.now(),
         )
 
+    @cached_property
+    def operator(self) -> User:
+        person = factors.operator()
+        factors.set_up_codes(person)
+        return person
+
+    def operated(self, table: list[str]) -> str:
+        """The id of a row of this table that belongs to Alice's consent, her link or her bank."""
+        everything.happened(self.consent, self.link)
+        found = next(model for model in site._registry if [model._meta.app_label, model._meta.model_name] == table)
+        if found is User:
+            return str(self.alice.id)
+        if found is QuarantinedRow:
+            everything.quarantined(self.account, self.link)
+        row = site._registry[found].rows().order_by("pk").first()  # type: ignore[attr-defined]
+        assert row is not None
+        return str(row.pk)
+
 
 _VERIFIER = "a-verifier-of-at-least-forty-three-characters-0123456789"
 
@@ -283,6 +302,22 @@ def invented_token(world: World) -> Caller:
 
 def anonymous(world: World) -> Caller:
     return Caller(world, world.chat)
+
+
+def operator(world: World) -> Caller:
+    """An operator whose browser has just proved the second factor."""
+    return Caller(world, world.chat, client=_of_the_operator(world, factors.proved))
+
+
+def operator_without_proof(world: World) -> Caller:
+    """The same person, signed in by password alone."""
+    return Caller(world, world.chat, client=_of_the_operator(world, factors.browser_of))
+
+
+def _of_the_operator(world: World, signed_in: Callable[[User], Client]) -> Client:
+    browser = signed_in(world.operator)
+    browser.raise_request_exception = False
+    return browser
 
 
 def owner_browser(world: World) -> Caller:
@@ -414,6 +449,27 @@ def _console(route: str, method: str = "GET", *, staff: int = 200, **words: Any)
 
 _AT_BANK = "platforms/<uuid:platform_id>/"
 _LOOKED_UP = "customers/<uuid:lookup_id>/"
+
+#: Tables of the operator's pages that take an act.
+_ACTED_ON = {
+    "consents/platform", "consents/operatorproposal", "consents/consent", "consents/report", "identity/user"
+}  # fmt: skip
+
+
+def _operators(route: str, method: str = "GET", *, status: int = 200) -> Row:
+    """The operator's: nobody else learns that it is there, and without the second factor it is proved first."""
+    expected: Expected = {operator: status, operator_without_proof: 303, owner_browser: 404}
+    return Row(route, method, expected | {anonymous: 302, owner_platform: 302})
+
+
+def _operators_tables() -> Iterator[Row]:
+    """Of each table a list and a detail; where there are acts, one without a ticked row changes nothing."""
+    for model in site._registry:
+        table = f"{model._meta.app_label}/{model._meta.model_name}"
+        yield _operators(f"operator/{table}/")
+        yield _operators(f"operator/{table}/<str:object_id>/change/")
+        if table in _ACTED_ON:
+            yield _operators(f"operator/{table}/", "POST")
 
 
 def _public(route: str, status: int = 200, **words: Any) -> Row:
@@ -642,6 +698,10 @@ ROWS: list[Row] = [
     _page("connect/<uuid:consent_id>/done/", owner=303),
     _page("connect/<uuid:consent_id>/return/", owner=303),
     _page("connect/<uuid:consent_id>/return/", "POST", owner=303),
+    # -- the operator's pages --
+    _operators("operator/"),
+    *_operators_tables(),
+    _operators("operator/consents/auditentry/verify/", "POST", status=303),
     # Says that nothing was linked, to everybody alike: nobody here has a state of their own.
     _page("banks/<slug:slug>/callback", owner=400, other=400, visitor=400),
 ]  # fmt: skip
@@ -674,7 +734,8 @@ def test_no_route_stands_twice() -> None:
 
 
 def test_nothing_of_the_toolkit_or_of_an_admin_is_mounted() -> None:
-    """Its views let any user register a client, and skip consent by a parameter of the address."""
+    """Its views let any user register a client, and skip consent by a parameter of the address. Of the admin only what
+    gateway.operator.site lets through is there, behind its own door."""
     from django.urls.resolvers import RoutePattern
 
     def views(patterns: list[Any]) -> Iterator[str]:
@@ -711,6 +772,7 @@ def _path(row: Row, caller: Caller) -> str:
             "<uuid:consent_id>": str(consent.id),
             "<uuid:connection_id>": str(world.link.id),
             "<slug:slug>": "northbank",
+            "<str:object_id>": "<str:object_id>" in row.route and world.operated(row.route.split("/")[1:3]),
             "<uuid:session_id>": str(world.elsewhere.id) if "session_id" in row.route else "",
             "<int:pk>": str(world.passkey.pk) if "<int:pk>" in row.route else "",
             "<uuid:job_id>": "job_id>" in row.route and str(world.copy.id),
@@ -811,6 +873,8 @@ def test_a_foreign_id_and_one_that_never_existed_are_answered_alike(
 
 
 def _who_gets_past_the_door(world: World, row: Row) -> Caller:
+    if row.route.startswith("operator/"):
+        return operator(world)
     if row.route.startswith(("v1/", "oauth/grants")):
         return owner_platform(world) if row.expected[owner_platform] < 400 else own_platform_token(world)
     if clerk in row.expected:

@@ -108,7 +108,7 @@ def test_the_corpus_is_as_large_as_promised() -> None:
 
 
 @pytest.mark.parametrize("url", HOSTILE_URLS)
-def test_a_hostile_url_opens_no_connection(url: str, connected: list[Any]) -> None:
+def test_t10_a_hostile_url_opens_no_connection(url: str, connected: list[Any]) -> None:
     with client_for("https://bank.example", PUBLIC) as client, pytest.raises(AddressForbidden) as caught:
         client.get_json(url)
 
@@ -135,7 +135,7 @@ def test_it_opens_none_even_if_somebody_configured_it_as_the_banks(url: str, con
 
 
 @pytest.mark.parametrize("address", [*NOT_PUBLIC_V4, *NOT_PUBLIC_V6])
-def test_a_name_that_resolves_to_it_is_refused(address: str, connected: list[Any]) -> None:
+def test_t10_a_name_that_resolves_to_it_is_refused(address: str, connected: list[Any]) -> None:
     assert not is_public(ip_address(address))
     for answered in ([address], [PUBLIC, address], [address, PUBLIC]):
         with client_for("https://bank.example", *answered) as client, pytest.raises(AddressForbidden):
@@ -189,7 +189,7 @@ class Flipping:
         return [self._first] if self.calls == 1 else ["127.0.0.1"]
 
 
-def test_a_name_that_changes_its_mind_is_asked_once_and_called_where_it_was_checked(connected: list[Any]) -> None:
+def test_t10_a_name_that_changes_its_mind_is_asked_once_and_called_where_it_was_checked(connected: list[Any]) -> None:
     resolve = Flipping("192.0.2.1")
     client = BankClient(allowed_origins=frozenset({"https://bank.example"}), limits=QUICK, resolve=resolve)
 

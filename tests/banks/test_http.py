@@ -64,7 +64,7 @@ def failure(server: HostileServer, path: str, limits: HttpLimits = AMPLE) -> Ban
     "path",
     ["/slow_headers", "/slow_status_line", "/slow_body", "/slow_chunks", "/endless_continue", "/silence"],
 )
-def test_a_server_that_drips_is_cut_off_at_the_total_deadline(server: HostileServer, path: str) -> None:
+def test_t11_a_server_that_drips_is_cut_off_at_the_total_deadline(server: HostileServer, path: str) -> None:
     started = time.monotonic()
 
     error = failure(server, path, SHORT)
@@ -131,7 +131,7 @@ def test_the_deadline_starts_anew_with_each_exchange(server: HostileServer) -> N
 @pytest.mark.parametrize(
     "path", ["/endless_body", "/endless_chunks", "/gzip_bomb", "/gzip_bomb_chunked", "/continue_flood"]
 )
-def test_an_answer_without_end_is_cut_off_at_the_cap(server: HostileServer, path: str) -> None:
+def test_t11_an_answer_without_end_is_cut_off_at_the_cap(server: HostileServer, path: str) -> None:
     error = failure(server, path)
 
     assert type(error) is AnswerTooLarge
@@ -255,7 +255,7 @@ def test_only_the_expected_content_type_is_read(server: HostileServer, content_t
         b"]" * 1000,
     ],
 )
-def test_json_that_two_parsers_could_read_differently_is_refused(server: HostileServer, body: bytes) -> None:
+def test_t12_json_that_two_parsers_could_read_differently_is_refused(server: HostileServer, body: bytes) -> None:
     server.scripted["/json"] = answer(body)
 
     assert type(failure(server, "/json", HttpLimits(total_deadline_seconds=20))) is BankFormatChanged
@@ -483,7 +483,7 @@ def test_a_next_link_that_leads_elsewhere_is_not_followed(server: HostileServer,
 
 
 @pytest.mark.parametrize("link", ["?page=1", "", "/aisp/v4/list", "http://127.0.0.1:{port}/aisp/v4/list"])
-def test_a_circle_of_links_is_noticed(server: HostileServer, link: str) -> None:
+def test_t11_a_circle_of_links_is_noticed(server: HostileServer, link: str) -> None:
     server.scripted["/aisp/v4/list"] = json_answer({"next": "?page=1"})
     server.scripted["/aisp/v4/list?page=1"] = json_answer({"next": link.format(port=server.port)})
 
@@ -533,7 +533,7 @@ def test_an_exchange_names_neither_ids_nor_secrets(server: HostileServer) -> Non
 
 
 @pytest.mark.parametrize("path", ["/not_http", "/truncated", "/bad_header", "/chunk_garbage", "/hang_up", "/silence"])
-def test_neither_logs_nor_exceptions_quote_url_token_or_answer(
+def test_t14_neither_logs_nor_exceptions_quote_url_token_or_answer(
     server: HostileServer, path: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)

@@ -86,7 +86,7 @@ def nothing_left(safe: Vault, sealed: bytes) -> bytes:
         nothing_left,
     ],
 )
-def test_altered_or_moved_it_does_not_open(ring: dict[str, str], spoilt: Callable[[Vault, bytes], bytes]) -> None:
+def test_t13_altered_or_moved_it_does_not_open(ring: dict[str, str], spoilt: Callable[[Vault, bytes], bytes]) -> None:
     safe = _opened(vault.wrap_new_key(CONNECTION))
     sealed = safe.seal("credentials", SECRET)
 
@@ -103,7 +103,7 @@ def test_every_data_key_is_its_own(ring: dict[str, str]) -> None:
     assert all(len(key) == 32 for key in keys)
 
 
-def test_a_wrapped_key_moved_to_another_connection_does_not_open(ring: dict[str, str]) -> None:
+def test_t13_a_wrapped_key_moved_to_another_connection_does_not_open(ring: dict[str, str]) -> None:
     with pytest.raises(Unsealable):
         Vault.of(OTHER, vault.wrap_new_key(CONNECTION))
 
@@ -111,7 +111,7 @@ def test_a_wrapped_key_moved_to_another_connection_does_not_open(ring: dict[str,
 # -- rotation ---------------------------------------------------------------------------------------------------------
 
 
-def test_after_a_rotation_old_keys_open_new_ones_are_wrapped_anew_and_rewrapping_moves_them(
+def test_t13_after_a_rotation_old_keys_open_new_ones_are_wrapped_anew_and_rewrapping_moves_them(
     ring: dict[str, str], settings: Any
 ) -> None:
     old = vault.wrap_new_key(CONNECTION)

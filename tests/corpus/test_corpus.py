@@ -24,12 +24,12 @@ def test_no_two_cases_have_both_kind_and_check_in_common() -> None:
     assert twice == []
 
 
-def test_every_bad_row_leads_to_its_verdict_and_its_neighbours_are_taken() -> None:
+def test_t12_every_bad_row_leads_to_its_verdict_and_its_neighbours_are_taken() -> None:
     found = {case.name: verdict for case, verdict in observed_rows(rows.CASES)}
 
     assert found == {case.name: (case.verdict, case.check) for case in rows.CASES}
 
 
 @pytest.mark.parametrize("case", OF_ANSWERS, ids=lambda case: case.name)
-def test_every_bad_answer_leads_to_its_verdict(case: Case) -> None:
+def test_t12_every_bad_answer_leads_to_its_verdict(case: Case) -> None:
     assert observed(case) == (case.verdict, case.check)

@@ -175,7 +175,7 @@ def logged() -> Iterator[io.StringIO]:
 # -- rows --------------------------------------------------------------------------------------------------------------
 
 
-def test_bad_rows_are_set_aside_and_all_others_are_stored(bank: _Bank, logged: io.StringIO) -> None:
+def test_t12_bad_rows_are_set_aside_and_all_others_are_stored(bank: _Bank, logged: io.StringIO) -> None:
     listed = [row for number, case in enumerate(rows.CASES) for row in (good_row(number), marked(case, number))]
     bank.answers({**GOOD, PATHS[Where.PAGE]: told(page(*listed))})
 
@@ -275,7 +275,7 @@ def _first_of_each_reason() -> list[Case]:
         pytest.param(REFUSED, id="all", marks=pytest.mark.full),
     ],
 )
-def test_of_a_bad_answer_nothing_is_stored_and_what_was_there_stays(
+def test_t12_of_a_bad_answer_nothing_is_stored_and_what_was_there_stays(
     cases: list[Case], bank: _Bank, logged: io.StringIO
 ) -> None:
     assert len(cases) > 30

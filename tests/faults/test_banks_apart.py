@@ -59,7 +59,7 @@ def stuck(bank: Linked, hostile: HostileServer) -> None:
     Institution.objects.filter(slug=bank.slug).update(resource_url=f"{hostile.origin}/never")
 
 
-def test_a_bank_that_hangs_leaves_the_others_jobs_running(
+def test_t23_a_bank_that_hangs_leaves_the_others_jobs_running(
     world: Linked, hanging: Linked, hostile: HostileServer, chat: Platform, workers: Workers
 ) -> None:
     """Six threads, three of which the hanging bank may hold, and six jobs of its own that came first."""

@@ -78,7 +78,7 @@ def in_the_transactions() -> bool:
         pytest.param("/transactions", in_the_transactions, id="transactions"),
     ],
 )
-def test_a_worker_killed_at_the_bank_is_replaced(
+def test_t23_a_worker_killed_at_the_bank_is_replaced(
     world: Linked,
     alice: User,
     chat: Platform,
@@ -138,7 +138,7 @@ def test_a_worker_killed_between_two_chunks_leaves_whole_chunks_and_another_fini
 
 @pytest.mark.full
 @pytest.mark.parametrize("kills", [3])
-def test_a_worker_that_is_killed_again_and_again_still_finishes(
+def test_t23_a_worker_that_is_killed_again_and_again_still_finishes(
     world: Linked, alice: User, chat: Platform, workers: Workers, kills: int
 ) -> None:
     worker = workers(lease_seconds=20)

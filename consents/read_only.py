@@ -1,0 +1,184 @@
+"""What every page of the operator's is made of: tables to look at, and acts with a reason. Nothing is typed in.
+
+A class names the columns it shows; a column that is not named is not read. Addresses are a list and a detail, no more:
+there is nothing to add, to change or to delete.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, cast
+from uuid import UUID
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ActionForm
+from django.db.models import DateTimeField, Model, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern, path
+from django.views.decorators.http import require_http_methods
+
+from consents.audit import Actor
+from consents.errors import ConsentError
+from consents.reasons import OpenReason, StopReason
+
+if TYPE_CHECKING:  # generic for type checkers alone
+    _Admin = admin.ModelAdmin[Any]
+else:
+    _Admin = admin.ModelAdmin
+
+Act = Callable[[Any], object]
+
+
+class ActingRequest(HttpRequest):
+    """A request of an operator. `actor` is who the audit trail names, `person` their user id: set by the site."""
+
+    actor: Actor
+    person: UUID
+
+
+class ReasonForm(ActionForm):
+    """What is done with the rows that are ticked, and why: from the two closed lists of consents.reasons."""
+
+    reason = forms.ChoiceField(
+        required=False,
+        label="Reason",
+        choices=[
+            ("", "---------"),
+            ("To stop", [(one.value, one.value) for one in StopReason]),
+            ("To allow again", [(one.value, one.value) for one in OpenReason]),
+        ],
+    )
+
+
+def _column(model: type[Model], name: str) -> Any:
+    """An instant to the second, in UTC; anything else as the library shows it."""
+    field = next((one for one in model._meta.concrete_fields if one.name == name), None)
+    if not isinstance(field, DateTimeField):
+        return name
+
+    @admin.display(description=str(field.verbose_name))
+    def instant(row: Any) -> str | None:
+        value: datetime | None = getattr(row, name)
+        return None if value is None else f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+    return instant
+
+
+class ReadOnlyAdmin(_Admin):
+    """A list and a detail of rows. A subclass names `shown`, the columns of the detail, and `list_display`.
+
+    `called`: the plural, as a heading.
+    """
+
+    called = ""
+    shown: tuple[Any, ...] = ()
+    change_list_template = "operator/list.html"
+    change_form_template = "operator/detail.html"
+    list_per_page = 50
+    list_max_show_all = 0
+    sortable_by = ()
+    show_full_result_count = False
+    view_on_site = False
+    show_facets = admin.ShowFacets.NEVER
+    actions_selection_counter = False
+
+    def __init__(self, model: type[Model], admin_site: admin.AdminSite) -> None:
+        super().__init__(model, admin_site)
+        columns = {field.name for field in self.opts.concrete_fields} | {
+            field.attname for field in self.opts.concrete_fields
+        }
+        self.read = sorted({*self.shown, *self.list_display} & columns)
+        self.list_display = tuple(_column(model, str(name)) for name in self.list_display)
+        self.shown = tuple(_column(model, name) for name in self.shown)
+
+    def waiting(self) -> QuerySet[Any] | None:
+        """What an operator should look at; None: nothing here ever waits for one."""
+        return None
+
+    def get_urls(self) -> list[URLPattern]:
+        """Of the library's seven addresses the two that only show; a hand is a POST to the list."""
+        name = f"{self.opts.app_label}_{self.opts.model_name}"
+        reading = require_http_methods(["GET", "HEAD"])
+        listing = require_http_methods(["GET", "HEAD", "POST"]) if self.actions else reading
+        view = self.admin_site.admin_view
+        return [
+            path("", view(listing(self.changelist_view)), name=f"{name}_changelist"),
+            path("<str:object_id>/change/", view(reading(self.change_view)), name=f"{name}_change"),
+        ]
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[Any, ...]:
+        return self.shown
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[Any, ...]:
+        return self.shown
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Only the columns that are shown."""
+        return self.rows().only("pk", *self.read)
+
+    def rows(self) -> QuerySet[Any]:
+        return cast("QuerySet[Any]", self.model._default_manager.all())
+
+    def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> HttpResponse:
+        """The library would lead to the start page with a message; what is not there is 404 here as everywhere."""
+        raise Http404
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return True  # the site has asked who it is
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return True
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    # -- acts ----------------------------------------------------------------------------------------------------------
+
+    def stop_reason(self, request: HttpRequest) -> str | None:
+        """None, and the operator told so: none was chosen, or one that allows."""
+        return self._reason(request, StopReason)
+
+    def open_reason(self, request: HttpRequest) -> str | None:
+        return self._reason(request, OpenReason)
+
+    def _reason(self, request: HttpRequest, reasons: type[StopReason] | type[OpenReason]) -> str | None:
+        chosen = request.POST.get("reason", "")
+        if chosen in {one.value for one in reasons}:
+            return chosen
+        wanted = ", ".join(one.value for one in reasons)
+        self.message_user(request, f"Choose one of these reasons: {wanted}.", messages.ERROR)
+        return None
+
+    def each(self, request: HttpRequest, rows: Iterable[Any], act: Act, done: str) -> None:
+        """Carry `act` out on each row, each in a transaction of its own; what is refused is told, and nothing else."""
+        count = 0
+        for row in rows:
+            try:
+                act(row)
+            except ConsentError as refused:
+                self.message_user(request, f"{row}: refused ({type(refused).__name__}).", messages.ERROR)
+            else:
+                count += 1
+        if count:
+            self.message_user(request, f"{done}: {count}.", messages.SUCCESS)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        if request.method == "POST":
+            # A hand reaches the rows that were ticked, never all that the filter finds beyond the page.
+            ticked = request.POST.copy()
+            ticked["select_across"] = "0"
+            request.POST = ticked  # type: ignore[assignment]
+        return super().changelist_view(request, {"title": self.called, **(extra_context or {})})
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        title = f"{str(self.opts.verbose_name).capitalize()} {object_id}"
+        context = {"title": title, "called": self.called, **(extra_context or {})}
+        return super().change_view(request, object_id, form_url, context)

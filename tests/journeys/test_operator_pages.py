@@ -1,0 +1,60 @@
+"""The operator's pages in a browser: nothing for axe to find, no scrolling sideways, and an act without a script."""
+
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.urls import reverse
+from playwright.sync_api import Browser, Page
+
+from banks.models import Connection
+from consents.models import Platform
+from tests.journeys.test_accessibility import Look, look, page
+from tests.support import everything, factors
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+__all__ = ["look", "page"]  # fixtures
+
+
+def _sign_in(page: Page, origin: str) -> None:
+    """With the session of an operator who has proved it; how that is done has tests of its own."""
+    session = factors.proved(factors.operator()).cookies[settings.SESSION_COOKIE_NAME]
+    page.context.add_cookies([{"name": session.key, "value": session.value, "url": origin}])
+
+
+@pytest.fixture
+def filled(transactional_db: None) -> None:
+    everything.happened(everything.shared(everything.person()), Connection.objects.get())
+
+
+def test_the_start_page_lists_and_details(live_server: Any, filled: None, page: Page, look: Look) -> None:
+    _sign_in(page, live_server.url)
+    page.goto(live_server.url + reverse("operator:index"))
+    look("operator-index")
+    for table in ("consents_platform", "consents_auditentry", "consents_event", "banks_institution"):
+        page.goto(live_server.url + reverse(f"operator:{table}_changelist"))
+        look(f"operator-{table}")
+        page.locator("#result_list tbody th a").first.click()
+        look(f"operator-{table}-detail")
+    page.goto(live_server.url + reverse("operator:consents_platform_changelist") + "?q=nothing")
+    look("operator-nothing-found")
+
+
+def test_a_platform_is_suspended_with_the_keyboard_alone_and_no_script(
+    live_server: Any, filled: None, chromium: Browser
+) -> None:
+    context = chromium.new_context(java_script_enabled=False)
+    context.set_default_timeout(8000)
+    tab = context.new_page()
+    _sign_in(tab, live_server.url)
+    tab.goto(live_server.url + reverse("operator:consents_platform_changelist"))
+
+    tab.locator("#result_list input[type=checkbox]").last.press("Space")
+    tab.locator("select[name=action]").select_option("suspend")
+    tab.locator("select[name=reason]").select_option("COMPLAINTS")
+    tab.get_by_role("button", name="Go").press("Enter")
+
+    assert "Suspended: 1." in tab.content()
+    assert Platform.objects.get().status == "SUSPENDED"
+    context.close()
