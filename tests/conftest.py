@@ -15,7 +15,14 @@ _MARKERS = {
 }
 _DATABASE_FIXTURES = {"db", "transactional_db", "live_server"}
 #: Of these, tests that know no database are shared out by file.
-_SHARED_OUT = ("tests/banks/", "tests/consents/", "tests/corpus/", "tests/gateway/oauth/", "tests/gateway/test_")
+_SHARED_OUT = (
+    "tests/banks/",
+    "tests/consents/",
+    "tests/corpus/",
+    "tests/gateway/oauth/",
+    "tests/gateway/test_",
+    "tests/race/",
+)
 #: Of these too, tests that know one: pages, answers and decisions over the same few queries. What races, locks, writes
 #: in bulk or reads by its own SQL runs on both; `--full` runs everything on both.
 _ON_EITHER = (
@@ -39,6 +46,7 @@ _ON_EITHER = (
     "tests/gateway/api/test_shapes.py",
     "tests/gateway/commands/",
     "tests/gateway/portal/",
+    "tests/race/test_mutants.py",
 )
 #: Of what one run is enough for, these stand beside PostgreSQL's, so that both sides are done at about the same time.
 _BESIDE_POSTGRESQL = (
