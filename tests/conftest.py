@@ -62,6 +62,9 @@ _COLLECTED = pytest.StashKey[int]()
 def pytest_configure(config: pytest.Config) -> None:
     for name, meaning in _MARKERS.items():
         config.addinivalue_line("markers", f"{name}: {meaning}")
+    from django.conf import settings
+
+    settings.PASSWORD_HASHERS = ["tests.support.hashing.OneRound"]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -124,6 +127,15 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """
     if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and session.config.stash.get(_COLLECTED, 0):
         session.exitstatus = pytest.ExitCode.OK
+
+
+@pytest.fixture(scope="session")
+def django_db_use_migrations() -> bool:
+    """They take a quarter of a minute. SQLite gets its tables from the models, unless everything runs on both.
+
+    The instances that tests/run and tests/journeys start migrate SQLite, and a check holds migrations to the models.
+    """
+    return environment.database() == environment.POSTGRESQL or os.environ.get("SLUICE_TEST_FULL") == "1"
 
 
 @pytest.fixture(scope="session")

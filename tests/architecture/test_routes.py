@@ -20,7 +20,7 @@ from django.urls.resolvers import URLPattern, URLResolver
 from banks.models import Account, Connection, LinkAttempt, RefreshRequest
 from consents import clock, platforms
 from consents.models import AccessToken, Consent
-from consents.scopes import Presence, Purpose, Scope
+from consents.scopes import LocationPrecision, Presence, Purpose, Scope
 from consents.states import PlatformStatus
 from gateway import pairwise
 from gateway.identity.models import User
@@ -114,7 +114,14 @@ class World:
         )
 
     def tokens(self, user: User, member: Member, account: Account) -> Tokens:
-        return cast.tokens(user, member, SCOPES, accounts=[cast.choice(account)], location_precision="store")
+        consent = cast.authorised_consent(
+            user,
+            member.platform,
+            SCOPES,
+            accounts=[cast.choice(account)],
+            location_precision=LocationPrecision.STORE,
+        )
+        return cast.issued(consent)
 
     @cached_property
     def alices(self) -> Tokens:

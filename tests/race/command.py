@@ -37,7 +37,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         "consents, and look for an answer with data whose read began after the stop was acknowledged.",
         epilog="The last line is `L leaks in N reads`. The exit code is 0 only when L is 0 and the race was sound.",
     )
-    parser.add_argument("--reads", type=positive, default=20_000, metavar="N", help="by each hand (default: 20000)")
+    parser.add_argument("--reads", type=positive, default=20_000, metavar="N", help="on each database (default: 20000)")
     parser.add_argument("--revocations", type=positive, default=200, metavar="N", help="by each hand (default: 200)")
     parser.add_argument("--database", choices=[SQLITE, POSTGRESQL, "both"], default="both", help="default: both")
     parser.add_argument("--mutant", choices=sorted(MUTANTS), default="", help="a server with a hole: must leak")

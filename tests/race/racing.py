@@ -20,7 +20,7 @@ PAUSE_MAX = 0.03
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """`reads` and `stops` of each hand, at least; `readers` are processes."""
+    """`reads` in all, at least; `stops` by each hand; `readers` are processes."""
 
     reads: int
     stops: int
@@ -29,7 +29,7 @@ class Size:
     @property
     def reads_a_round(self) -> int:
         """Of one target, by one reader."""
-        return math.ceil(self.reads / self.stops / self.readers)
+        return math.ceil(self.reads / self.stops / len(hands.HANDS) / self.readers)
 
 
 Progress = Callable[[int, dict[str, Tally]], None]

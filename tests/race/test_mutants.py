@@ -9,7 +9,7 @@ from tests.race.mutants import CACHED, NO_CHECK
 from tests.race.racing import Size, race
 
 #: Of each hand one stop.
-ONCE = Size(reads=12, stops=1, readers=2)
+ONCE = Size(reads=48, stops=1, readers=2)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -23,7 +23,7 @@ def test_t20_without_the_check_of_the_consent_every_hand_leaks(served: Served, m
 
 
 def test_t20_with_the_check_kept_for_a_second_there_are_leaks(served: Served) -> None:
-    tallies = race(Size(reads=24, stops=2, readers=2), served(CACHED))
+    tallies = race(Size(reads=96, stops=2, readers=2), served(CACHED))
 
     # Not of every hand: what was looked up a second before the stop is looked up again right after it.
     assert judging.total(tallies.values()).leaks
