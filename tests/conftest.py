@@ -35,6 +35,11 @@ _ON_EITHER = (
     "tests/banks/test_standing.py",
     "tests/banks/test_sync_trouble.py",
     "tests/banks/test_windows.py",
+    # What a broker or a queue does is the same beside either database.
+    "tests/faults/test_banks_apart.py::test_a_bank_with_a_queue_of_its_own",
+    "tests/faults/test_banks_apart.py::test_without_any_broker",
+    "tests/faults/test_worker.py::test_a_message_that_comes_three_times",
+    "tests/faults/test_worker.py::test_messages_lost_with",
     "tests/gateway/api/test_bad_input.py",
     "tests/gateway/api/test_fallbacks.py",
     "tests/gateway/api/test_foreign_ids.py",

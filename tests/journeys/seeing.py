@@ -110,7 +110,7 @@ class Eye:
             self._found(name, [] if focused["isSeen"] else [f"focus is not seen: {focused['html']}"])
         self._found(name, [] if seen else ["the keyboard reaches nothing"])
         # Left in focus: an answer one is about to give must be as easy to read as the others.
-        self.page.evaluate("document.querySelector('main .action')?.focus()")
+        self.page.evaluate("document.activeElement.blur(); document.querySelector('main .action')?.focus()")
 
     def _turn(self, view: View) -> None:
         self.page.set_viewport_size({"width": view.width, "height": 900})
