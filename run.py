@@ -265,6 +265,7 @@ def parser() -> argparse.ArgumentParser:
     test = commands.add_parser("test", help="run every check and test, on SQLite and PostgreSQL")
     test.add_argument("paths", nargs="*", metavar="PATH", help="run only these tests, without the static checks")
     test.add_argument("--full", action="store_true", help="also the long tests")
+    commands.add_parser("race", help="look for a read that gets data after consent was stopped", add_help=False)
     return top
 
 
@@ -285,6 +286,8 @@ def command(arguments: list[str]) -> tuple[str, list[str]]:
     chosen, rest = parser().parse_known_args(arguments)
     if chosen.command == "tour":
         return "run", ["-m", "examples.tour", *rest]
+    if chosen.command == "race":
+        return "dev", ["-m", "tests.race.command", *rest]
     if rest:
         parser().error("unrecognized arguments: " + " ".join(rest))
     if chosen.command == "test":

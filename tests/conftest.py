@@ -15,7 +15,14 @@ _MARKERS = {
 }
 _DATABASE_FIXTURES = {"db", "transactional_db", "live_server"}
 #: Of these, tests that know no database are shared out by file.
-_SHARED_OUT = ("tests/banks/", "tests/consents/", "tests/corpus/", "tests/gateway/oauth/", "tests/gateway/test_")
+_SHARED_OUT = (
+    "tests/banks/",
+    "tests/consents/",
+    "tests/corpus/",
+    "tests/gateway/oauth/",
+    "tests/gateway/test_",
+    "tests/race/",
+)
 #: Of these too, tests that know one: pages, answers and decisions over the same few queries. What races, locks, writes
 #: in bulk or reads by its own SQL runs on both; `--full` runs everything on both.
 _ON_EITHER = (
@@ -31,6 +38,11 @@ _ON_EITHER = (
     "tests/consents/test_lifecycle_at_banks.py",
     "tests/consents/test_lifecycle_clock.py",
     "tests/consents/test_lifecycle_hands.py",
+    # What a broker or a queue does is the same beside either database.
+    "tests/faults/test_banks_apart.py::test_a_bank_with_a_queue_of_its_own",
+    "tests/faults/test_banks_apart.py::test_without_any_broker",
+    "tests/faults/test_worker.py::test_a_message_that_comes_three_times",
+    "tests/faults/test_worker.py::test_messages_lost_with",
     "tests/gateway/api/test_bad_input.py",
     "tests/gateway/api/test_events.py",
     "tests/gateway/api/test_fallbacks.py",
@@ -52,6 +64,7 @@ _ON_EITHER = (
     "tests/gateway/oauth/test_platform_tokens.py",
     "tests/gateway/operator/",
     "tests/gateway/portal/",
+    "tests/race/test_mutants.py",
 )
 #: Of what one run is enough for, these stand beside PostgreSQL's, so that both sides are done at about the same time.
 _BESIDE_POSTGRESQL = (
@@ -67,6 +80,9 @@ _COLLECTED = pytest.StashKey[int]()
 def pytest_configure(config: pytest.Config) -> None:
     for name, meaning in _MARKERS.items():
         config.addinivalue_line("markers", f"{name}: {meaning}")
+    from django.conf import settings
+
+    settings.PASSWORD_HASHERS = ["tests.support.hashing.OneRound"]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -129,6 +145,15 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """
     if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and session.config.stash.get(_COLLECTED, 0):
         session.exitstatus = pytest.ExitCode.OK
+
+
+@pytest.fixture(scope="session")
+def django_db_use_migrations() -> bool:
+    """They take a quarter of a minute. SQLite gets its tables from the models, unless everything runs on both.
+
+    The instances that tests/run and tests/journeys start migrate SQLite, and a check holds migrations to the models.
+    """
+    return environment.database() == environment.POSTGRESQL or os.environ.get("SLUICE_TEST_FULL") == "1"
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ from django.urls.resolvers import URLPattern, URLResolver
 from banks.models import Account, Connection, LinkAttempt, QuarantinedRow, RefreshRequest
 from consents import clock, platforms
 from consents.models import AccessToken, ApprovedMerchant, Consent, CustomerLookup, Proposal
-from consents.scopes import Presence, Purpose, Scope
+from consents.scopes import LocationPrecision, Presence, Purpose, Scope
 from consents.states import PlatformStatus
 from gateway import pairwise
 from gateway.api import event_cursors
@@ -121,7 +121,14 @@ class World:
         )
 
     def tokens(self, user: User, member: Member, account: Account) -> Tokens:
-        return cast.tokens(user, member, SCOPES, accounts=[cast.choice(account)], location_precision="store")
+        consent = cast.authorised_consent(
+            user,
+            member.platform,
+            SCOPES,
+            accounts=[cast.choice(account)],
+            location_precision=LocationPrecision.STORE,
+        )
+        return cast.issued(consent)
 
     @cached_property
     def alices(self) -> Tokens:

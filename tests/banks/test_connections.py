@@ -300,7 +300,7 @@ def test_a_bank_that_fails_after_the_yes_links_nothing_and_keeps_no_consent_of_o
 
 
 @pytest.mark.parametrize("iss", ["https://evil.example", None], ids=["other", "missing"])
-def test_an_answer_of_another_issuer_is_not_looked_at(
+def test_t6_an_answer_of_another_issuer_is_not_looked_at(
     world: Linked, alice: User, chat: Platform, iss: str | None
 ) -> None:
     back = world.at_the_bank(world.start(world.lodged(alice, chat)), "happy")

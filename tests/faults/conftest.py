@@ -1,5 +1,6 @@
 """A pretend bank, and workers that are real processes."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests import environment
 from tests.banks.conftest import alice, bob, budget, chat, sandbox, world
 from tests.support.worker import Worker
 
@@ -15,7 +17,14 @@ __all__ = ["alice", "bob", "budget", "chat", "sandbox", "world"]
 Workers = Callable[..., Worker]
 
 
-@pytest.fixture(params=["filesystem", "redis"])
+def _transports() -> list[str]:
+    """As they are used: the file system beside SQLite, Redis beside PostgreSQL; a run by itself, or `--full`: both."""
+    if not environment.shared_run() or os.environ.get("SLUICE_TEST_FULL") == "1":
+        return ["filesystem", "redis"]
+    return ["filesystem" if environment.database() == environment.SQLITE else "redis"]
+
+
+@pytest.fixture(params=_transports())
 def transport(request: pytest.FixtureRequest) -> dict[str, Any]:
     """Which broker wakes the workers."""
     return {"redis_url": _empty_redis(request)} if request.param == "redis" else {}

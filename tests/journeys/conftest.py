@@ -60,12 +60,19 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def pretend_bank(live_server: Any) -> Iterator[SandboxBank]:
+    """One for all journeys: each begins with a login of its own there, and none counts what it finds."""
+    with SandboxBank(redirect_uri=f"{live_server.url}/banks/{SLUG}/callback") as bank:
+        yield bank
+
+
 @pytest.fixture
-def stage(live_server: Any, settings: Any) -> Iterator[Stage]:
+def stage(live_server: Any, pretend_bank: SandboxBank, settings: Any) -> Iterator[Stage]:
     settings.ISSUER = live_server.url
-    with PlatformSite() as site, SandboxBank(redirect_uri=f"{live_server.url}/banks/{SLUG}/callback") as bank:
-        add_bank(bank)
-        yield Stage(sluice=live_server.url, bank=bank, chat=_chat(site), site=site, alice=cast.alice())
+    with PlatformSite() as site:
+        add_bank(pretend_bank)
+        yield Stage(sluice=live_server.url, bank=pretend_bank, chat=_chat(site), site=site, alice=cast.alice())
 
 
 def _chat(site: PlatformSite) -> Member:

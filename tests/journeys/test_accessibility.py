@@ -1,14 +1,11 @@
-"""Every page, light and dark, wide and at 320 pixels: nothing for axe to find, no scrolling sideways, large targets."""
+"""What one comes to by clicking, errors and the way to a bank and back included, looked at on the way."""
 
-import os
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped, unused-ignore]
 from django.conf import settings
 from playwright.sync_api import Browser, Page
 
@@ -24,29 +21,10 @@ from gateway.portal.tasks import dispatch_exports
 from tests.journeys import walk
 from tests.journeys.bank import SLUG
 from tests.journeys.conftest import Stage
+from tests.journeys.seeing import Eye
 from tests.support import cast, ledger
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-_WIDTHS = (320, 1280)
-_SCHEMES = ("light", "dark")
-#: WCAG 2.2 AA, what it builds on, and what axe's authors recommend beside it.
-_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-_SMALL_TARGETS = """() => [...document.querySelectorAll('button, input:not([type=hidden]), summary, .action')]
-    .filter(one => { const box = one.getBoundingClientRect(); return box.width < 24 || box.height < 24 })
-    .map(one => one.outerHTML)"""
-#: Border against the page's ground, as WCAG 1.4.11 counts; axe does not look at borders.
-_BORDER_CONTRASTS = """() => {
-    const light = text => {
-        const parts = text.match(/[\\d.]+/g).slice(0, 3).map(one => one / 255)
-            .map(one => one <= 0.04045 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4)
-        return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
-    }
-    const ground = getComputedStyle(document.documentElement).backgroundColor
-    return [...document.querySelectorAll('main input:not([type=hidden])')]
-        .map(one => [light(getComputedStyle(one).borderTopColor), light(ground)])
-        .map(([a, b]) => (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05))
-}"""
 
 Look = Callable[[str], None]
 
@@ -61,39 +39,11 @@ def page(chromium: Browser) -> Iterator[Page]:
 
 
 @pytest.fixture
-def look(page: Page) -> Iterator[Look]:
+def look(page: Page, stage: Stage) -> Iterator[Look]:
     """Hold the page one is on against all of it; findings of all pages are told together."""
-    findings: list[str] = []
-
-    def at(name: str) -> None:
-        for width in _WIDTHS:
-            for scheme in _SCHEMES:
-                page.set_viewport_size({"width": width, "height": 900})
-                page.emulate_media(color_scheme=scheme)
-                findings.extend(f"{name}, {width} px, {scheme}: {one}" for one in _findings(page, width))
-                _save(page, f"{name}-{width}-{scheme}")
-
-    yield at
-    assert not findings, "\n".join(findings)
-
-
-def _findings(page: Page, width: int) -> Iterator[str]:
-    report: dict[str, Any] = Axe().run(page, options={"runOnly": {"type": "tag", "values": _TAGS}}).response
-    for violation in report["violations"]:
-        yield f"{violation['id']}: {[node['html'] for node in violation['nodes']]}"
-    if (needed := page.evaluate("document.documentElement.scrollWidth")) > width:
-        yield f"scrolls sideways, {needed} px are needed"
-    for small in page.evaluate(_SMALL_TARGETS):
-        yield f"target below 24 px: {small}"
-    for contrast in page.evaluate(_BORDER_CONTRASTS):
-        if contrast < 3:
-            yield f"border of a field is {contrast:.2f}:1"
-
-
-def _save(page: Page, name: str) -> None:
-    """For people to look at: only when SLUICE_SCREENSHOTS names a directory."""
-    if directory := os.environ.get("SLUICE_SCREENSHOTS"):
-        page.screenshot(path=Path(directory) / f"{name}.png", full_page=True)
+    eye = Eye(page, stage.sluice, stage.bank.issuer, stage.site.origin)
+    yield eye.look
+    assert not eye.findings, "\n".join(eye.findings)
 
 
 def test_signing_in_and_up(stage: Stage, page: Page, look: Look) -> None:

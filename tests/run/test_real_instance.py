@@ -9,6 +9,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,20 +48,15 @@ def first_line(process: subprocess.Popen[str], tmp_path: Path) -> dict[str, Any]
     return json.loads(line)
 
 
-@pytest.fixture
-def instance(tmp_path: Path) -> Iterator[Running]:
-    """One that a test may do anything to."""
-    yield from running(tmp_path)
-
-
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, Path]]:
-    """One for tests that leave it as it is, and its directory."""
+    """The instance of these tests, and its directory. A start is dear: only the last test ends it."""
     directory = tmp_path_factory.mktemp("shared")
-    for instance in running(directory):
+    with running(directory) as instance:
         yield instance, directory
 
 
+@contextmanager
 def running(tmp_path: Path) -> Iterator[Running]:
     process = start(tmp_path)
     described = first_line(process, tmp_path)
@@ -82,27 +78,21 @@ def ready(described: dict[str, Any]) -> bool:
         return False
 
 
-def test_killed_supervisor_leaves_no_process_of_the_instance(instance: Running) -> None:
-    assert len(instance.children) >= 7  # granian and its worker three times, and Celery
+def test_everything_an_instance_keeps_is_private(shared: tuple[Running, Path]) -> None:
+    _, directory = shared
 
-    instance.process.kill()
-
-    eventually(lambda: not any(map(alive, instance.children)))
+    assert [path for path in (directory / "data").rglob("*") if path.stat().st_mode & 0o077] == []
 
 
-def test_instance_is_private_recovers_and_stops_within_ten_seconds(instance: Running, tmp_path: Path) -> None:
-    assert [path for path in (tmp_path / "data").rglob("*") if path.stat().st_mode & 0o077] == []
-
+def test_a_web_server_that_dies_is_started_again(shared: tuple[Running, Path]) -> None:
+    instance, _ = shared
     web = next(child for child in instance.children if "gateway.wsgi:application" in child.cmdline())
     served_by = [web, *family(web)]  # granian's worker answers for a moment after granian is gone
+
     web.kill()
+
     eventually(lambda: not any(map(alive, served_by)))
     eventually(lambda: ready(instance.described), seconds=20)
-
-    children = family(psutil.Process(instance.process.pid))
-    instance.process.send_signal(signal.SIGINT)
-    assert instance.process.wait(10) == 0
-    assert not any(map(alive, children))
 
 
 def test_worker_starts_without_advice_that_nobody_can_follow(shared: tuple[Running, Path]) -> None:
@@ -114,19 +104,6 @@ def test_worker_starts_without_advice_that_nobody_can_follow(shared: tuple[Runni
 
     assert "No hostname was supplied" not in said
     assert "superuser privileges" not in said
-
-
-def test_second_start_prints_the_same_credentials(instance: Running, tmp_path: Path) -> None:
-    instance.process.terminate()
-    instance.process.wait(10)
-
-    again = start(tmp_path)
-    described = first_line(again, tmp_path)
-    again.terminate()
-    again.wait(10)
-
-    for name in ("platforms", "users", "bank_admins", "operators"):
-        assert described[name] == instance.described[name]
 
 
 def control(bank: dict[str, Any], method: str, path: str, token: str = "") -> tuple[int, dict[str, Any]]:
@@ -158,3 +135,20 @@ def test_both_banks_run_with_their_own_people_staff_and_control(shared: tuple[Ru
     assert control(card, "GET", "/state", token=first["control"]["token"])[0] == 401
     with urllib.request.urlopen(instance.described["issuer"] + "/readyz", timeout=10) as response:
         assert response.status == 200
+
+
+def test_it_stops_within_ten_seconds_starts_as_the_same_and_ends_with_its_supervisor(
+    shared: tuple[Running, Path],
+) -> None:
+    instance, directory = shared
+    children = family(psutil.Process(instance.process.pid))
+    instance.process.send_signal(signal.SIGINT)
+    assert instance.process.wait(10) == 0
+    assert not any(map(alive, children))
+
+    with running(directory) as again:
+        for name in ("platforms", "users", "bank_admins", "operators"):
+            assert again.described[name] == instance.described[name]
+        assert len(again.children) >= 7  # granian and its worker three times, and Celery
+        again.process.kill()
+        eventually(lambda: not any(map(alive, again.children)))

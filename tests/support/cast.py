@@ -26,12 +26,12 @@ from banks.types import AccountCategory, Resource
 from consents import clock, lifecycle, platforms
 from consents.audit import Actor
 from consents.lifecycle import AccountChoice, Disclosure
-from consents.models import BankPolicy, Consent, Platform
+from consents.models import AccessToken, BankPolicy, Consent, Grant, Platform, RefreshToken
 from consents.requested import RequestedAccess, checked
 from consents.scopes import LocationPrecision, Purpose, Scope, SensitiveGroup
 from consents.states import Initiator, PlatformStatus, PolicyStatus
 from gateway.identity.models import User
-from gateway.oauth import answers
+from gateway.oauth import addresses, answers
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 PASSWORD = "correct horse battery staple"
@@ -313,6 +313,21 @@ def tokens(
         consent=consent,
         answer=body,
     )
+
+
+def issued(consent: Consent, *, now: datetime | None = None) -> Tokens:
+    """Tokens as the flow leaves them, without going through it: for tests of what a token opens, not of how it came."""
+    now = now or clock.now()
+    common = {"consent": consent, "application": consent.platform, "user": consent.user, "scope": ""}
+    resource, access, renewal = [addresses.resource()], secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+    grant = Grant.objects.create(
+        **common, code=secrets.token_urlsafe(32), expires=now + timedelta(minutes=1), redirect_uri="https://x.example"
+    )
+    AccessToken.objects.create(
+        **common, grant=grant, token=access, expires=now + timedelta(minutes=10), resource=resource
+    )
+    RefreshToken.objects.create(**common, grant=grant, token=renewal, resource=resource)
+    return Tokens(access_token=access, refresh_token=renewal, grant_id=str(grant.pk), consent=consent, answer={})
 
 
 def authorization_query(member: Member, verifier: str, **members: object) -> dict[str, str]:

@@ -9,6 +9,7 @@
 A temporary data directory, a free port, a fresh client key; the whole process group is gone when the block ends.
 """
 
+import json
 import os
 import shutil
 import signal
@@ -26,6 +27,16 @@ from jwcrypto import jwk
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 30
+#: Several commands of the bank's manage.py in one process: most of the time of one is its start.
+_MANAGE = """
+import json, os, sys
+os.environ["DJANGO_SETTINGS_MODULE"] = "banks.sandbox.settings"
+import django
+from django.core.management import call_command
+django.setup()
+for command in json.loads(sys.argv[1]):
+    call_command(*command)
+"""
 #: Kind of bank -> version of the standard it speaks, root of its resources.
 KINDS = {"first": ("4.0", "/open-banking/v4.0/aisp"), "card": ("3.1.11", "/open-banking/v3.1/aisp")}
 
@@ -80,18 +91,23 @@ class SandboxBank:
 
     def manage(self, *arguments: str) -> str:
         """Run `python -m banks.sandbox ...` against this bank; its output. Raises CalledProcessError."""
-        command = [sys.executable, "-m", "banks.sandbox", *arguments]
+        return self._run([sys.executable, "-m", "banks.sandbox", *arguments])
+
+    def _run(self, command: list[str]) -> str:
         environment = self._environment()
         return subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout
 
     def register(self, client_id: str, name: str, key: jwk.JWK, *redirect_uris: str) -> None:
         """Make a client known, or change what is known of it."""
+        self.manage(*self._registration(client_id, name, key, *redirect_uris))
+
+    def _registration(self, client_id: str, name: str, key: jwk.JWK, *redirect_uris: str) -> list[str]:
         file = self.directory / f"{client_id}.jwks.json"
         public = jwk.JWKSet()
         public.add(jwk.JWK.from_json(key.export_public()))
         file.write_text(public.export(private_keys=False), encoding="utf-8")
         uris = [part for uri in redirect_uris for part in ("--redirect-uri", uri)]
-        self.manage("register_client", "--client-id", client_id, "--name", name, "--jwks", str(file), *uris)
+        return ["register_client", "--client-id", client_id, "--name", name, "--jwks", str(file), *uris]
 
     def control(self, method: str, path: str, **arguments: Any) -> Any:
         """Call the control API; its JSON. Raises HTTPError."""
@@ -108,8 +124,9 @@ class SandboxBank:
     def _start(self) -> None:
         port = free_port()
         self.issuer = f"http://127.0.0.1:{port}"
-        self.manage("migrate", "--verbosity", "0")
-        self.register(self.client_id, self.client_name, self.client_key, self.redirect_uri)
+        registration = self._registration(self.client_id, self.client_name, self.client_key, self.redirect_uri)
+        commands = [["migrate", "--verbosity", "0"], registration]
+        self._run([sys.executable, "-c", _MANAGE, json.dumps(commands)])
         command = [
             *(sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)),
             *("--workers", "1", "--blocking-threads", "4", "--no-ws", "banks.sandbox.wsgi:application"),

@@ -226,7 +226,7 @@ def test_no_at_the_bank_is_a_refusal(bank: SandboxBank, http: BankClient) -> Non
 
 
 @pytest.mark.parametrize("issuer", [None, "", "https://evil.example", "{issuer}/", "{ISSUER}"])
-def test_a_code_that_another_issuer_brings_is_never_sent(
+def test_t6_a_code_that_another_issuer_brings_is_never_sent(
     bank: SandboxBank, http: BankClient, issuer: str | None
 ) -> None:
     connector = UkObie(context_of(bank, http))

@@ -1,0 +1,130 @@
+"""What must hold of a page however it is looked at: light and dark, wide and at 320 pixels, and written from the right.
+
+The page is loaded once. Width, colours and direction are changed under it, as a person turns a phone or a switch.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from axe_playwright_python.base import AXE_SCRIPT  # type: ignore[import-untyped, unused-ignore]
+from playwright.sync_api import Page, Request
+
+WIDTHS = (320, 1280)
+TABS_MAX = 100
+
+
+class View(NamedTuple):
+    width: int
+    scheme: str
+    direction: str
+
+    def __str__(self) -> str:
+        return f"{self.width} px, {self.scheme}, {self.direction}"
+
+
+VIEWS = (
+    *(View(width, scheme, "ltr") for width in WIDTHS for scheme in ("light", "dark")),
+    *(View(width, "light", "rtl") for width in WIDTHS),
+)
+#: WCAG 2.2 AA, what it builds on, and what axe's authors recommend beside it.
+_AXE = """() => axe.run({
+    runOnly: {type: 'tag', values: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']},
+    resultTypes: ['violations'],
+}).then(found => found.violations.map(one => `${one.id}: ${one.nodes.map(node => node.html)}`))"""
+_SMALL_TARGETS = """() => [...document.querySelectorAll('button, input:not([type=hidden]), summary, .action')]
+    .filter(one => one.checkVisibility())
+    .filter(one => { const box = one.getBoundingClientRect(); return box.width < 24 || box.height < 24 })
+    .map(one => `target below 24 px: ${one.outerHTML}`)"""
+#: Border against the page's ground, as WCAG 1.4.11 counts; axe does not look at borders.
+_FAINT_BORDERS = """() => {
+    const light = text => {
+        const parts = text.match(/[\\d.]+/g).slice(0, 3).map(one => one / 255)
+            .map(one => one <= 0.04045 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4)
+        return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+    }
+    const ground = getComputedStyle(document.documentElement).backgroundColor
+    return [...document.querySelectorAll('main input:not([type=hidden])')]
+        .map(one => [light(getComputedStyle(one).borderTopColor), light(ground)])
+        .map(([a, b]) => (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05))
+        .filter(contrast => contrast < 3)
+        .map(contrast => `border of a field is ${contrast.toFixed(2)}:1`)
+}"""
+_SIDEWAYS = """() => {
+    const root = document.documentElement
+    return root.scrollWidth > innerWidth ? [`scrolls sideways, ${root.scrollWidth} px are needed`] : []
+}"""
+_FOCUSED = """() => {
+    const one = document.activeElement
+    if (one === document.body) return null
+    const style = getComputedStyle(one)
+    return {html: one.outerHTML.slice(0, 200), isSeen: style.outlineStyle !== 'none' || style.boxShadow !== 'none'}
+}"""
+_NOTE_POLICY_VIOLATIONS = """
+window.policyViolations = []
+document.addEventListener('securitypolicyviolation', one =>
+    window.policyViolations.push(`against the policy: ${one.violatedDirective} ${one.blockedURI}`))
+"""
+
+
+class Eye:
+    """Looks at what `page` shows. `findings` are of all pages, so that one run tells everything; empty is good."""
+
+    def __init__(self, page: Page, *origins: str) -> None:
+        """`origins`: where requests may go."""
+        self.page = page
+        self.findings: list[str] = []
+        self._origins = set(origins)
+        self._foreign: list[str] = []
+        page.add_init_script(_NOTE_POLICY_VIOLATIONS)
+        page.on("request", self._note)
+
+    def _note(self, request: Request) -> None:
+        parts = urlsplit(request.url)
+        if parts.scheme != "data" and f"{parts.scheme}://{parts.netloc}" not in self._origins:
+            self._foreign.append(request.url)
+
+    def look(self, name: str) -> None:
+        """At the page one is on, in every view."""
+        self._found(name, self.page.evaluate("window.policyViolations || []"))
+        self._found(name, [f"asks a stranger: {url}" for url in self._foreign])
+        self._foreign.clear()
+        self.page.evaluate(AXE_SCRIPT)
+        for view in VIEWS:
+            self._turn(view)
+            self._found(f"{name}, {view}", self._seen())
+            self._save(f"{name}-{view.width}-{view.scheme}-{view.direction}")
+        self._turn(View(WIDTHS[-1], "light", "ltr"))
+
+    def tab_through(self, name: str) -> None:
+        """By the keyboard from one end of the page to the other: wherever one is, it can be seen."""
+        seen: set[str] = set()
+        while len(seen) < TABS_MAX:
+            self.page.keyboard.press("Tab")
+            focused = self.page.evaluate(_FOCUSED)
+            if focused is None or focused["html"] in seen:
+                break
+            seen.add(focused["html"])
+            self._found(name, [] if focused["isSeen"] else [f"focus is not seen: {focused['html']}"])
+        self._found(name, [] if seen else ["the keyboard reaches nothing"])
+        # Left in focus: an answer one is about to give must be as easy to read as the others.
+        self.page.evaluate("document.activeElement.blur(); document.querySelector('main .action')?.focus()")
+
+    def _turn(self, view: View) -> None:
+        self.page.set_viewport_size({"width": view.width, "height": 900})
+        self.page.emulate_media(color_scheme=view.scheme)  # type: ignore[arg-type]
+        self.page.evaluate("direction => { document.documentElement.dir = direction }", view.direction)
+
+    def _seen(self) -> Iterator[Any]:
+        for script in (_AXE, _SIDEWAYS, _SMALL_TARGETS, _FAINT_BORDERS):
+            yield from self.page.evaluate(script)
+
+    def _found(self, where: str, findings: Any) -> None:
+        self.findings.extend(f"{where}: {one}" for one in findings)
+
+    def _save(self, name: str) -> None:
+        """For people to look at: only when SLUICE_SCREENSHOTS names a directory."""
+        if directory := os.environ.get("SLUICE_SCREENSHOTS"):
+            self.page.screenshot(path=Path(directory) / f"{name}.png", full_page=True)
