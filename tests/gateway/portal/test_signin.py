@@ -80,7 +80,14 @@ def test_unknown_name_and_wrong_password_are_one_answer(alice: User) -> None:
     assert wrong.words == unknown.words
 
 
-def test_t17_many_wrong_passwords_have_to_wait(alice: User) -> None:
+@pytest.fixture
+def quick_hashes(alice: User, settings: Settings) -> None:
+    """For tests that try many passwords."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    User.objects.update(password=make_password(cast.PASSWORD))
+
+
+def test_t17_many_wrong_passwords_have_to_wait(quick_hashes: None) -> None:
     for _ in range(12):
         answer = Client().post("/sign-in/", credentials(password="wrong"))
 
@@ -89,13 +96,6 @@ def test_t17_many_wrong_passwords_have_to_wait(alice: User) -> None:
     assert right.status_code in (200, 429)
     assert "_auth_user_id" not in right.client.session
     assert Page(answer).says("Too many")
-
-
-@pytest.fixture
-def quick_hashes(alice: User, settings: Settings) -> None:
-    """For tests that try many passwords."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    User.objects.update(password=make_password(cast.PASSWORD))
 
 
 def test_t17_a_strangers_wrong_passwords_do_not_lock_the_owner_out(quick_hashes: None) -> None:
