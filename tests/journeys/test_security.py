@@ -63,7 +63,9 @@ def test_passkey_from_making_it_to_signing_in_and_confirming(page: Page, origin:
     page.get_by_role("button", name="Add a passkey").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Recovery codes")
     assert set(SecurityRecord.objects.values_list("kind", flat=True)) == {
-        "SIGNED_IN", "FACTOR_ADDED", "RECOVERY_CODES_MADE",
+        "SIGNED_IN",
+        "FACTOR_ADDED",
+        "RECOVERY_CODES_MADE",
     }
 
     page.get_by_role("button", name="Sign out").click()
