@@ -389,6 +389,7 @@ LOGGING: dict[str, Any] = {
         # At debug these two print codes, refresh tokens and whole token dicts.
         "oauthlib": {"level": "WARNING"},
         "oauth2_provider": {"level": "WARNING"},
+        "fido2": {"level": "WARNING"},
         "urllib3": {"level": "WARNING"},
         "requests": {"level": "WARNING"},
         "django.server": {"level": "WARNING"},

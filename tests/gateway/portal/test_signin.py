@@ -80,7 +80,14 @@ def test_unknown_name_and_wrong_password_are_one_answer(alice: User) -> None:
     assert wrong.words == unknown.words
 
 
-def test_many_wrong_passwords_have_to_wait(alice: User) -> None:
+@pytest.fixture
+def quick_hashes(alice: User, settings: Settings) -> None:
+    """For tests that try many passwords."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    User.objects.update(password=make_password(cast.PASSWORD))
+
+
+def test_t17_many_wrong_passwords_have_to_wait(quick_hashes: None) -> None:
     for _ in range(12):
         answer = Client().post("/sign-in/", credentials(password="wrong"))
 
@@ -91,14 +98,7 @@ def test_many_wrong_passwords_have_to_wait(alice: User) -> None:
     assert Page(answer).says("Too many")
 
 
-@pytest.fixture
-def quick_hashes(alice: User, settings: Settings) -> None:
-    """For tests that try many passwords."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    User.objects.update(password=make_password(cast.PASSWORD))
-
-
-def test_a_strangers_wrong_passwords_do_not_lock_the_owner_out(quick_hashes: None) -> None:
+def test_t17_a_strangers_wrong_passwords_do_not_lock_the_owner_out(quick_hashes: None) -> None:
     for _ in range(9):
         Client(REMOTE_ADDR="203.0.113.66").post("/sign-in/", credentials(password="wrong"))
 
@@ -107,14 +107,14 @@ def test_a_strangers_wrong_passwords_do_not_lock_the_owner_out(quick_hashes: Non
     assert (answer.status_code, answer["Location"]) == (302, "/")
 
 
-def test_guessing_from_many_addresses_ends_for_the_hour(quick_hashes: None) -> None:
+def test_t17_guessing_from_many_addresses_ends_for_the_hour(quick_hashes: None) -> None:
     for n in range(61):
         answer = Client(REMOTE_ADDR=f"203.0.113.{n}").post("/sign-in/", credentials(password="wrong"))
 
     assert Page(answer).says("Too many")
 
 
-def test_behind_a_proxy_each_address_has_its_own_attempts(quick_hashes: None, settings: Settings) -> None:
+def test_t17_behind_a_proxy_each_address_has_its_own_attempts(quick_hashes: None, settings: Settings) -> None:
     settings.ALLAUTH_TRUSTED_PROXY_COUNT = 1
     for n in range(31):
         stranger = Client(headers={"X-Forwarded-For": f"10.0.0.{n}, 203.0.113.66"})
@@ -126,7 +126,7 @@ def test_behind_a_proxy_each_address_has_its_own_attempts(quick_hashes: None, se
     assert answer.status_code == 302
 
 
-def test_flood_gets_our_own_page(db: None) -> None:
+def test_t17_flood_gets_our_own_page(db: None) -> None:
     for _ in range(40):
         answer = Client().post("/sign-in/", {"login": "x", "password": "y"})
 
