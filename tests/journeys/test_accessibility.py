@@ -143,7 +143,7 @@ def test_saying_yes_and_stopping(stage: Stage, page: Page, look: Look) -> None:
 
 
 def test_changing_what_one_shares(stage: Stage, page: Page, look: Look) -> None:
-    page.goto(walk.platform_link(stage))
+    page.goto(f"{stage.sluice}/sign-in/")
     walk.sign_in(page)
     walk.to_the_accounts(page, stage)
     walk.tick_first_account(page)
