@@ -174,7 +174,7 @@ def visited(session_key: str, consent: Consent, link: Connection, account: Accou
 
 
 def test_changing_what_one_shares(stage: Stage, page: Page, look: Look) -> None:
-    page.goto(walk.platform_link(stage))
+    page.goto(f"{stage.sluice}/sign-in/")
     walk.sign_in(page)
     walk.to_the_accounts(page, stage)
     walk.tick_first_account(page)
