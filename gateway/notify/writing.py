@@ -34,6 +34,8 @@ _LINKS: dict[NoticeKind, tuple[str, str]] = {
     NoticeKind.PROFILE_CLOSED: ("portal:consents", "Sluice"),
 }
 _SEE_AND_STOP = "See it, change it or stop it"
+_SEE = "See what was shared"
+_OVER = (NoticeKind.CONSENT_REVOKED, NoticeKind.CONSENT_EXPIRED)
 
 _BY_WHOM: dict[str, str] = {
     Initiator.USER: "you",
@@ -121,7 +123,7 @@ def _link(kind: NoticeKind, consent_id: UUID | None) -> dict[str, str]:
     if kind in _LINKS:
         name, label = _LINKS[kind]
         return {"path": reverse(name), "link": label}
-    return {"path": reverse("portal:consent", args=[consent_id]), "link": _SEE_AND_STOP}
+    return {"path": reverse("portal:consent", args=[consent_id]), "link": _SEE if kind in _OVER else _SEE_AND_STOP}
 
 
 def _banks_of(notice: Notice) -> list[UUID]:

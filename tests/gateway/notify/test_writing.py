@@ -179,6 +179,8 @@ def test_each_kind_of_notice_names_platform_or_bank_and_leads_somewhere(
     for name in ("linked", "needs renewal", "needs a login"):
         assert "Northbank" in found[name].subject, name
         assert found[name].path == "/links/", name
+    assert found["revoked"].link == "See what was shared"
+    assert found["suspended"].link == "See it, change it or stop it"
     for name in ("narrowed", "resumed", "suspended"):
         assert "Northbank" in found[name].text, name
         assert "chat" in found[name].subject, name
