@@ -51,7 +51,7 @@ def rehearse(*, institution_id: UUID, changes: Mapping[UUID | None, PolicyTerms]
 
     A paused consent counts as if it went on: the change would meet it on the day it does.
     """
-    rows = _concerned(institution_id, changes)
+    rows = _concerned(institution_id, changes, now)
     totals = rows.aggregate(
         consents=Count("consent_id", distinct=True),
         people=Count("consent__user_id", distinct=True),
@@ -75,10 +75,10 @@ def rehearse(*, institution_id: UUID, changes: Mapping[UUID | None, PolicyTerms]
     )
 
 
-def _concerned(institution_id: UUID, changes: Collection[UUID | None]) -> QuerySet[ConsentAccount]:
-    rows = ConsentAccount.objects.filter(institution_id=institution_id, consent__status__in=LIVE_CONSENTS).exclude(
-        status=ConsentAccountStatus.REVOKED
-    )
+def _concerned(institution_id: UUID, changes: Collection[UUID | None], now: datetime) -> QuerySet[ConsentAccount]:
+    rows = ConsentAccount.objects.filter(
+        institution_id=institution_id, consent__status__in=LIVE_CONSENTS, consent__expires_at__gt=now
+    ).exclude(status=ConsentAccountStatus.REVOKED)
     platform_ids = [platform_id for platform_id in changes if platform_id is not None]
     return rows if None in changes else rows.filter(consent__platform_id__in=platform_ids)
 
@@ -115,7 +115,7 @@ class _Effect:
 def _effects(
     ids: list[UUID], institution_id: UUID, before: _Policies, after: _Policies, now: datetime
 ) -> list[_Effect]:
-    consents = list(Consent.objects.filter(id__in=ids, expires_at__gt=now).select_related("user", "platform"))
+    consents = list(Consent.objects.filter(id__in=ids).select_related("user", "platform"))
     rows = list(ConsentAccount.objects.filter(consent_id__in=ids).order_by("account_id"))
     by_consent: dict[UUID, list[ConsentAccount]] = defaultdict(list)
     for row in rows:

@@ -77,12 +77,16 @@ def _supersede(policy: BankPolicy) -> None:
     made_from = Q(platform_id=policy.platform_id)
     if policy.platform_id is None:
         made_from = Q(platform=None) | Q(base_version=0)
-    Proposal.objects.filter(
+    waiting = Proposal.objects.filter(
         made_from,
         institution_id=policy.institution_id,
         status=ProposalStatus.WAITING,
         kind__in=(ProposalKind.WIDEN, ProposalKind.LIFT),
-    ).exclude(terms__has_key="consent_id").update(status=ProposalStatus.SUPERSEDED, decided_at=policy.created_at)
+    ).exclude(terms__has_key="consent_id")
+    # One that is being approved just now is passed over, or the two would wait for each other: its signature finds this
+    # version, and gives up.
+    ids = list(waiting.select_for_update(skip_locked=True, of=("self",)).values_list("id", flat=True))
+    Proposal.objects.filter(id__in=ids).update(status=ProposalStatus.SUPERSEDED, decided_at=policy.created_at)
 
 
 def row(institution_id: UUID, platform_id: UUID | None, terms: PolicyTerms, *, now: datetime) -> BankPolicy:

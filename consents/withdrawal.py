@@ -53,11 +53,15 @@ def withdraw(
             base_version=0 if newest is None else newest.version,
         )
         for begin in range(0, len(ids), BATCH):
-            part = ids[begin : begin + BATCH]
-            RefreshToken.objects.filter(consent_id__in=part).delete()
-            AccessToken.objects.filter(consent_id__in=part).delete()
-            Grant.objects.filter(consent_id__in=part).delete()
+            _delete_tokens(ids[begin : begin + BATCH])
     return policy
+
+
+def _delete_tokens(consent_ids: list[UUID]) -> None:
+    """As statements, not row by row: these tables point at one another alone, and all rows of a consent go together."""
+    for table in (RefreshToken, AccessToken, Grant):
+        rows = table.objects.filter(consent_id__in=consent_ids)
+        rows._raw_delete(rows.db)
 
 
 def finish() -> int:

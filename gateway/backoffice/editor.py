@@ -62,7 +62,7 @@ def review(request: StaffRequest, institution: InstitutionCard, platform_id: UUI
     edited = _Edited(before=before, after=form.terms(_status(before)), base_version=form.version)
     if edited.after == edited.before and (platform_id is None or newest is not None):
         return pages.onward(request, pages.home_of(institution, platform_id), "Nothing was changed.")
-    if request.method == "POST" and (reason := _reason(request)) is not None:
+    if request.method == "POST" and (reason := _reason(request, edited)) is not None:
         return _sign(request, institution, platform_id, edited, reason)
     return _review(request, institution, platform_id, edited)
 
@@ -122,7 +122,7 @@ def _review(
             "rehearsed": rehearsed,
             "losing": sorted(names[one] for one in rehearsed.losing_platforms),
             "gaining": sorted(names[one] for one in rehearsed.gaining_platforms),
-            "reasons": [*pages.reason_choices(OpenReason), *pages.reason_choices(StopReason)],
+            "reasons": [choice for listed in _reasons(edited) for choice in pages.reason_choices(listed)],
             "error": CHOOSE_REASON if is_short else "",
             "here": request.get_full_path(),
             "back": _edit_address(institution, platform_id),
@@ -171,5 +171,10 @@ def _edit_address(institution: InstitutionCard, platform_id: UUID | None) -> str
     return pages.address("platform_policy", institution, platform_id)
 
 
-def _reason(request: StaffRequest) -> StopReason | OpenReason | None:
-    return pages.reason_in(request, OpenReason) or pages.reason_in(request, StopReason)
+def _reasons(edited: _Edited) -> tuple[type[StopReason] | type[OpenReason], ...]:
+    """What only takes away may have either kind of reason."""
+    return (OpenReason,) if edited.wider else (StopReason, OpenReason)
+
+
+def _reason(request: StaffRequest, edited: _Edited) -> StopReason | OpenReason | None:
+    return next((reason for listed in _reasons(edited) if (reason := pages.reason_in(request, listed))), None)

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 Hand = Callable[[], object]
 
 
-def _at_once(*hands: Hand) -> list[object]:
+def at_once(*hands: Hand) -> list[object]:
     """Each hand on a thread and connection of its own, released together; its result, or what it raised."""
     gate = threading.Barrier(len(hands))
 
@@ -75,7 +75,7 @@ def test_of_eight_revocations_at_once_one_wins() -> None:
     def revoke() -> Consent:
         return lifecycle.revoke(consent_id=consent.id, reason="user_revoked", actor=BY_USER, now=NOW)
 
-    results = _at_once(*[revoke] * 8)
+    results = at_once(*[revoke] * 8)
 
     consent.refresh_from_db()
     assert _refused(results) == 7
@@ -94,7 +94,7 @@ def test_of_yes_and_no_at_once_one_wins(attempt: int) -> None:
             consent_id=consent.id, user_id=consent.user_id, reason="declined", actor=BY_USER, now=NOW
         )
 
-    results = _at_once(lambda: _authorise(consent), reject, lambda: _authorise(consent), reject)
+    results = at_once(lambda: _authorise(consent), reject, lambda: _authorise(consent), reject)
 
     consent.refresh_from_db()
     assert _refused(results) == 3
@@ -115,7 +115,7 @@ def test_of_revocation_and_expiry_at_once_one_wins_and_the_tokens_are_gone(attem
     def expire() -> int:
         return lifecycle.expire_due(now=end)
 
-    results = _at_once(revoke, expire, expire)
+    results = at_once(revoke, expire, expire)
 
     consent.refresh_from_db()
     written = sum(result for result in results if isinstance(result, int))
