@@ -10,7 +10,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import urlencode
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from consents import clock
@@ -22,13 +21,14 @@ from gateway.oauth.authorization_requests import Checked
 from gateway.oauth.errors import Refused
 from gateway.oauth.parameters import Parameters
 from gateway.oauth.redirects import SeeOther
+from gateway.oauth.uncached import uncached
 from gateway.request_ids import request_id_of
 
 logger = logging.getLogger(__name__)
 
 
+@uncached
 @require_GET
-@never_cache
 def authorize(request: HttpRequest) -> HttpResponse:
     """303 to the sign-in page, to the portal, or back to the platform with an error; a 400 page when there is no safe
     way back (RFC 6749 section 4.1.2.1).

@@ -157,7 +157,7 @@ def test_an_accept_header_with_json(api: Api, accept: str) -> None:
         "/v1/nothing",
         "/v1/accounts/a/b/c",
         "/v1/consents/",
-        "/v1/consents",
+        "/v1/events/all",
     ],
 )
 def test_unknown_addresses_are_problems(api: Api, path: str) -> None:

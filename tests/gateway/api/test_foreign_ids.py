@@ -19,7 +19,8 @@ def told(answer: Any, path: str) -> tuple[int, bytes, list[tuple[str, str]]]:
     """Status, body and headers, without what names the request itself."""
     request_id = answer["X-Request-Id"].encode()
     body = answer.content.replace(request_id, b"REQUEST").replace(answer.json()["instance"].encode(), b"PATH")
-    headers = [(name, value) for name, value in answer.items() if name not in ("X-Request-Id", "Content-Length")]
+    own = ("X-Request-Id", "Content-Length", "RateLimit")  # of the request, not of what was asked for
+    headers = [(name, value) for name, value in answer.items() if name not in own]
     return answer.status_code, body, sorted(headers)
 
 
