@@ -47,7 +47,7 @@ class PlatformAdmin(ReadOnlyAdmin):
     list_display = ("id", "name", "status", "status_reason", "status_changed_at", "attested_at", "profile")
     shown = (
         "id", "name", "legal_name", "client_uri", "client_id", "status", "status_reason", "status_changed_at",
-        "attested_at", "profile", "purposes", "redirect_uris", "merchant_names", "is_sandbox",
+        "attested_at", "profile", "purposes", "redirect_uris", "is_sandbox",
     )  # fmt: skip
     list_filter = ("status", "profile", "is_sandbox")
     search_fields = ("id", "client_id", "name", "legal_name")

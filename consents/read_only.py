@@ -117,7 +117,8 @@ class ReadOnlyAdmin(_Admin):
         return self.rows().only("pk", *self.read)
 
     def rows(self) -> QuerySet[Any]:
-        return cast("QuerySet[Any]", self.model._default_manager.all())
+        """Every row; a table whose rows name an authority overrides this."""
+        return cast("QuerySet[Any]", cast(Any, self.model).objects.all())
 
     def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> HttpResponse:
         """The library would lead to the start page with a message; what is not there is 404 here as everywhere."""

@@ -19,7 +19,7 @@ from django.test import Client
 from django.urls import get_resolver
 from django.urls.resolvers import URLPattern, URLResolver
 
-from banks.models import Account, Connection, LinkAttempt, QuarantinedRow, RefreshRequest
+from banks.models import Account, Connection, LinkAttempt, RefreshRequest
 from consents import clock, platforms
 from consents.models import AccessToken, ApprovedMerchant, Consent, CustomerLookup, Proposal
 from consents.scopes import LocationPrecision, Presence, Purpose, Scope
@@ -195,14 +195,19 @@ class World:
         factors.set_up_codes(person)
         return person
 
+    @cached_property
+    def a_day_like_others(self) -> bool:
+        """Work, policies and records of it, about Alice's consent and her bank."""
+        everything.quarantined(self.account, self.link)
+        everything.happened(self.consent, self.link)
+        return True
+
     def operated(self, table: list[str]) -> str:
         """The id of a row of this table that belongs to Alice's consent, her link or her bank."""
-        everything.happened(self.consent, self.link)
+        assert self.a_day_like_others
         found = next(model for model in site._registry if [model._meta.app_label, model._meta.model_name] == table)
         if found is User:
             return str(self.alice.id)
-        if found is QuarantinedRow:
-            everything.quarantined(self.account, self.link)
         row = site._registry[found].rows().order_by("pk").first()  # type: ignore[attr-defined]
         assert row is not None
         return str(row.pk)
