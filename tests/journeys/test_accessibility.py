@@ -36,7 +36,7 @@ Look = Callable[[str], None]
 def page(chromium: Browser) -> Iterator[Page]:
     """JavaScript on, because axe is JavaScript; Sluice's own pages have none."""
     context = chromium.new_context(reduced_motion="reduce")
-    context.set_default_timeout(8000)
+    context.set_default_timeout(20_000)
     yield context.new_page()
     context.close()
 

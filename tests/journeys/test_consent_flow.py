@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 def page(chromium: Browser) -> Iterator[Page]:
     """Alice's browser, JavaScript off, on a phone."""
     context = chromium.new_context(java_script_enabled=False, viewport={"width": 390, "height": 800})
-    context.set_default_timeout(8000)
+    context.set_default_timeout(20_000)
     yield context.new_page()
     context.close()
 

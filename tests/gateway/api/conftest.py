@@ -26,7 +26,7 @@ def account(alice: User, northbank: Institution) -> Account:
 
 @pytest.fixture
 def let_in(alice: User, chat: Member, account: Account) -> LetIn:
-    """`let_in(scopes)`: the chat platform's client after Alice said yes, for `account`."""
+    """`let_in(scopes)`: the chat platform's client after Alice said yes, for `account`; without the flow."""
 
     def let_in(
         scopes: Collection[Scope] = ALL_ROWS,
@@ -39,7 +39,8 @@ def let_in(alice: User, chat: Member, account: Account) -> LetIn:
         **members: Any,
     ) -> Api:
         choices = [cast.choice(row) for row in accounts]
-        return Api(cast.tokens(user, member, scopes, accounts=choices, purposes=purposes, **members), purpose)
+        consent = cast.authorised_consent(user, member.platform, scopes, accounts=choices, purposes=purposes, **members)
+        return Api(cast.issued(consent), purpose)
 
     return let_in
 
