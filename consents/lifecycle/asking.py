@@ -103,8 +103,8 @@ def authorise(
         consent = changing.locked(consent_id, user_id=user_id)
         if not accounts:
             raise ValueError("at least one account and one requested scope are needed")
-        _set_terms(consent, scopes, narrower, now)
         changing.check_usable(consent.platform)
+        _set_terms(consent, scopes, narrower, now)
         consent.disclosure_version = disclosure.version
         consent.disclosure_sha256 = disclosure.sha256
         consent.disclosure_locale = disclosure.locale

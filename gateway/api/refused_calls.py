@@ -8,8 +8,9 @@ from django.db import DatabaseError, transaction
 from banks.authority import refusals
 from consents import traffic
 from consents.denials import Denial
-from consents.models import Consent
+from consents.models import Consent, ConsentAccount
 from consents.scopes import Presence, Purpose
+from consents.states import ConsentAccountStatus
 
 log = logging.getLogger(__name__)
 
@@ -24,3 +25,18 @@ def count(consent: Consent, denial: Denial, *, purpose: Purpose | None, presence
                 )
     except DatabaseError:
         log.warning("a refused call was not counted", extra={"code": denial.code})
+
+
+def count_closed(consent: Consent, code: str, *, now: datetime) -> None:
+    """One call for what no scope opens, at every bank under the consent. `code` is the problem's."""
+    held = ConsentAccount.objects.filter(consent_id=consent.id).exclude(status=ConsentAccountStatus.REVOKED)
+    try:
+        with transaction.atomic():
+            traffic.count_refused(
+                institution_ids=set(held.values_list("institution_id", flat=True)),
+                platform_id=consent.platform_id,
+                code=code,
+                now=now,
+            )
+    except DatabaseError:
+        log.warning("a refused call was not counted", extra={"code": code})

@@ -14,7 +14,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from consents import clock
-from gateway.api import examples, parameters, reads, refreshing, refused, shapes
+from consents.errors import ScopeNotGranted
+from gateway.api import examples, parameters, reads, refreshing, refused_calls, shapes
 from gateway.api.caller import Caller, PlatformCaller, challenge
 from gateway.api.schema import (
     ACCOUNT_ID,
@@ -108,8 +109,9 @@ class PlatformView(APIView):
             return exc
         if not self.standings:
             return self._counted_by_address(exc)
-        if problem.status in (401, 403) and isinstance(self.request.auth, Caller):
-            refused.count(self.request.auth, problem.code)
+        if isinstance(exc, ScopeNotGranted) and isinstance(self.request.auth, Caller):
+            # A bank that stopped one scope must see the calls that this refuses; denials are counted by the caller.
+            refused_calls.count_closed(self.request.auth.consent, problem.code, now=self.request.auth.now)
         return exc
 
     def _counted_by_address(self, exc: Exception) -> Exception:

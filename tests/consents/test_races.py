@@ -198,7 +198,7 @@ def test_nothing_outlives_a_revocation_at_the_same_moment(other: Callable[[Conse
     consent = _authorise(_lodged())
     ledger.tokens(consent)
 
-    results = _at_once(_revoke(consent), other(consent))
+    results = at_once(_revoke(consent), other(consent))
 
     assert not isinstance(results[0], TransitionRefused)
     _ended_for_good(consent)
@@ -212,7 +212,7 @@ def test_a_lift_resurrects_nothing_that_is_revoked_at_the_same_moment(attempt: i
     _suspend(consent)()
     ledger.tokens(consent)
 
-    results = _at_once(
+    results = at_once(
         lambda: lifecycle.lift(consent_id=consent.id, reason="all_well", actor=BY_OPERATOR, now=NOW), _revoke(consent)
     )
 
@@ -227,7 +227,7 @@ def test_a_lift_and_the_clock_at_once_leave_it_expired(attempt: int) -> None:
     _suspend(consent)()
     end = consent.expires_at
 
-    results = _at_once(
+    results = at_once(
         lambda: lifecycle.lift(
             consent_id=consent.id, reason="all_well", actor=BY_OPERATOR, now=end - timedelta(microseconds=1)
         ),
@@ -246,7 +246,7 @@ def test_of_a_renewal_and_the_clock_at_once_one_wins(attempt: int) -> None:
     end = consent.expires_at
     last = end - timedelta(microseconds=1)
 
-    results = _at_once(_renew(consent, now=last), lambda: lifecycle.expire_due(now=end))
+    results = at_once(_renew(consent, now=last), lambda: lifecycle.expire_due(now=end))
 
     consent.refresh_from_db()
     renewed = last + timedelta(days=30)
@@ -259,7 +259,7 @@ def test_of_a_renewal_and_the_clock_at_once_one_wins(attempt: int) -> None:
 def test_of_a_pause_and_a_suspension_at_once_the_suspension_stands_and_knows_what_was_before(attempt: int) -> None:
     consent = _authorise(_lodged())
 
-    results = _at_once(_pause(consent), _suspend(consent))
+    results = at_once(_pause(consent), _suspend(consent))
 
     consent.refresh_from_db()
     assert not isinstance(results[1], TransitionRefused)
@@ -277,7 +277,7 @@ def test_a_bank_and_a_user_who_take_out_the_same_account_end_with_it_out_once() 
             consent_id=consent.id, institution_id=bank, reason="account_closed", actor=actor, now=NOW
         )
 
-    results = _at_once(by_the_bank, _revoke(consent), by_the_bank)
+    results = at_once(by_the_bank, _revoke(consent), by_the_bank)
 
     assert _refused(results) == 2
     _ended_for_good(consent)
@@ -289,7 +289,7 @@ def test_of_several_sweeps_at_once_one_announces() -> None:
     def announce() -> int:
         return lifecycle.announce_expiring(now=consent.expires_at - timedelta(days=1))
 
-    results = _at_once(announce, announce, announce)
+    results = at_once(announce, announce, announce)
 
     assert sorted(results) == [0, 0, 1]  # type: ignore[type-var]
     assert Event.objects.filter(type="consent.expiring").count() == 1
@@ -302,7 +302,7 @@ def test_stop_everything_and_a_single_revocation_at_once_end_each_once() -> None
     )
     _authorise(second)
 
-    results = _at_once(
+    results = at_once(
         lambda: lifecycle.revoke_all(user_id=first.user_id, reason="x", actor=BY_USER, now=NOW),
         _revoke(first),
         _revoke(second),

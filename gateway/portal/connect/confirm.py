@@ -8,7 +8,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 
 from banks import authority, directory, sharing
-from consents.errors import TransitionRefused
+from consents.errors import PlatformNotUsable, TransitionRefused
 from consents.lifecycle import AccountChoice
 from consents.models import Consent
 from gateway.identity import assurance
@@ -74,6 +74,8 @@ def _grant(
         )
     except ValueError:
         return steps.to("accounts", consent.id)  # linked anew in another window: other accounts are on offer now
+    except PlatformNotUsable:
+        return steps.to("connect", consent.id)  # stopped a moment ago: that page says so
     except TransitionRefused:
         pass  # answered a moment ago, in another window: the next page says how
     steps.forget(request, consent.id)
