@@ -9,6 +9,7 @@ import requests
 
 from examples.tour.browser import UnexpectedPage
 from examples.tour.difference import difference
+from examples.tour.hands import Hands
 from examples.tour.instance import DidNotStart, running
 from examples.tour.person import Person, Visit
 from examples.tour.platform import Platform, Refused
@@ -37,12 +38,14 @@ class Tour:
         self.api: str = instance["api"]
         self.visit = Visit(instance["banks"][0], "happy")
         self.person, self.other_person = (Person(instance, user) for user in instance["users"][:2])
-        registered = instance["platforms"][0]
-        self.platform = Platform(
-            issuer=instance["issuer"],
-            client_id=registered["client_id"],
-            client_secret=registered["client_secret"],
-            redirect_uri=registered["redirect_uri"],
+        self.platform, self.other_platform = (
+            Platform(
+                issuer=instance["issuer"],
+                client_id=registered["client_id"],
+                client_secret=registered["client_secret"],
+                redirect_uri=registered["redirect_uri"],
+            )
+            for registered in instance["platforms"][:2]
         )
 
     def run(self) -> None:
@@ -71,6 +74,7 @@ class Tour:
         self.delete(narrow["access_token"])
         self.refused(narrow["access_token"])
 
+        Hands(self.instance, self.person, self.platform, self.other_platform).run()
         TwoBanks(self.instance, self.platform, self.other_person).run()
 
     def connect(self, scopes: list[str]) -> dict[str, Any]:

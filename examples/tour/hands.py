@@ -131,7 +131,7 @@ class Hands:
     def _bank_lifts(self) -> None:
         page = self._at_the_bank(self.admin, "Lift the stop")
         step(f"{self.admin.name} asks to lift it", page)
-        self.admin.browser.press(page, "Ask", {"reason": "CAUSE_RESOLVED"})
+        self.admin.browser.press(page, "Ask for it", {"reason": "CAUSE_RESOLVED"})
         require(self._status(self.stopped, self.token)[0] == 403, "one person alone lifts nothing")
         page = self.second_admin.open(f"/backoffice/{self.bank['slug']}/proposals/")
         page = self.second_admin.follow(page, "Lift")

@@ -31,12 +31,16 @@ class Person:
         self.signed_in = False
 
     def connect(
-        self, platform: Platform, visits: Sequence[Visit], scopes: list[str], *, history_days: int = 90
+        self,
+        platform: Platform,
+        visits: Sequence[Visit],
+        scopes: list[str],
+        *,
+        history_days: int = 90,
+        purpose: str = "account_overview",
     ) -> dict[str, Any]:
         """From the platform's question to its tokens, through every page in between."""
-        asked = platform.ask(
-            scopes=scopes, purposes=["account_overview"], duration_days=90, history_days=history_days
-        )
+        asked = platform.ask(scopes=scopes, purposes=[purpose], duration_days=90, history_days=history_days)
         page = self._signed_in(self.browser.open(asked.url))
         step("reads what the platform asks", page)
         page = self.browser.press(page, "Continue")
@@ -67,6 +71,16 @@ class Person:
         page = self.browser.open(f"{self.instance['issuer']}{stops[-1]}")
         step("reads what stopping means", page)
         step("stopped", self.browser.press(page, "Stop sharing"))
+
+    def consent_page(self, platform_name: str) -> Page:
+        """Of the newest consent of this platform that one can look at."""
+        return self.go(self.browser.open(self.instance["portal"]), f"View {platform_name}")
+
+    def go(self, page: Page, words: str) -> Page:
+        """Press the button, or follow the link, that begins with these words."""
+        if any(" ".join(shown.split()).startswith(words) for _, shown in page.links):
+            return self.browser.open(page.link(words))
+        return self.browser.press(page, words)
 
     def _signed_in(self, page: Page) -> Page:
         if self.signed_in:

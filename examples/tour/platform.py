@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import secrets
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -78,9 +79,38 @@ class Platform:
         tokens: dict[str, Any] = response.json()
         return tokens
 
+    def own_token(self) -> str:
+        """A token of the platform's own, for what is no customer's (RFC 6749 section 4.4). Raises Refused."""
+        response = self._session.post(
+            self.metadata["token_endpoint"],
+            data={"grant_type": "client_credentials"},
+            auth=(self.client_id, self._secret),
+            timeout=TIMEOUT_SECONDS,
+        )
+        if response.status_code != 200:
+            raise Refused(f"token endpoint: {response.status_code} {response.text[:200]}")
+        return str(response.json()["access_token"])
+
     def get(self, url: str, token: str, **query: str) -> requests.Response:
+        """Waits, when it is told that it asked too often."""
         headers = {"Authorization": f"Bearer {token}"}
-        return self._session.get(url, params=query, headers=headers, timeout=TIMEOUT_SECONDS)
+        while True:
+            response = self._session.get(url, params=query, headers=headers, timeout=TIMEOUT_SECONDS)
+            if response.status_code != 429:
+                return response
+            time.sleep(float(response.headers.get("Retry-After", "1")))
+
+    def delete(self, url: str, token: str) -> int:
+        """The status of the answer."""
+        headers = {"Authorization": f"Bearer {token}"}
+        return self._session.delete(url, headers=headers, timeout=TIMEOUT_SECONDS).status_code
+
+    def acknowledge(self, url: str, token: str, through: str) -> None:
+        """Everything up to this position was dealt with. Raises Refused."""
+        headers = {"Authorization": f"Bearer {token}"}
+        response = self._session.post(url, json={"through": through}, headers=headers, timeout=TIMEOUT_SECONDS)
+        if response.status_code not in (200, 204):
+            raise Refused(f"{url}: {response.status_code} {response.text[:200]}")
 
     def read(self, url: str, token: str, **query: str) -> dict[str, Any]:
         """The JSON of a 200. Raises Refused."""

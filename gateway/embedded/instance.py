@@ -33,6 +33,9 @@ SECRETS: dict[str, Callable[[], str]] = {
 }
 
 
+#: Whoever tries something out asks again and again: more than a platform in use is allowed, unless the caller says.
+_CALLS_PER_MINUTE = {"SLUICE_PLATFORM_CALLS_PER_MINUTE": "6000", "SLUICE_USER_CALLS_PER_MINUTE": "3000"}
+
 @dataclass(frozen=True, slots=True)
 class Instance:
     data: Path
@@ -81,6 +84,7 @@ class Instance:
             "SLUICE_ISSUER": self.issuer,
             "SLUICE_DATA_DIRECTORY": str(self.data),
             "SLUICE_SECRETS_DIRECTORY": str(self.secrets),
+            **{name: os.environ.get(name, calls) for name, calls in _CALLS_PER_MINUTE.items()},
         }
 
 

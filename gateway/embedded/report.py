@@ -49,7 +49,7 @@ def as_text(instance: Instance, seed: Mapping[str, Any], seconds: float) -> str:
         ),
         _table("Users of Sluice", seed.get("users", [])),
         _table("Staff of the banks, in Sluice", seed.get("bank_admins", [])),
-        _table("Operator of Sluice", seed.get("operators", [])),
+        _table("Operators of Sluice", seed.get("operators", [])),
         _CODES if seed.get("operators") else "",
         *(_customers(bank) for bank in seed.get("banks", [])),
         _table("Platforms", seed.get("platforms", [])),

@@ -17,7 +17,8 @@ from gateway.embedded.kept import Kept
 
 _OPERATOR = Actor(initiator=Initiator.OPERATOR)
 _HOLDERS = ("alice", "bob")
-_OPERATORS = ("operator",)
+#: Two: giving back what one of them stopped needs another.
+_OPERATORS = ("operator", "second-operator")
 _PLATFORMS: dict[str, tuple[str, ...]] = {
     "Messenger": tuple(Purpose),
     "Budget Bot": (Purpose.BUDGETING, Purpose.SPENDING_INSIGHTS),

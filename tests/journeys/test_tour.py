@@ -24,6 +24,10 @@ def test_the_tour_sees_every_step():
     assert "killed: process" in finished.stdout
     assert "Shop till: 10000 transactions" in finished.stdout
     assert "PENDING ->" in finished.stdout
+    assert finished.stdout.count("next call of the stopped platform: 403") == 3
+    assert "next call of the stopped platform: 401 invalid_token" in finished.stdout
+    assert finished.stdout.count("the other platform: reads") == 4
+    assert "budget-bot: consent.granted, consent.revoked" in finished.stdout
     assert "Every step was seen" in finished.stdout
 
 
