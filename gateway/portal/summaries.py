@@ -128,12 +128,16 @@ def summaries(consents: Collection[Consent], user_id: UUID, *, now: datetime, fu
 
 
 def is_renewable(consent: Consent, now: datetime) -> bool:
-    """Within RENEWED_FROM of its end, while it is not on hold. One for one use ends with it."""
+    """Within RENEWED_FROM of its end, while it is not on hold. One for one use ends with it.
+
+    One that was given for no longer than that is asked about in its second half, not on its first day.
+    """
     status = status_at(consent, now)
+    half = timedelta(days=consent.duration_days or 0) / 2
     return (
         status in (ConsentStatus.AUTHORISED, ConsentStatus.PAUSED)
         and consent.duration_type != DurationType.ONE_TIME
-        and consent.expires_at - now <= RENEWED_FROM
+        and consent.expires_at - now <= min(RENEWED_FROM, half)
     )
 
 

@@ -252,6 +252,16 @@ class TestRenew:
         assert Page(browser.get("/")).links_to(address)
         assert browser.get(address).status_code == 200
 
+    def test_one_given_for_a_month_is_not_said_to_end_soon_on_its_first_day(
+        self, browser: Client, sharing: Consent, fresh: None
+    ) -> None:
+        now = clock.now()
+        Consent.objects.update(duration_days=30, expires_at=now + timedelta(days=30))
+        assert not Page(browser.get("/")).links_to(f"/consents/{sharing.id}/renew/")
+
+        Consent.objects.update(expires_at=now + timedelta(days=14))
+        assert Page(browser.get("/")).links_to(f"/consents/{sharing.id}/renew/")
+
     def test_page_says_how_it_was_used_since_the_last_yes(self, browser: Client, ending: Consent, fresh: None) -> None:
         for days_ago in (0.1, 3, 80):
             read_by_platform(ending, days_ago=days_ago)
