@@ -12,6 +12,8 @@ from enum import StrEnum
 
 #: An unanswered request dies after this long (UK Customer Experience Guidelines; Brazil, 60 minutes).
 AUTHORISATION_WINDOW = timedelta(minutes=60)
+#: A consent for one use waits this long for it.
+ONE_TIME_WINDOW = timedelta(hours=24)
 
 
 class ConsentStatus(StrEnum):

@@ -15,12 +15,10 @@ from consents.lifecycle.narrower import UNCHANGED, Narrower
 from consents.models import Consent, ConsentAccount, Platform
 from consents.requested import RequestedAccess
 from consents.scopes import DurationType, Scope, consistent
-from consents.states import AUTHORISATION_WINDOW, ConsentStatus
+from consents.states import AUTHORISATION_WINDOW, ONE_TIME_WINDOW, ConsentStatus
 
 #: Unanswered requests of one platform to one user; any link in a browser makes one.
 AWAITING_MAX = 10
-#: A consent for one use waits this long for it.
-ONE_TIME_WINDOW = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

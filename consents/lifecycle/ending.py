@@ -1,15 +1,16 @@
 """The end of a consent, by any hand: its tokens die in the transaction that ends it."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q
 
+from consents import standing
 from consents.audit import Actor
 from consents.events import EventType
 from consents.lifecycle import changing
-from consents.models import Consent, Revocation, UsageRow
+from consents.models import Consent, Revocation
 from consents.scopes import DurationType
 from consents.states import LIVE_CONSENTS, ConsentStatus, sources_of
 
@@ -92,7 +93,7 @@ def expire_due(*, now: datetime) -> int:
 
 
 def _expire(consent: Consent, now: datetime) -> None:
-    used = consent.status == ConsentStatus.AUTHORISED and _was_used(consent)
+    used = standing.is_used(consent)
     target, reason = (ConsentStatus.CONSUMED, "consumed") if used else (ConsentStatus.EXPIRED, "expired")
     changing.transition(consent, target, reason=reason, actor=changing.SYSTEM, now=now, status_before="")
     changing.end_tokens(consent.id)
@@ -101,14 +102,6 @@ def _expire(consent: Consent, now: datetime) -> None:
 def reminded_days(duration_days: int) -> int | None:
     """How many days before its end a consent of `duration_days` is first announced; None: it is too short for that."""
     return max((days for days in ANNOUNCED_DAYS if days < duration_days), default=None)
-
-
-def _was_used(consent: Consent) -> bool:
-    """A consent for one use that was read at least once. Its day may touch two months, which lead the table's key."""
-    if consent.duration_type != DurationType.ONE_TIME or consent.authorised_at is None:
-        return False
-    months = {instant.astimezone(UTC).date().replace(day=1) for instant in (consent.authorised_at, consent.expires_at)}
-    return UsageRow.objects.filter(month__in=months, user_id=consent.user_id, consent_id=consent.id).exists()
 
 
 def announce_expiring(*, now: datetime) -> int:

@@ -17,7 +17,7 @@ LISTS = ("platforms", "users", "bank_admins", "operators", "banks")
 _FIRST_COLUMNS = ("name", "username", "password", "totp_secret", "bank", "client_id", "client_secret", "redirect_uri")
 _CODES = (
     "Staff and operator sign in with a one-time code too: put the totp secret into an app for codes (“enter a key”),\n"
-    "or have the code of now printed:  python manage.py one_time_code NAME"
+    "or have the code of now printed:  .venv/bin/python manage.py one_time_code NAME"
 )
 
 

@@ -5,14 +5,17 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from banks import directory
+from banks.directory import InstitutionCard
 from banks.errors import InstitutionNotFound
 from consents import clock, policies
 from consents.audit import Actor
 from consents.errors import RequestNotAllowed
 from consents.models import Platform
 from consents.policies import PolicyTerms
+from consents.policy_terms import StepUp
 from consents.scopes import LocationPrecision, Purpose, Scope, SensitiveGroup
 from consents.states import Initiator, PolicyStatus
+from gateway.identity.models import Membership
 
 
 class Command(BaseCommand):
@@ -60,6 +63,13 @@ class Command(BaseCommand):
             action="store_true",
             help="take the platform's word that the user is present; without it such a call counts as unattended",
         )
+        parser.add_argument(
+            "--step-up",
+            choices=[s.value for s in StepUp],
+            default=StepUp.BANK.value,
+            help="what proves the person before an existing bank link is shared further: a login at the bank (the "
+            "default), or a passkey or one-time code here",
+        )
         parser.add_argument("--allow-standard-profile", action="store_true", help="do not demand FAPI 2.0")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -68,6 +78,7 @@ class Command(BaseCommand):
             card = directory.institution(options["bank"])
         except InstitutionNotFound as error:
             raise CommandError(f"No bank {options['bank']}. Add it first: manage.py add_bank --help") from error
+        _refuse_where_the_bank_signs(card)
         platform_id = _platform_id(options["platform"])
         try:
             policy = policies.sign(
@@ -81,6 +92,12 @@ class Command(BaseCommand):
         except RequestNotAllowed as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"Policy version {policy.version} of {card.slug} is in force.")
+
+
+def _refuse_where_the_bank_signs(card: InstitutionCard) -> None:
+    """Its limits are its own as soon as it has people here; the operator may still suspend a platform or a consent."""
+    if Membership.objects.filter(institution_id=card.id, ended_at=None).exists():
+        raise CommandError(f"{card.name} has staff here: its policies are signed at its console.")
 
 
 def _require_what_is_allowed(options: dict[str, Any]) -> None:
@@ -104,6 +121,7 @@ def _terms(options: dict[str, Any]) -> PolicyTerms:
         on_platform_only=options["on_platform_only"],
         hidden_groups=frozenset(SensitiveGroup(g) for g in options["hide"]),
         requires_attended=options["attended_only"],
+        step_up=StepUp(options["step_up"]),
         accepts_attestation=options["accepts_attestation"],
         requires_fapi2=not options["allow_standard_profile"],
     )

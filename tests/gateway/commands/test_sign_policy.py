@@ -7,7 +7,7 @@ from django.core.management import CommandError, call_command
 
 from banks.models import Institution
 from consents.models import BankPolicy
-from tests.support import cast
+from tests.support import cast, factors
 
 pytestmark = pytest.mark.django_db
 
@@ -69,3 +69,19 @@ def test_days_out_of_range_are_one_line(bank: Institution, option: str) -> None:
         _sign(bank, "--scopes", "accounts", "--purposes", "balance_check", f"{option}=-5")
 
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(("more", "proof"), [([], "bank"), (["--step-up", "passkey"], "passkey")])
+def test_a_login_at_the_bank_is_wanted_unless_something_else_was_said(
+    bank: Institution, more: list[str], proof: str
+) -> None:
+    assert _sign(bank, "--scopes", "accounts", "--purposes", "balance_check", *more).step_up == proof
+
+
+def test_the_operator_signs_nothing_for_a_bank_that_has_people_here(bank: Institution) -> None:
+    factors.clerk(bank)
+
+    with pytest.raises(CommandError, match="signed at its console"):
+        _sign(bank, "--scopes", "accounts", "--purposes", "balance_check")
+
+    assert not BankPolicy.objects.exists()

@@ -1,16 +1,15 @@
 """A link that is there already: shared further only after a login at its bank, or the proof that its bank accepts."""
 
 from datetime import timedelta
-from types import ModuleType
 from typing import Any
 
 import pytest
 from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY
 from allauth.account.internal.flows.login import record_authentication
 from allauth.mfa.models import Authenticator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.test import Client
-from django.urls import path, reverse
+from django.urls import reverse
 
 from banks.models import Account, Connection, Institution
 from consents import clock
@@ -18,23 +17,10 @@ from consents.models import BankPolicy, Consent, ConsentAccount
 from consents.policy_terms import StepUp
 from consents.scopes import Scope
 from consents.states import ConsentStatus
-from gateway import urls
 from gateway.identity.models import User
 from tests.gateway.portal.conftest import signed_in, status_of
 from tests.gateway.portal.html import Page
-from tests.support import cast
-
-
-@pytest.fixture(autouse=True)
-def security_pages(settings: Any) -> None:
-    """allauth's pages for a proof, if they are not mounted already."""
-    missing = [
-        path(f"{name}/", lambda request: HttpResponse(), name=name)
-        for name in ("mfa_reauthenticate", "mfa_reauthenticate_webauthn")
-    ]
-    module = ModuleType("urls_with_proofs")
-    module.urlpatterns = [*urls.urlpatterns, *missing]  # type: ignore[attr-defined]
-    settings.ROOT_URLCONF = module
+from tests.support import cast, factors
 
 
 @pytest.fixture
@@ -49,7 +35,7 @@ def link(alice: User, northbank: Institution) -> Connection:
 def proved(browser: Client, user: User, *, method: str = "mfa", ago: timedelta = timedelta(0), **details: str) -> None:
     """As allauth records it: this browser has seen a proof of `user`, by default a one-time code."""
     request = HttpRequest()
-    request.session = browser.session
+    request.session, request.user = browser.session, user
     request.session.pop(AUTHENTICATION_METHODS_SESSION_KEY, None)
     record_authentication(request, user, method, **(details or {"type": "totp"}))
     request.session[AUTHENTICATION_METHODS_SESSION_KEY][-1]["at"] -= ago.total_seconds()
@@ -80,6 +66,22 @@ def test_a_fresh_proof_shares_the_link_without_a_visit(
 
     assert status_of(asked) == ConsentStatus.AUTHORISED
     assert ConsentAccount.objects.get().connection_id == link.id
+
+
+def test_the_page_for_the_code_leads_back_to_the_accounts(
+    browser: Client, alice: User, asked: Consent, link: Connection
+) -> None:
+    secret = factors.set_up_codes(alice)
+    address = f"/connect/{asked.id}/accounts/"
+    (prove_at,) = Page(browser.get(f"/connect/{asked.id}/bank/northbank/")).links_to(reverse("mfa_reauthenticate"))
+    form = Page(browser.get(prove_at)).form(reverse("mfa_reauthenticate"))
+
+    wrong = browser.post(form.action, {**form.hidden, "code": "000000"})
+    assert wrong.status_code == 200 and not offers(browser, asked)
+    answer = browser.post(form.action, {**form.hidden, "code": factors.code_of(secret)})
+
+    assert (answer.status_code, answer["Location"]) == (302, address)
+    assert offers(browser, asked)
 
 
 @pytest.mark.parametrize("ago", [timedelta(minutes=5, seconds=5), timedelta(hours=1)])
