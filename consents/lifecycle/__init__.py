@@ -6,7 +6,6 @@ Locks are taken in the order consent (by id), connection, account: these functio
 from consents.lifecycle.amending import ONE_TIME_USE, begin_use, narrow, renew
 from consents.lifecycle.asking import (
     AWAITING_MAX,
-    ONE_TIME_WINDOW,
     AccountChoice,
     Disclosure,
     as_if_authorised,
@@ -19,6 +18,7 @@ from consents.lifecycle.ending import announce_expiring, expire_due, reminded_da
 from consents.lifecycle.holding import lift, pause, resume, suspend
 from consents.lifecycle.narrower import Narrower
 from consents.lifecycle.unlinking import leave_connection
+from consents.states import ONE_TIME_WINDOW
 
 __all__ = [
     "AWAITING_MAX",
