@@ -70,9 +70,9 @@ class Scene:
 
     @cached_property
     def live(self) -> Consent:
-        """Read from for a month, and looked at by the bank."""
+        """Read from for a month, more often than one page tells, and looked at by the bank."""
         found = self.shared()
-        for hours in range(0, 24 * 25, 7):
+        for hours in range(0, 24 * 25, 31):
             record = "balance" if hours % 3 else "transaction"
             read_by_platform(found, days_ago=hours / 24, rows=hours % 11, record=record, institution_id=self.bank.id)
         CustomerLookup.objects.create(

@@ -159,7 +159,7 @@ class Tables:
     def row(self, label: str) -> str:
         """The id of one in this table, `application/model`."""
         assert self.browser
-        model, table = next(found for found in site._registry.items() if label_of(found[0]) == label)
+        table = next(table for model, table in site._registry.items() if label_of(model) == label)
         return str(table.rows().order_by("pk")[0].pk)  # type: ignore[attr-defined]
 
 

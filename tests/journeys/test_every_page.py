@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 from playwright.sync_api import Browser, Page
 
+from gateway.portal import notices, reads
 from tests.architecture.test_routes import ROWS
 from tests.journeys.pages import MACHINES, NO_PAGE, PAGES, Scene, Shown, cookie
 from tests.journeys.seeing import Eye
@@ -41,10 +42,14 @@ Open = Callable[[Shown], Page]
 
 
 @pytest.fixture
-def open_page(page: Page, live_server: Any, settings: Any, tmp_path: Path) -> Open:
+def open_page(
+    page: Page, live_server: Any, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Open:
     settings.ISSUER = live_server.url
     settings.EMBEDDED, settings.MAIL_FROM, settings.MAIL_DIRECTORY = True, "sluice@localhost", tmp_path
     settings.EMAIL_BACKEND = "gateway.notify.mailbox.FileBackend"
+    monkeypatch.setattr(reads, "PAGE_SIZE", 12)
+    monkeypatch.setattr(notices, "PAGE_SIZE", 3)
     scene = Scene()
 
     def opened(shown: Shown) -> Page:
