@@ -71,6 +71,9 @@ _PEOPLE = [
     Shown(name="notices, empty", route="notices/", who=_charlie),
     Shown(name="mail, empty", route="dev/mail", who=_charlie),
     Shown(name="download, none", route="download/", who=_charlie),
+    # -- what one was told: before much else has happened --
+    Shown(name="notices", route="notices/", who=_told),
+    Shown(name="mail", route="dev/mail", who=_told),
     # -- what one shares --
     Shown(name="consent, live", route="consents/<uuid:consent_id>/", values=_live),
     Shown(name="consent, ended", route="consents/<uuid:consent_id>/", values=_ended),
@@ -89,17 +92,16 @@ _PEOPLE = [
     Shown(name="stop everything", route="stop-everything/"),
     Shown(name="reads", route="reads/"),
     Shown(name="list", route=""),
-    Shown(name="list, long", route="", who=lambda scene: scene.many),
     # -- the links to banks --
     Shown(name="links", route="links/"),
     Shown(name="disconnect", route="links/<uuid:connection_id>/disconnect/", values=_link(lambda scene: scene.link)),
     Shown(name="renew", route="links/<uuid:connection_id>/renew/", values=_link(lambda scene: scene.waiting_link)),
     Shown(name="links, one waits", route="links/"),
-    # -- what one was told, and a copy of everything --
-    Shown(name="notices", route="notices/", who=_told),
-    Shown(name="mail", route="dev/mail", who=_told),
+    # -- a copy of everything --
     Shown(name="download, being made", route="download/", who=lambda scene: scene.copying),
     Shown(name="download, ready", route="download/", who=lambda scene: scene.copied),
+    # -- last: with much that has ended --
+    Shown(name="list, long", route="", who=lambda scene: scene.many),
     Shown(name="sign out", route="sign-out/"),
 ]  # fmt: skip
 

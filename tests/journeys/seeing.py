@@ -41,7 +41,7 @@ VIEWS = (
     View(1280, "dark", "ltr", _COLOURS),
     View(1280, "light", "ltr", _ALL),
 )
-_AXE = """rules => axe.run({runOnly: rules, resultTypes: ['violations']})
+_AXE = """rules => axe.run({runOnly: rules, resultTypes: ['violations'], preload: false, iframes: false})
     .then(found => found.violations.map(one => `${one.id}: ${one.nodes.map(node => node.html)}`))"""
 _SMALL_TARGETS = """() => [...document.querySelectorAll('button, input:not([type=hidden]), summary, .action')]
     .filter(one => one.checkVisibility())

@@ -71,7 +71,11 @@ def _active(bank: Institution, people: int) -> list[Platform]:
 
 
 def test_the_console_from_the_first_look_to_the_lift(
-    live_server: Any, anne: Clerk, page: Page, look: Look, northbank: Institution  # noqa: F811
+    live_server: Any,
+    anne: Clerk,
+    page: Page,
+    look: Look,
+    northbank: Institution,  # noqa: F811
 ) -> None:
     brian = clerk_of(northbank, "brian")
 
@@ -117,7 +121,11 @@ def test_the_console_from_the_first_look_to_the_lift(
 
 
 def test_terms_merchants_and_a_customer(
-    live_server: Any, anne: Clerk, page: Page, look: Look, northbank: Institution  # noqa: F811
+    live_server: Any,
+    anne: Clerk,
+    page: Page,
+    look: Look,
+    northbank: Institution,  # noqa: F811
 ) -> None:
     chat = _active(northbank, 1)[0]
     ApprovedMerchant.objects.create(

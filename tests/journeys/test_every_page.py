@@ -42,9 +42,7 @@ Open = Callable[[Shown], Page]
 
 
 @pytest.fixture
-def open_page(
-    page: Page, live_server: Any, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Open:
+def open_page(page: Page, live_server: Any, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Open:
     settings.ISSUER = live_server.url
     settings.EMBEDDED, settings.MAIL_FROM, settings.MAIL_DIRECTORY = True, "sluice@localhost", tmp_path
     settings.EMAIL_BACKEND = "gateway.notify.mailbox.FileBackend"
