@@ -6,6 +6,7 @@ answers GET with HTML and has no line here fails tests/journeys/test_every_page.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from django.test import Client
 
 from consents.models import Consent
 from tests.journeys.scenes import Scene
+from tests.journeys.seeing import TWO_VIEWS, VIEWS, View
 from tests.journeys.staff_scenes import LABELS, terms
 
 Values = Mapping[str, object]
@@ -28,6 +30,7 @@ class Shown:
     query: str = ""
     who: Callable[[Scene], Client] | None = field(default=lambda scene: scene.alices_browser)
     status: int = 200
+    views: Sequence[View] = VIEWS
 
     def address(self, scene: Scene) -> str:
         path = f"/{self.route}"
@@ -101,12 +104,14 @@ _PEOPLE = [
     Shown(name="download, being made", route="download/", who=lambda scene: scene.copying),
     Shown(name="download, ready", route="download/", who=lambda scene: scene.copied),
     # -- last: with much that has ended --
+    Shown(name="links, over", route="links/", who=lambda scene: scene.unlinked),
     Shown(name="list, long", route="", who=lambda scene: scene.many),
     Shown(name="sign out", route="sign-out/"),
 ]  # fmt: skip
 
 _FLOW = [
     Shown(name="ask", route="connect/<uuid:consent_id>/", values=_asked),
+    Shown(name="list, waiting", route=""),
     Shown(name="consent, waiting", route="consents/<uuid:consent_id>/", values=_asked),
     Shown(name="bank", route="connect/<uuid:consent_id>/bank/", values=_asked),
     Shown(name="scopes", route="connect/<uuid:consent_id>/scopes/", values=_asked),
@@ -168,7 +173,7 @@ def _console(name: str, route: str, query: str = "", **identities: Callable[[Sce
 
 
 def _lookup(scene: Scene) -> UUID:
-    return scene.console.lookup.id
+    return scene.console.lookup
 
 
 _BANK = [
@@ -192,7 +197,11 @@ _BANK = [
     _console("own policy", f"{_AT_BANK}policy/"),
     _console("own review", f"{_AT_BANK}policy/review/", terms(0)),
     _console("merchants, none", f"{_AT_BANK}merchants/"),
-    _console("remove a merchant", f"{_AT_BANK}merchants/<uuid:merchant_id>/remove/", merchant=lambda scene: scene.console.merchant),
+    _console(
+        "remove a merchant",
+        f"{_AT_BANK}merchants/<uuid:merchant_id>/remove/",
+        merchant=lambda scene: scene.console.merchant,
+    ),
     _console("merchants", f"{_AT_BANK}merchants/"),
     _console("proposals, none", f"{_ROOT}proposals/"),
     _console("proposal, own", _PROPOSAL, proposal=lambda scene: scene.console.proposal),
@@ -211,22 +220,32 @@ _BANK = [
 ]  # fmt: skip
 
 
-def _row(label: str) -> Callable[[Scene], Values]:
-    return lambda scene: {"<str:object_id>": scene.tables.row(label)}
-
-
 def _operator(scene: Scene) -> Client:
     return scene.tables.browser
 
 
+def _table(label: str, views: Sequence[View]) -> list[Shown]:
+    """A list and one of its rows."""
+    at = f"operator/{label}/"
+    return [
+        Shown(name=f"{label} list", route=at, who=_operator, views=views),
+        Shown(
+            name=f"{label} row",
+            route=f"{at}<str:object_id>/change/",
+            values=lambda scene: {"<str:object_id>": scene.tables.row(label)},
+            who=_operator,
+            views=views,
+        ),
+    ]
+
+
+#: The audit trail's has a form of its own, and the consents' is as wide as any; the others differ in words alone.
+_OWN_LAYOUT = ("consents/auditentry", "consents/consent")
+
 _OPERATOR = [
     Shown(name="operator", route="operator/", who=_operator),
     Shown(name="operator, not found", route="operator/consents/platform/", query="?q=nothing", who=_operator),
-    *(Shown(name=f"{label} list", route=f"operator/{label}/", who=_operator) for label in LABELS),
-    *(
-        Shown(name=f"{label} row", route=f"operator/{label}/<str:object_id>/change/", values=_row(label), who=_operator)
-        for label in LABELS
-    ),
+    *chain.from_iterable(_table(label, VIEWS if label in _OWN_LAYOUT else TWO_VIEWS) for label in LABELS),
 ]  # fmt: skip
 
 #: By who looks at them; each group has people and rows of its own.

@@ -126,6 +126,12 @@ class Scene:
         return self.link
 
     @cached_property
+    def unlinked(self) -> Client:
+        """Alice's browser, now that a link of hers is over."""
+        Connection.objects.filter(id=self.link).update(status="REVOKED", unneeded_at=clock.now())
+        return self.alices_browser
+
+    @cached_property
     def told(self) -> Client:
         """Alice's browser, now that all that has happened was mailed to her."""
         assert self.live and self.ended and settings.EMBEDDED

@@ -1,6 +1,8 @@
 """A platform asks, Alice decides: without JavaScript, from the platform's link to the platform's answer."""
 
 from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -8,10 +10,13 @@ import requests
 from playwright.sync_api import Browser, Page
 
 from banks.models import Connection
+from consents import clock
 from consents.models import Consent, ConsentAccount
+from consents.scopes import LocationPrecision, Scope
 from consents.states import ConsentStatus
 from tests.journeys import walk
 from tests.journeys.conftest import Stage
+from tests.journeys.scenes import Scene
 from tests.support import cast
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -103,6 +108,31 @@ def test_alice_allows_looks_and_stops(stage: Stage, page: Page, origins: set[str
     assert read_accounts(stage, token).status_code == 401
     assert Consent.objects.get().status == ConsentStatus.REVOKED
     assert origins == {stage.sluice, stage.bank.issuer, stage.site.origin}
+
+
+def test_alice_shares_less_and_then_stops_everything(page: Page, live_server: Any) -> None:
+    scene = Scene()
+    consent, other = scene.live, scene.ending
+    page.goto(f"{live_server.url}/consents/{consent.id}/")
+    walk.sign_in(page)
+    page.get_by_role("link", name="Share less").click()
+    page.get_by_label("Account balance").uncheck()
+    page.get_by_label("The town, and nothing closer").check()
+    page.get_by_label("In 7 days").check()
+    walk.press(page, "Share less")
+    narrowed = Consent.objects.get(id=consent.id)
+
+    page.goto(live_server.url)
+    page.get_by_role("link", name="Stop everything").click()
+    walk.press(page, "Stop everything")
+
+    assert heading(page) == "Your sharing"
+    assert not page.get_by_role("link", name="Stop sharing").count()
+    assert Scope.BALANCES not in narrowed.scopes and Scope.ACCOUNTS in narrowed.scopes
+    assert narrowed.location_precision == LocationPrecision.CITY
+    assert narrowed.expires_at is not None and narrowed.expires_at <= clock.now() + timedelta(days=7)
+    ended = Consent.objects.filter(id__in=[consent.id, other.id]).values_list("status", flat=True)
+    assert list(ended) == [ConsentStatus.REVOKED, ConsentStatus.REVOKED]
 
 
 def test_alice_says_no_at_the_last_step(stage: Stage, page: Page) -> None:

@@ -1,12 +1,12 @@
 """Every page of the route matrix, opened by its address: nothing for axe to find, in any colour, width or direction."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 from gateway.portal import notices, reads
 from tests.architecture.test_routes import ROWS
@@ -27,15 +27,6 @@ def test_a_language_from_the_right_turns_the_page(client: Client, settings: Any)
     settings.LANGUAGE_CODE = "ar"
 
     assert '<html lang="ar" dir="rtl">' in client.get("/problems/").content.decode()
-
-
-@pytest.fixture
-def page(chromium: Browser) -> Iterator[Page]:
-    """JavaScript on, because axe is JavaScript; Sluice's own pages have none."""
-    context = chromium.new_context(reduced_motion="reduce")
-    context.set_default_timeout(20_000)
-    yield context.new_page()
-    context.close()
 
 
 Open = Callable[[Shown], Page]
@@ -83,6 +74,6 @@ def test_every_page_is_accessible_and_keeps_to_itself(
         if titles.setdefault(title, shown.route) != shown.route:
             eye.findings.append(f"{shown.name}: {title!r} is the title of {titles[title]!r} too")
         eye.tab_through(shown.name)
-        eye.look(shown.name)
+        eye.look(shown.name, shown.views)
 
     assert not eye.findings, "\n".join(eye.findings)
