@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 def origins(request: pytest.FixtureRequest, live_server: Any) -> list[str]:
     """To the bank and back as well, in the journeys that go there."""
     if "stage" not in request.fixturenames:
-        return [live_server.url]
+        return [live_server.url, "file://"]  # a copy is looked at where it was unpacked
     stage = request.getfixturevalue("stage")
     return [stage.sluice, stage.bank.issuer, stage.site.origin]
 
@@ -70,7 +70,7 @@ def test_what_is_missing_is_told_where_one_looks_first(page: Page, live_server: 
     assert is_told(page)
     look("accounts-error")
     page.goto(f"{live_server.url}/consents/{scene.live.id}/narrow/")
-    for box in page.get_by_role("checkbox", checked=True).all():
+    for box in page.get_by_role("group", name="What it may see").get_by_role("checkbox").all():
         box.uncheck()
     walk.press(page, "Share less")
     assert is_told(page)
