@@ -17,7 +17,9 @@ _NO_PLACE = "none"
 
 _SCOPES = [(scope.value, words.SCOPE_WORDS[scope].label) for scope in Scope]
 _PURPOSES = [(purpose.value, words.PURPOSE_WORDS[purpose][0]) for purpose in Purpose]
-_GROUPS = [(group.value, words.GROUP_WORDS[group]) for group in SensitiveGroup if group in words.GROUP_WORDS]
+_GROUPS = [
+    (group.value, words.GROUP_WORDS[group].capitalize()) for group in SensitiveGroup if group in words.GROUP_WORDS
+]
 _PRECISIONS = [(_NO_PLACE, "No place at all"), *((one.value, words.PRECISION_WORDS[one]) for one in LocationPrecision)]
 _STEP_UPS = [(one.value, wording.STEP_UPS[one]) for one in StepUp]
 _PROFILES = [("fapi2", wording.PROFILES[True]), ("standard", wording.PROFILES[False])]

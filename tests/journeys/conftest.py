@@ -2,12 +2,12 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from consents import clock, platforms
 from consents.scopes import Purpose
@@ -15,6 +15,7 @@ from consents.states import PlatformStatus
 from gateway.identity.models import User
 from tests.journeys.bank import SLUG, add_bank
 from tests.journeys.platform_site import PlatformSite
+from tests.journeys.seeing import Eye
 from tests.support import cast
 from tests.support.cast import Member
 from tests.support.sandbox_bank import SandboxBank
@@ -58,6 +59,32 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=path, args=list(_ARGUMENTS))
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    """JavaScript on, because axe is JavaScript; of Sluice's own pages only those for passkeys have any."""
+    context = chromium.new_context(reduced_motion="reduce")
+    context.set_default_timeout(20_000)
+    yield context.new_page()
+    context.close()
+
+
+Look = Callable[[str], None]
+
+
+@pytest.fixture
+def origins(live_server: Any) -> list[str]:
+    """Where requests of the browser may go."""
+    return [live_server.url]
+
+
+@pytest.fixture
+def look(page: Page, origins: list[str]) -> Iterator[Look]:
+    """Hold the page one is on against all of it; findings of all pages are told together."""
+    eye = Eye(page, *origins)
+    yield eye.look
+    assert not eye.findings, "\n".join(eye.findings)
 
 
 @pytest.fixture(scope="session")

@@ -2,10 +2,14 @@
 
 from playwright.sync_api import Page
 
+#: What is said of it at more length, in small print, is no part of its name here.
 _FOCUSED = """() => {
     const one = document.activeElement
-    return (one.labels?.[0] ?? one).innerText.trim().replace(/\\s+/g, ' ')
+    const named = (one.labels?.[0] ?? one).cloneNode(true)
+    named.querySelectorAll('small').forEach(note => note.remove())
+    return named.textContent.trim().replace(/\\s+/g, ' ')
 }"""
+_KIND = "document.activeElement.type ?? ''"
 TABS_MAX = 100
 
 
@@ -30,6 +34,23 @@ def tick(page: Page, name: str) -> None:
     """A box, or one of several."""
     reach(page, name)
     page.keyboard.press("Space")
+
+
+def tick_first(page: Page) -> None:
+    for _ in range(TABS_MAX):
+        page.keyboard.press("Tab")
+        if page.evaluate(_KIND) == "checkbox":
+            return page.keyboard.press("Space")
+    raise AssertionError("the keyboard reaches no box")
+
+
+def choose(page: Page, name: str) -> None:
+    """One of the page's first set of radio buttons: Tab reaches the chosen one, the arrows go on from there."""
+    for _ in range(TABS_MAX):
+        page.keyboard.press("ArrowDown" if page.evaluate(_KIND) == "radio" else "Tab")
+        if page.evaluate(_FOCUSED) == name:
+            return
+    raise AssertionError(f"the keyboard does not reach {name!r}")
 
 
 def write(page: Page, name: str, text: str) -> None:

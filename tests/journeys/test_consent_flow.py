@@ -1,17 +1,22 @@
 """A platform asks, Alice decides: without JavaScript, from the platform's link to the platform's answer."""
 
 from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 import requests
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from banks.models import Connection
+from consents import clock
 from consents.models import Consent, ConsentAccount
+from consents.scopes import LocationPrecision, Scope
 from consents.states import ConsentStatus
 from tests.journeys import walk
 from tests.journeys.conftest import Stage
+from tests.journeys.scenes import Scene
 from tests.support import cast
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -34,8 +39,9 @@ def origins(page: Page) -> set[str]:
     return seen
 
 
-def heading(page: Page) -> str:
-    return page.locator("h1").inner_text()
+def is_at(page: Page, heading: str) -> None:
+    """It may still be on its way there."""
+    expect(page.locator("h1")).to_have_text(heading, timeout=20_000)
 
 
 def read_accounts(stage: Stage, token: str) -> requests.Response:
@@ -60,30 +66,30 @@ def exchange(stage: Stage, code: str) -> str:
 
 def test_alice_allows_looks_and_stops(stage: Stage, page: Page, origins: set[str]) -> None:
     page.goto(walk.platform_link(stage))
-    assert heading(page) == "Sign in"
+    is_at(page, "Sign in")
     walk.sign_in(page)
-    assert heading(page) == "Example Chat asks to see some of your bank data"
+    is_at(page, "Example Chat asks to see some of your bank data")
     walk.press(page, "Continue")
     walk.choose_bank(page)
-    assert heading(page) == "What would Example Chat see?"
+    is_at(page, "What would Example Chat see?")
     assert not page.get_by_text("How much is in the account").is_visible()
     page.get_by_text("Account balance").click()
     assert page.get_by_text("How much is in the account").is_visible()
     walk.press(page, "Continue")
-    assert heading(page) == "For how long may Example Chat look?"
+    is_at(page, "For how long may Example Chat look?")
     walk.press(page, "Continue")
     assert urlsplit(stage.bank.issuer).netloc in page.locator("main").inner_text()
     walk.press(page, "Continue to First Sandbox Bank")
     assert page.url.startswith(stage.bank.issuer)
     walk.log_in_at_bank(page)
     walk.allow_at_bank(page)
-    assert heading(page) == "Which accounts may Example Chat see?"
+    is_at(page, "Which accounts may Example Chat see?")
     assert not any(box.is_checked() for box in page.get_by_role("checkbox").all())
     walk.tick_first_account(page)
-    assert heading(page) == "May Example Chat see this?"
+    is_at(page, "May Example Chat see this?")
     assert not ConsentAccount.objects.exists()
     walk.press(page, "Allow")
-    assert heading(page) == "Example Chat may now see what you chose"
+    is_at(page, "Example Chat may now see what you chose")
     walk.press(page, "Return to Example Chat")
 
     assert page.url.startswith(stage.site.redirect_uri)
@@ -95,7 +101,7 @@ def test_alice_allows_looks_and_stops(stage: Stage, page: Page, origins: set[str
     page.goto(stage.sluice)
     assert page.get_by_text("Reads in the last 7 days").is_visible()
     page.get_by_role("link", name="View Example Chat").click()
-    assert page.get_by_text("Account details").is_visible()
+    assert page.get_by_text("Account details", exact=True).is_visible()
     page.get_by_role("link", name="Stop sharing").click()
     walk.press(page, "Stop sharing")
 
@@ -105,6 +111,31 @@ def test_alice_allows_looks_and_stops(stage: Stage, page: Page, origins: set[str
     assert origins == {stage.sluice, stage.bank.issuer, stage.site.origin}
 
 
+def test_alice_shares_less_and_then_stops_everything(page: Page, live_server: Any) -> None:
+    scene = Scene()
+    consent, other = scene.live, scene.ending
+    page.goto(f"{live_server.url}/consents/{consent.id}/")
+    walk.sign_in(page)
+    page.get_by_role("link", name="Share less").click()
+    page.get_by_label("Account balance").uncheck()
+    page.get_by_label("The town, and nothing closer").check()
+    page.get_by_label("In 7 days").check()
+    walk.press(page, "Share less")
+    narrowed = Consent.objects.get(id=consent.id)
+
+    page.goto(live_server.url)
+    page.get_by_role("link", name="Stop everything").click()
+    walk.press(page, "Stop everything")
+
+    is_at(page, "Your sharing")
+    assert not page.get_by_role("link", name="Stop sharing").count()
+    assert Scope.BALANCES not in narrowed.scopes and Scope.ACCOUNTS in narrowed.scopes
+    assert narrowed.location_precision == LocationPrecision.CITY
+    assert narrowed.expires_at is not None and narrowed.expires_at <= clock.now() + timedelta(days=7)
+    ended = Consent.objects.filter(id__in=[consent.id, other.id]).values_list("status", flat=True)
+    assert list(ended) == [ConsentStatus.REVOKED, ConsentStatus.REVOKED]
+
+
 def test_alice_says_no_at_the_last_step(stage: Stage, page: Page) -> None:
     page.goto(f"{stage.sluice}/sign-in/")
     walk.sign_in(page)
@@ -112,10 +143,9 @@ def test_alice_says_no_at_the_last_step(stage: Stage, page: Page) -> None:
     walk.tick_first_account(page)
 
     walk.press(page, "Do not allow")
-    told = heading(page)
+    is_at(page, "Nothing was shared")
     walk.press(page, "Return to Example Chat")
 
-    assert told == "Nothing was shared"
     ((answer),) = stage.site.answers
     assert answer["error"] == "access_denied"
     assert "code" not in answer
@@ -132,15 +162,14 @@ def test_alice_says_no_at_the_bank_and_tries_again(stage: Stage, page: Page) -> 
     walk.press(page, "Continue to First Sandbox Bank")
     walk.log_in_at_bank(page)
     walk.press(page, "Refuse")
-    told = heading(page)
+    is_at(page, "You did not go on at the bank")
     walk.press(page, "Try again")
     walk.choose_bank(page)
     walk.press(page, "Continue to First Sandbox Bank")
     walk.log_in_at_bank(page)
     walk.allow_at_bank(page)
 
-    assert told == "You did not go on at the bank"
-    assert heading(page) == "Which accounts may Example Chat see?"
+    is_at(page, "Which accounts may Example Chat see?")
 
 
 def test_t7_way_to_the_bank_sent_to_somebody_else_links_nothing(stage: Stage, page: Page, chromium: Browser) -> None:
@@ -164,6 +193,6 @@ def test_t7_way_to_the_bank_sent_to_somebody_else_links_nothing(stage: Stage, pa
     walk.log_in_at_bank(other)
     walk.allow_at_bank(other)
 
-    assert heading(other) == "Nothing was linked"
+    is_at(other, "Nothing was linked")
     assert not Connection.objects.exists()
     elsewhere.close()

@@ -1,12 +1,14 @@
 """Every page of the route matrix, opened by its address: nothing for axe to find, in any colour, width or direction."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
+from gateway.portal import notices, reads
 from tests.architecture.test_routes import ROWS
 from tests.journeys.pages import MACHINES, NO_PAGE, PAGES, Scene, Shown, cookie
 from tests.journeys.seeing import Eye
@@ -15,8 +17,10 @@ from tests.journeys.seeing import Eye
 def test_every_route_that_shows_a_page_is_looked_at() -> None:
     shown = {row.route for row in ROWS if row.method == "GET" and not row.route.startswith(MACHINES)}
 
-    assert shown == {page.route for page in PAGES} | set(NO_PAGE)
-    assert len({page.name for page in PAGES}) == len(PAGES)
+    looked_at = [page for group in PAGES.values() for page in group]
+
+    assert shown == {page.route for page in looked_at} | set(NO_PAGE)
+    assert len({page.name for page in looked_at}) == len(looked_at)
 
 
 def test_a_language_from_the_right_turns_the_page(client: Client, settings: Any) -> None:
@@ -25,21 +29,16 @@ def test_a_language_from_the_right_turns_the_page(client: Client, settings: Any)
     assert '<html lang="ar" dir="rtl">' in client.get("/problems/").content.decode()
 
 
-@pytest.fixture
-def page(chromium: Browser) -> Iterator[Page]:
-    """JavaScript on, because axe is JavaScript; Sluice's own pages have none."""
-    context = chromium.new_context(reduced_motion="reduce")
-    context.set_default_timeout(20_000)
-    yield context.new_page()
-    context.close()
-
-
 Open = Callable[[Shown], Page]
 
 
 @pytest.fixture
-def open_page(page: Page, live_server: Any, settings: Any) -> Open:
+def open_page(page: Page, live_server: Any, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Open:
     settings.ISSUER = live_server.url
+    settings.EMBEDDED, settings.MAIL_FROM, settings.MAIL_DIRECTORY = True, "sluice@localhost", tmp_path
+    settings.EMAIL_BACKEND = "gateway.notify.mailbox.FileBackend"
+    monkeypatch.setattr(reads, "PAGE_SIZE", 12)
+    monkeypatch.setattr(notices, "PAGE_SIZE", 3)
     scene = Scene()
 
     def opened(shown: Shown) -> Page:
@@ -56,17 +55,25 @@ def open_page(page: Page, live_server: Any, settings: Any) -> Open:
     return opened
 
 
+@pytest.fixture(scope="module")
+def titles() -> dict[str, str]:
+    """Of what has been looked at so far, in all groups of this run: the route that each belongs to."""
+    return {}
+
+
 @pytest.mark.browser
 @pytest.mark.django_db(transaction=True)
-def test_every_page_is_accessible_and_keeps_to_itself(open_page: Open, page: Page, live_server: Any) -> None:
+@pytest.mark.parametrize("group", PAGES)
+def test_every_page_is_accessible_and_keeps_to_itself(
+    group: str, open_page: Open, page: Page, live_server: Any, titles: dict[str, str]
+) -> None:
     eye = Eye(page, live_server.url)
-    titles: dict[str, str] = {}
 
-    for shown in PAGES:
+    for shown in PAGES[group]:
         title = open_page(shown).title()
         if titles.setdefault(title, shown.route) != shown.route:
             eye.findings.append(f"{shown.name}: {title!r} is the title of {titles[title]!r} too")
         eye.tab_through(shown.name)
-        eye.look(shown.name)
+        eye.look(shown.name, shown.views)
 
     assert not eye.findings, "\n".join(eye.findings)

@@ -1,4 +1,4 @@
-"""The operator's pages in a browser: nothing for axe to find, no scrolling sideways, and an act without a script."""
+"""The operator acts in a browser without a script; what each page looks like is in test_every_page.py."""
 
 from typing import Any
 
@@ -9,12 +9,9 @@ from playwright.sync_api import Browser, Page
 
 from banks.models import Connection
 from consents.models import Platform
-from tests.journeys.test_accessibility import Look, look, page
 from tests.support import everything, factors
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-__all__ = ["look", "page"]  # fixtures
 
 
 def _sign_in(page: Page, origin: str) -> None:
@@ -26,19 +23,6 @@ def _sign_in(page: Page, origin: str) -> None:
 @pytest.fixture
 def filled(transactional_db: None) -> None:
     everything.happened(everything.shared(everything.person()), Connection.objects.get())
-
-
-def test_the_start_page_lists_and_details(live_server: Any, filled: None, page: Page, look: Look) -> None:
-    _sign_in(page, live_server.url)
-    page.goto(live_server.url + reverse("operator:index"))
-    look("operator-index")
-    for table in ("consents_platform", "consents_auditentry", "consents_event", "banks_institution"):
-        page.goto(live_server.url + reverse(f"operator:{table}_changelist"))
-        look(f"operator-{table}")
-        page.locator("#result_list tbody th a").first.click()
-        look(f"operator-{table}-detail")
-    page.goto(live_server.url + reverse("operator:consents_platform_changelist") + "?q=nothing")
-    look("operator-nothing-found")
 
 
 def test_a_platform_is_suspended_with_the_keyboard_alone_and_no_script(

@@ -4,13 +4,19 @@ browser = factors.proved(cast.person("clerk"))      signed in, with password and
 factors.age(browser, timedelta(minutes=16))         the same, as if that had been a while ago
 """
 
+import secrets
 import time
 from datetime import timedelta
 
 from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY
 from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, generate_totp_secret, hotp_value
+from cryptography.hazmat.primitives.asymmetric import ec
 from django.test import Client
+from fido2.cose import ES256
+from fido2.utils import websafe_encode
+from fido2.webauthn import AttestationObject, AttestedCredentialData, AuthenticatorData, CollectedClientData
 
 from banks.models import Institution
 from gateway.identity.models import Membership, MembershipRole, User
@@ -23,6 +29,29 @@ def set_up_codes(user: User) -> str:
     secret = generate_totp_secret()
     TOTP.activate(user, secret)
     return secret
+
+
+def add_recovery_codes(user: User) -> None:
+    RecoveryCodes.activate(user)
+
+
+def add_passkey(user: User, name: str) -> int:
+    """As if a device had made one; the id of its row. No private key is left: it opens nothing."""
+    key = ES256.from_cryptography_key(ec.generate_private_key(ec.SECP256R1()).public_key())
+    made = AuthenticatorData.create(
+        b"\0" * 32,
+        AuthenticatorData.FLAG.UP | AuthenticatorData.FLAG.UV | AuthenticatorData.FLAG.AT,
+        0,
+        AttestedCredentialData.create(b"\0" * 16, secrets.token_bytes(16), key),
+    )
+    told = {
+        "clientDataJSON": websafe_encode(CollectedClientData.create("webauthn.create", b"", "https://sluice.example")),
+        "attestationObject": websafe_encode(AttestationObject.create("none", made, {})),
+    }
+    identity = websafe_encode(made.credential_data.credential_id)  # type: ignore[union-attr]
+    credential = {"id": identity, "rawId": identity, "type": "public-key", "response": told}
+    data = {"name": name, "credential": credential}
+    return int(Authenticator.objects.create(user=user, type=Authenticator.Type.WEBAUTHN, data=data).pk)
 
 
 def code_of(secret: str, *, periods_ago: int = 0) -> str:
