@@ -6,6 +6,8 @@ from wsgiref.util import setup_testing_defaults
 
 import pytest
 from django.core.handlers.wsgi import WSGIHandler
+from django.core.signals import request_started
+from django.db import close_old_connections
 
 from gateway.wsgi import application, plain_content_type
 from tests.support import cast
@@ -49,7 +51,12 @@ def call(path: str, query: str, content_type: str, body: bytes = b"") -> tuple[s
     }
     setup_testing_defaults(environ)
     told: list[str] = []
-    answer: Iterable[bytes] = application(environ, lambda status, headers, error=None: told.append(status))  # type: ignore[arg-type, return-value]
+    # As Django's own test client: the test's connection must live through the request.
+    request_started.disconnect(close_old_connections)
+    try:
+        answer: Iterable[bytes] = application(environ, lambda status, *_: told.append(status))  # type: ignore[arg-type, return-value]
+    finally:
+        request_started.connect(close_old_connections)
     return told[0][:3], b"".join(answer)
 
 

@@ -62,6 +62,8 @@ def test_no_view_of_the_toolkit_is_mounted(urlconf: str) -> None:
 @pytest.mark.parametrize("prefix", ["/", "/oauth/", "/o/"])
 def test_toolkits_addresses_lead_nowhere(db: None, chat: Member, prefix: str, path: str) -> None:
     browser = Client()
+    if prefix + path == "/oauth/introspect":
+        prefix = "/oauth/toolkit/"  # our own stands there: RFC 7662, of a platform's own tokens
     for answer in (browser.get(prefix + path), cast.post_form(chat, prefix + path, {"token": "x"})):
         assert answer.status_code == 404
 

@@ -27,7 +27,7 @@ def test_expired_access_tokens_go_and_the_grant_lives_on(alice: User, chat: Memb
 
     forgotten = housekeeping.forget_expired(later)
 
-    assert forgotten == Forgotten(access_tokens=1, grants=0, authorization_requests=1)
+    assert forgotten == Forgotten(access_tokens=1, grants=0, authorization_requests=1, request_counts=1)
     assert RefreshToken.objects.count() == 1
     minted = cast.refresh(chat, tokens.refresh_token)
     assert minted.status_code == 200
