@@ -31,7 +31,7 @@ def test_navigation_says_where_one_is(alice: User) -> None:
 def test_people_see_no_console_and_visitors_only_the_way_in(alice: User) -> None:
     labels = [label for label, _ in entries(Page(factors.browser_of(alice).get("/")))]
 
-    assert labels[:3] == ["Your sharing", "Your bank links", "Security"]
+    assert labels[:4] == ["Your sharing", "Your bank links", "Notices", "Security"]
     assert "Bank console" not in labels and "Operator" not in labels
     assert ("Sign in", "/sign-in/") in entries(Page(Client().get("/sign-up/")))
 

@@ -133,8 +133,8 @@ class TestList:
         for _ in range(5):
             cast.authorised_consent(alice, chat.platform, accounts=cast.linked_accounts(alice, northbank))
 
-        # Session, user, the session's row, live consents, the others, their accounts, banks, usage, stops of banks, links
-        # and their needs, whom one works for.
+        # Session, user, the session's row, live consents, the others, their accounts, banks, usage, stops of banks,
+        # links and their needs, whom one works for.
         with django_assert_num_queries(13):
             browser.get("/")
 
