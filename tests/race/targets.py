@@ -4,8 +4,6 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.conf import settings
-from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.db import transaction
 
 from banks.models import Account, Institution
@@ -14,10 +12,9 @@ from consents.models.tokens import digest
 from consents.scopes import Scope
 from gateway import pairwise
 from gateway.identity.models import User
-from gateway.identity.session_store import SessionStore
 from gateway.oauth import addresses
 from tests.race.messages import Ask
-from tests.support import cast, ledger
+from tests.support import cast, factors, ledger
 from tests.support.cast import Member
 
 TOKENS = 3
@@ -119,11 +116,6 @@ def _resource() -> list[str]:
 
 def _session(user: User) -> str:
     """The key of a session in which this person is signed in, as their browser's cookie holds it."""
-    session = SessionStore()
-    session[SESSION_KEY] = str(user.pk)
-    session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
-    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
-    session.create()
-    session.save()
-    assert session.session_key is not None
-    return session.session_key
+    key = factors.browser_of(user).session.session_key
+    assert key is not None
+    return key
