@@ -169,6 +169,7 @@ CELERY_BEAT_SCHEDULE = {
     "portal.sweep_exports": {"task": "portal.sweep_exports", "schedule": 300.0, "options": {"expires": 300.0}},
     "consents.withdraw": {"task": "consents.withdraw", "schedule": 10.0, "options": {"expires": 10.0}},
     "oauth.sweep": {"task": "oauth.sweep", "schedule": 3600.0, "options": {"expires": 3600.0}},
+    "identity.sweep": {"task": "identity.sweep", "schedule": 3600.0, "options": {"expires": 3600.0}},
     "gateway.sweep": {"task": "gateway.sweep", "schedule": 3600.0, "options": {"expires": 3600.0}},
 }
 if ENVIRONMENT.redis_url:

@@ -6,19 +6,14 @@ from pathlib import Path
 from celery import shared_task
 from django.conf import settings
 
-from consents import clock
 from gateway import spool
-from gateway.identity import history, sessions
 
 _HOUR_SECONDS = 3600.0
 
 
 @shared_task(name="gateway.sweep")
 def sweep() -> None:
-    """Remove what died half-written in the spool (with Redis there is none), and what people need no longer see."""
-    now = clock.now()
-    history.forget_old(now=now)
-    sessions.forget_old(now=now)
+    """Remove what died half-written in the spool; with Redis there is none."""
     for option in ("data_folder_in", "control_folder"):
         folder = settings.CELERY_BROKER_TRANSPORT_OPTIONS.get(option)
         if folder is not None:

@@ -44,6 +44,7 @@ _ON_EITHER = (
     "tests/faults/test_worker.py::test_a_message_that_comes_three_times",
     "tests/faults/test_worker.py::test_messages_lost_with",
     "tests/gateway/api/test_bad_input.py",
+    "tests/gateway/api/test_ending.py",
     "tests/gateway/api/test_events.py",
     "tests/gateway/api/test_fallbacks.py",
     "tests/gateway/api/test_foreign_ids.py",
@@ -52,18 +53,35 @@ _ON_EITHER = (
     "tests/gateway/api/test_platform_status.py",
     "tests/gateway/api/test_presence.py",
     "tests/gateway/api/test_purposes.py",
+    "tests/gateway/api/test_openapi.py",
     "tests/gateway/api/test_refusals.py",
+    "tests/gateway/api/test_refused_calls.py",
     "tests/gateway/api/test_refused_counts.py",
     "tests/gateway/api/test_scopes.py",
     "tests/gateway/api/test_shapes.py",
     "tests/gateway/backoffice/",
     "tests/gateway/commands/",
     "tests/gateway/identity/",
+    "tests/gateway/notify/test_mailbox.py",
+    "tests/gateway/notify/test_smtp.py",
+    "tests/gateway/notify/test_summaries.py",
+    "tests/gateway/notify/test_writing.py",
+    "tests/gateway/oauth/test_answers.py",
+    "tests/gateway/oauth/test_authorize.py",
+    "tests/gateway/oauth/test_bearer.py",
+    "tests/gateway/oauth/test_exposure.py",
     "tests/gateway/oauth/test_grants.py",
+    "tests/gateway/oauth/test_housekeeping.py",
     "tests/gateway/oauth/test_introspect.py",
+    "tests/gateway/oauth/test_logs.py",
     "tests/gateway/oauth/test_platform_tokens.py",
+    "tests/gateway/oauth/test_revoke.py",
+    "tests/gateway/oauth/test_token.py",
     "tests/gateway/operator/",
     "tests/gateway/portal/",
+    "tests/gateway/test_problems.py",
+    "tests/gateway/test_session_store.py",
+    "tests/gateway/test_wsgi.py",
     "tests/race/test_mutants.py",
 )
 #: Of what one run is enough for, these stand beside PostgreSQL's, so that both sides are done at about the same time.
@@ -73,10 +91,10 @@ _BESIDE_POSTGRESQL = (
     "tests/journeys/test_consent_flow.py",
     # The other groups share a face, and so the titles of their pages.
     "tests/journeys/test_every_page.py::test_every_page_is_accessible_and_keeps_to_itself[bank]",
-    "tests/journeys/test_every_page.py::test_every_page_is_accessible_and_keeps_to_itself[operator]",
     "tests/journeys/test_tour.py",
-    "tests/run/test_supervisor.py",
 )
+#: So long that not its file as a whole is put on one side, but each of its tests.
+_SPLIT = "tests/architecture/test_routes.py"
 _COLLECTED = pytest.StashKey[int]()
 
 
@@ -106,7 +124,8 @@ def _belongs(item: pytest.Item) -> bool:
     if environment.shared_run() and (beside_postgresql or item.get_closest_marker("browser")):
         return beside_postgresql == (environment.database() == environment.POSTGRESQL)
     if environment.shared_run() and _is_anyones(item):
-        return (crc32(item.nodeid.split("::")[0].encode()) % 2 == 0) == (environment.database() == environment.SQLITE)
+        shared = item.nodeid if item.nodeid.startswith(_SPLIT) else item.nodeid.split("::")[0]
+        return (crc32(shared.encode()) % 2 == 0) == (environment.database() == environment.SQLITE)
     if environment.database() == environment.SQLITE:
         return True
     if item.get_closest_marker("browser") or item.get_closest_marker("sqlite_only"):

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 
 import pytest
 
@@ -29,6 +30,7 @@ THREATS = {
 }
 
 
+@cache
 def _numbers() -> set[int]:
     """Of every test function there is."""
     found: set[int] = set()

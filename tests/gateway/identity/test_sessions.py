@@ -8,7 +8,7 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 
 from consents import clock
-from gateway import tasks
+from gateway.identity import tasks
 from gateway.identity.devices import device
 from gateway.identity.models import SecurityRecord, User, UserSession
 from gateway.identity.session_store import row_key
