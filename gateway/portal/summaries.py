@@ -9,6 +9,7 @@ from banks import directory
 from banks.directory import InstitutionCard
 from consents.models import Consent, ConsentAccount
 from consents.scopes import DurationType, LocationPrecision, Purpose, Scope, SensitiveGroup
+from consents.standing import status_of
 from consents.states import LIVE_CONSENTS, ConsentAccountStatus, ConsentStatus, Initiator
 from gateway import words
 from gateway.portal import halts, usage
@@ -19,6 +20,9 @@ from gateway.words import ScopeWords, StatusWords
 
 #: Before its end, a consent can be renewed (FDX: 30 days).
 RENEWED_FROM = timedelta(days=30)
+
+#: Ended by its clock, whether or not anybody has written it down.
+_RAN_OUT = (ConsentStatus.EXPIRED, ConsentStatus.CONSUMED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,13 +82,6 @@ class Summary:
         return self.halted.halts
 
 
-def status_at(consent: Consent, now: datetime) -> ConsentStatus:
-    """By the clock: a row that nobody has swept yet is over all the same."""
-    status = ConsentStatus(consent.status)
-    unfinished = status in LIVE_CONSENTS or status == ConsentStatus.AWAITING_AUTHORISATION
-    return ConsentStatus.EXPIRED if unfinished and consent.is_expired(now) else status
-
-
 def terms_of(consent: Consent) -> Terms:
     scopes = frozenset(Scope(scope) for scope in consent.scopes)
     purposes = [purpose for purpose in Purpose if purpose in consent.purposes]
@@ -110,7 +107,7 @@ def summaries(consents: Collection[Consent], user_id: UUID, *, now: datetime, fu
     rows = list(ConsentAccount.objects.filter(consent_id__in=ids))
     cards = directory.by_id({row.institution_id for row in rows})
     read = usage.by_consent(user_id, ids, now=now)
-    live = [consent for consent in consents if status_at(consent, now) in LIVE_CONSENTS]
+    live = [consent for consent in consents if status_of(consent, now) in LIVE_CONSENTS]
     live_ids = {consent.id for consent in live}
     asked = live_ids if fully else halts.suspects(live, [row for row in rows if row.consent_id in live_ids])
     names = {bank: card.name for bank, card in cards.items()}
@@ -132,7 +129,7 @@ def is_renewable(consent: Consent, now: datetime) -> bool:
 
     One that was given for no longer than that is asked about in its second half, not on its first day.
     """
-    status = status_at(consent, now)
+    status = status_of(consent, now)
     half = timedelta(days=consent.duration_days or 0) / 2
     return (
         status in (ConsentStatus.AUTHORISED, ConsentStatus.PAUSED)
@@ -160,7 +157,7 @@ def _summary(
     read: Usage,
     now: datetime,
 ) -> Summary:
-    status = status_at(consent, now)
+    status = status_of(consent, now)
     shared = [row for row in rows if row.status != ConsentAccountStatus.REVOKED]
     shown = ConsentStatus.SUSPENDED if status == ConsentStatus.AUTHORISED and halted.is_whole else status
     return Summary(
@@ -185,7 +182,7 @@ def _summary(
         granted_at=consent.authorised_at,
         expires_at=consent.expires_at,
         days_left=max((consent.expires_at.date() - now.date()).days, 0),
-        ended_at=consent.ended_at or (consent.expires_at if status == ConsentStatus.EXPIRED else None),
+        ended_at=consent.ended_at or (consent.expires_at if status in _RAN_OUT else None),
         usage=read,
     )
 

@@ -12,11 +12,10 @@ from uuid import UUID
 from django.db.models import Count, Max, Q, QuerySet
 from django.db.models.functions import TruncDate
 
+from consents import traffic
 from consents.models import ConsentAccount, CustomerLookup, UsageRow
 from consents.scopes import Record
 
-#: As long as usage rows are kept.
-MONTHS_KEPT = 13
 RECENT = timedelta(days=7)
 CHART_DAYS = 30
 
@@ -171,10 +170,4 @@ def _begin(day: date) -> datetime:
 
 def _kept(user_id: UUID, now: datetime) -> QuerySet[UsageRow]:
     # Months are named one by one: every index leads with them, and partitions are chosen by them.
-    return UsageRow.objects.filter(user_id=user_id, month__in=months(now.date()))
-
-
-def months(day: date) -> list[date]:
-    """First days of the months that usage rows are kept of, oldest first."""
-    first = day.year * 12 + day.month - 1
-    return [date(month // 12, month % 12 + 1, 1) for month in range(first - MONTHS_KEPT, first + 1)]
+    return UsageRow.objects.filter(user_id=user_id, month__in=traffic.usage_months(now.date()))

@@ -14,13 +14,14 @@ from consents import clock, lifecycle
 from consents.lifecycle import Narrower
 from consents.models import Consent, ConsentAccount
 from consents.scopes import DurationType, LocationPrecision, Scope, SensitiveGroup, consistent, fetched_for
+from consents.standing import status_of
 from consents.states import LIVE_CONSENTS, ConsentAccountStatus
 from gateway import words
 from gateway.portal import accounts
 from gateway.portal.changes.acts import done, to_consent
 from gateway.portal.own import own_or_404
 from gateway.portal.pages import PersonRequest, actor_of, page
-from gateway.portal.summaries import status_at, terms_of
+from gateway.portal.summaries import terms_of
 from gateway.request_ids import request_id_of
 
 #: Earlier ends that are offered, in days from today, as far as they are earlier.
@@ -64,7 +65,7 @@ def narrow(request: PersonRequest, consent_id: UUID) -> HttpResponse:
     """GET shows what is there, all of it ticked; POST keeps what is still ticked."""
     now = clock.now()
     consent = own_or_404(request, consent_id)
-    if status_at(consent, now) not in LIVE_CONSENTS:
+    if status_of(consent, now) not in LIVE_CONSENTS:
         return to_consent(consent_id)
     held = _held(consent_id)
     if request.method != "POST":

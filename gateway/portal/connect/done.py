@@ -10,6 +10,7 @@ from consents import clock
 from consents.errors import ConsentNotFound
 from consents.models import Consent, ConsentAccount
 from consents.scopes import DurationType
+from consents.standing import status_of
 from consents.states import LIVE_CONSENTS, ConsentStatus
 from gateway.oauth import answers
 from gateway.oauth.errors import AnswerError
@@ -17,7 +18,7 @@ from gateway.oauth.models import AuthorizationRequest
 from gateway.portal import accounts
 from gateway.portal.connect import steps
 from gateway.portal.pages import PersonRequest, SeeOther, lets_forms_reach, page
-from gateway.portal.summaries import status_at, summaries
+from gateway.portal.summaries import summaries
 from gateway.request_ids import request_id_of
 
 
@@ -62,7 +63,7 @@ def return_to_platform(request: PersonRequest, consent_id: UUID) -> HttpResponse
 def _answer(consent: Consent) -> str:
     """Raises AnswerError, ConsentNotFound."""
     now = clock.now()
-    if status_at(consent, now) in LIVE_CONSENTS:
+    if status_of(consent, now) in LIVE_CONSENTS:
         return answers.granted(consent.id, consent.user_id, now=now)
     return answers.refused(consent.id, consent.user_id, "access_denied", now=now)
 

@@ -15,11 +15,11 @@ from banks.sharing import Offer
 from consents import clock, lifecycle
 from consents.models import Consent
 from consents.scopes import Scope
+from consents.standing import status_of
 from consents.states import ConsentStatus, PlatformStatus
 from gateway.identity import assurance
 from gateway.portal.connect.choices import Choices, from_session, to_session
 from gateway.portal.pages import PersonRequest, PersonView, SeeOther, View, page
-from gateway.portal.summaries import status_at
 from gateway.request_ids import request_id_of
 
 Parameters = ParamSpec("Parameters")
@@ -41,7 +41,7 @@ def step(view: Step[Parameters]) -> View[Concatenate[UUID, Parameters]]:
     ) -> HttpResponse:
         now = clock.now()
         consent = own_or_404(request, consent_id)
-        if status_at(consent, now) != ConsentStatus.AWAITING_AUTHORISATION:
+        if status_of(consent, now) != ConsentStatus.AWAITING_AUTHORISATION:
             return to("done", consent_id)
         if consent.platform.status != PlatformStatus.ACTIVE:
             context = {"consent": consent, "reference": request_id_of(request)}

@@ -15,13 +15,13 @@ from banks import directory, read, renewal
 from banks.directory import InstitutionCard
 from banks.errors import AccountNotFound
 from banks.normalize.money import to_text
+from consents import traffic
 from consents.models import AuditEntry, Consent, ConsentAccount, CustomerLookup, Report, UsageRow
 from consents.ownership import owner_permit
 from consents.policy import Permit
 from gateway import words
 from gateway.identity.models import User
 from gateway.notify.models import Notice
-from gateway.portal import usage
 
 PAGE = 500
 #: One permit for each page: made, used and forgotten.
@@ -216,7 +216,7 @@ class _Tables:
 
     def reads(self) -> Iterator[TableRow]:
         platforms = dict(self._own_consents().values_list("platform_id", "platform__name"))
-        for month in usage.months(self._clock().date()):
+        for month in traffic.usage_months(self._clock().date()):
             for row in self._paged(UsageRow.objects.filter(month=month, user_id=self._user.id), "read_at"):
                 yield {
                     "read_at": row.read_at,
