@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from banks import renewal
 from banks.errors import ConnectionNotFound
@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 BATCH = 200
 #: What happened longer ago than this is kept on the page, but no mail tells it as if it were new.
 NEWS = timedelta(days=3)
+#: An event that still cannot be told after this long never will be; it stops being tried.
+GIVEN_UP_AFTER = timedelta(days=1)
 #: As long as the reads that notices speak of.
 KEPT_FOR = timedelta(days=400)
 
@@ -60,10 +62,19 @@ class _Draft:
 def collect(*, now: datetime) -> int:
     """Claim a batch of events and make their notices; how many events were claimed.
 
-    The claim and the notice are one transaction, so that a crash leaves both or none; of two at once one claims.
+    The claim and the notice are one transaction, so that a crash leaves both or none; of two at once one claims. Where
+    a whole batch cannot be told, the next one is looked at: what fails holds up nothing.
     """
     waiting = Event.objects.filter(noticed_at=None).order_by("occurred_at", "id")
-    batch = list(waiting[:BATCH])
+    while batch := list(waiting[:BATCH]):
+        if claimed := _claim(batch, now):
+            return claimed
+        last = batch[-1]
+        waiting = waiting.filter(Q(occurred_at__gt=last.occurred_at) | Q(occurred_at=last.occurred_at, id__gt=last.id))
+    return 0
+
+
+def _claim(batch: list[Event], now: datetime) -> int:
     silent = [event.id for event in batch if event.user_id is None or event.type not in _TOLD]
     claimed = _pass_over(silent, now)
     for event in batch:
@@ -88,8 +99,13 @@ def _tell(event: Event, now: datetime) -> int:
             _make_for(event, now)
     except Exception:  # this one stays unclaimed and is tried again; the others must not wait for it
         log.exception("no notice of an event", extra={"event_id": event.id, "event_type": event.type})
-        return 0
+        return _give_up(event, now) if event.occurred_at <= now - GIVEN_UP_AFTER else 0
     return 1
+
+
+def _give_up(event: Event, now: datetime) -> int:
+    log.error("an event is told to nobody", extra={"event_id": event.id, "event_type": event.type})
+    return Event.objects.filter(id=event.id, noticed_at=None).update(noticed_at=now)
 
 
 def _make_for(event: Event, now: datetime) -> None:

@@ -144,6 +144,44 @@ def test_an_event_that_cannot_be_told_holds_up_no_other(
     assert {notice.consent_id for notice in collected()} == {other.id, sharing.id}
 
 
+def test_a_whole_batch_that_cannot_be_told_holds_up_no_other(
+    alice: User, sharing: Consent, budget: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = cast.authorised_consent(alice, budget.platform)
+    real = notices.terms_of
+
+    def fails(consent: Consent) -> dict[str, Any]:
+        if consent.id == sharing.id:
+            raise ZeroDivisionError
+        return real(consent)
+
+    monkeypatch.setattr(notices, "terms_of", fails)
+    monkeypatch.setattr(notices, "BATCH", 1)
+
+    for _ in range(Event.objects.count()):
+        notices.collect(now=clock.now())
+
+    assert [notice.consent_id for notice in Notice.objects.all()] == [other.id]
+    assert {event.consent_id for event in Event.objects.filter(noticed_at=None)} == {sharing.id}
+
+
+def test_an_event_that_could_not_be_told_for_a_day_is_given_up_and_logged(
+    sharing: Consent, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    def fails(consent: Consent) -> dict[str, Any]:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(notices, "terms_of", fails)
+    granted_at = Event.objects.get(type=EventType.CONSENT_GRANTED).occurred_at
+
+    notices.collect(now=granted_at + notices.GIVEN_UP_AFTER - timedelta(seconds=1))
+    assert Event.objects.filter(type=EventType.CONSENT_GRANTED, noticed_at=None).exists()
+
+    notices.collect(now=granted_at + notices.GIVEN_UP_AFTER)
+    assert not Event.objects.filter(noticed_at=None).exists()
+    assert "an event is told to nobody" in caplog.text and not Notice.objects.exists()
+
+
 def test_forgetting_takes_only_what_is_old(sharing: Consent) -> None:
     (receipt,) = collected()
     later = receipt.created_at + notices.KEPT_FOR
