@@ -22,11 +22,11 @@ class Migration(migrations.Migration):
             name='Membership',
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('role', models.CharField(choices=[('BANK_ADMIN', 'Bank Admin'), ('PLATFORM_ADMIN', 'Platform Admin')], max_length=20)),
-                ('ended_at', models.DateTimeField(blank=True, null=True)),
                 ('institution', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='banks.institution')),
                 ('platform', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.OAUTH2_PROVIDER_APPLICATION_MODEL)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('ended_at', models.DateTimeField(blank=True, null=True)),
             ],
             options={
                 'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('institution__isnull', False), ('platform', None), ('role', 'BANK_ADMIN')), models.Q(('institution', None), ('platform__isnull', False), ('role', 'PLATFORM_ADMIN')), _connector='OR'), name='membership_of_one'), models.UniqueConstraint(condition=models.Q(('ended_at', None)), fields=('user', 'institution'), name='membership_of_bank_once'), models.UniqueConstraint(condition=models.Q(('ended_at', None)), fields=('user', 'platform'), name='membership_of_platform_once')],
@@ -36,11 +36,11 @@ class Migration(migrations.Migration):
             name='SecurityRecord',
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('kind', models.CharField(choices=[('SIGNED_IN', 'Signed In'), ('SIGN_IN_FAILED', 'Sign In Failed'), ('FACTOR_FAILED', 'Factor Failed'), ('FACTOR_ADDED', 'Factor Added'), ('FACTOR_REMOVED', 'Factor Removed'), ('RECOVERY_CODES_MADE', 'Recovery Codes Made'), ('PASSWORD_CHANGED', 'Password Changed')], max_length=20)),
                 ('occurred_at', models.DateTimeField()),
                 ('address', models.GenericIPAddressField(null=True)),
                 ('user_agent', models.CharField(blank=True, max_length=300)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
                 'indexes': [models.Index(fields=['user', '-occurred_at'], name='security_record_by_user')],
@@ -50,12 +50,12 @@ class Migration(migrations.Migration):
             name='UserSession',
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('started_at', models.DateTimeField()),
                 ('last_seen_at', models.DateTimeField()),
                 ('address', models.GenericIPAddressField(null=True)),
                 ('user_agent', models.CharField(blank=True, max_length=300)),
                 ('ended_at', models.DateTimeField(null=True)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
                 'indexes': [models.Index(fields=['user', '-last_seen_at'], name='user_session_by_user')],

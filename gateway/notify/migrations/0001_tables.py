@@ -22,6 +22,7 @@ class Migration(migrations.Migration):
             name='Notice',
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('kind', models.CharField(choices=[(gateway.notify.models.NoticeKind['CONSENT_GRANTED'], gateway.notify.models.NoticeKind['CONSENT_GRANTED']), (gateway.notify.models.NoticeKind['CONSENT_NARROWED'], gateway.notify.models.NoticeKind['CONSENT_NARROWED']), (gateway.notify.models.NoticeKind['CONSENT_PAUSED'], gateway.notify.models.NoticeKind['CONSENT_PAUSED']), (gateway.notify.models.NoticeKind['CONSENT_RESUMED'], gateway.notify.models.NoticeKind['CONSENT_RESUMED']), (gateway.notify.models.NoticeKind['CONSENT_EXPIRING'], gateway.notify.models.NoticeKind['CONSENT_EXPIRING']), (gateway.notify.models.NoticeKind['CONSENT_EXPIRED'], gateway.notify.models.NoticeKind['CONSENT_EXPIRED']), (gateway.notify.models.NoticeKind['CONSENT_SUSPENDED'], gateway.notify.models.NoticeKind['CONSENT_SUSPENDED']), (gateway.notify.models.NoticeKind['CONSENT_REVOKED'], gateway.notify.models.NoticeKind['CONSENT_REVOKED']), (gateway.notify.models.NoticeKind['CONNECTION_LINKED'], gateway.notify.models.NoticeKind['CONNECTION_LINKED']), (gateway.notify.models.NoticeKind['CONNECTION_NEEDS_RENEWAL'], gateway.notify.models.NoticeKind['CONNECTION_NEEDS_RENEWAL']), (gateway.notify.models.NoticeKind['USAGE_SUMMARY'], gateway.notify.models.NoticeKind['USAGE_SUMMARY']), (gateway.notify.models.NoticeKind['DOWNLOAD_READY'], gateway.notify.models.NoticeKind['DOWNLOAD_READY']), (gateway.notify.models.NoticeKind['PROFILE_CLOSED'], gateway.notify.models.NoticeKind['PROFILE_CLOSED'])], max_length=30)),
                 ('occasion', models.CharField(max_length=120)),
                 ('consent_id', models.UUIDField(null=True)),
@@ -37,7 +38,6 @@ class Migration(migrations.Migration):
                 ('next_attempt_at', models.DateTimeField()),
                 ('error_code', models.CharField(blank=True, max_length=40)),
                 ('sent_at', models.DateTimeField(null=True)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
                 'indexes': [models.Index(fields=['user', '-created_at'], name='notice_by_user'), models.Index(condition=models.Q(('status__in', [gateway.notify.models.NoticeStatus['PENDING'], gateway.notify.models.NoticeStatus['LEASED']])), fields=['next_attempt_at'], name='notice_due'), models.Index(fields=['consent_id', 'kind', '-occurred_at'], name='notice_by_consent'), models.Index(fields=['created_at'], name='notice_age')],

@@ -21,13 +21,13 @@ class Migration(migrations.Migration):
             name='AuthorizationRequest',
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ('consent', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='consents.consent')),
                 ('redirect_uri', models.TextField()),
                 ('state', models.CharField(blank=True, max_length=1024)),
                 ('code_challenge', models.CharField(max_length=128)),
                 ('resource', models.JSONField(default=list)),
                 ('created_at', models.DateTimeField()),
                 ('answered_at', models.DateTimeField(null=True)),
-                ('consent', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='consents.consent')),
             ],
         ),
         migrations.CreateModel(
