@@ -310,6 +310,9 @@ for _setting, _model in {
 }.items():
     globals()[f"OAUTH2_PROVIDER_{_setting}_MODEL"] = f"consents.{_model}"
 
+# It has no table of its own, and its history of other people's tables would take most of the time of a first start.
+MIGRATION_MODULES = {"oauth2_provider": None}
+
 OAUTH2_PROVIDER: dict[str, Any] = {
     "OAUTH2_VALIDATOR_CLASS": "gateway.oauth.validator.Validator",
     "OIDC_ISS_ENDPOINT": ISSUER,

@@ -1,0 +1,65 @@
+"""A database that was migrated step by step, before each app's steps became one, has nothing left to do."""
+
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
+
+from gateway import settings as real_settings
+
+#: How many steps there were.
+BEFORE = {"banks": 24, "consents": 17, "identity": 3, "notify": 1, "oauth": 2, "portal": 1}
+
+Name = tuple[str, str]
+
+
+@pytest.fixture(autouse=True)
+def real_migrations(settings: Any) -> None:
+    """This process may have put them aside to make its tables."""
+    settings.MIGRATION_MODULES = real_settings.MIGRATION_MODULES
+
+
+def _on_disk() -> dict[Name, Any]:
+    return dict(MigrationLoader(None).disk_migrations)
+
+
+def _replaced() -> list[Name]:
+    return [name for migration in _on_disk().values() for name in migration.replaces if name[0] in BEFORE]
+
+
+def _plan(monkeypatch: pytest.MonkeyPatch, applied: set[Name]) -> list[Name]:
+    monkeypatch.setattr(MigrationRecorder, "applied_migrations", lambda self: dict.fromkeys(applied))
+    executor = MigrationExecutor(connection)
+    planned = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return [(migration.app_label, migration.name) for migration, _ in planned]
+
+
+@pytest.mark.parametrize("app", BEFORE)
+def test_each_step_of_before_is_replaced_once(app: str) -> None:
+    numbers = [name.partition("_")[0] for label, name in _replaced() if label == app]
+
+    assert sorted(numbers) == [f"{number:04}" for number in range(1, BEFORE[app] + 1)]
+
+
+def test_a_database_of_before_has_nothing_left_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    of_others = {name for name in _on_disk() if name[0] not in BEFORE}
+
+    assert _plan(monkeypatch, of_others | set(_replaced())) == []
+
+
+def test_an_empty_one_gets_every_app_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    planned = _plan(monkeypatch, set())
+
+    assert {name for name in planned if name[0] in BEFORE} == {name for name in _on_disk() if name[0] in BEFORE}
+    assert len(planned) == len(set(planned))
+
+
+def test_the_toolkit_has_no_table_to_migrate() -> None:
+    """Or leaving its migrations out would leave that table out too."""
+    assert real_settings.MIGRATION_MODULES == {"oauth2_provider": None}
+    assert [model for model in apps.get_app_config("oauth2_provider").get_models() if not model._meta.swapped] == []
+    assert len(list(apps.get_app_config("oauth2_provider").get_models(include_swapped=True))) == 6
