@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
+from banks import gathering
 from banks.clocks import connection_state
 from banks.models import Account
 from consents.denials import Denial, DenialCode
@@ -18,11 +19,21 @@ from consents.scopes import LocationPrecision, Presence, Purpose, Scope, Sensiti
 from consents.states import ConnectionStatus, ConsentAccountStatus, PlatformStatus
 
 
-def permit_for(consent: Consent, *, purpose: Purpose | None, presence: Presence, now: datetime) -> Permit:
-    """What this consent opens right now. `consent` is loaded with user and platform. Raises Denied."""
+def permit_for(
+    consent: Consent,
+    *,
+    purpose: Purpose | None,
+    presence: Presence,
+    now: datetime,
+    slices: Sequence[Slice] | None = None,
+) -> Permit:
+    """What this consent opens right now. `consent` is loaded with user and platform. Raises Denied.
+
+    `slices`: where they came with the token already (`behind`).
+    """
     answer = decide(
         consent_facts(consent),
-        slices_of(consent, now=now),
+        slices_of(consent, now=now) if slices is None else slices,
         PlatformStatus(consent.platform.status),
         purpose,
         presence,
@@ -31,6 +42,33 @@ def permit_for(consent: Consent, *, purpose: Purpose | None, presence: Presence,
     if isinstance(answer, Denial):
         raise Denied(answer)
     return answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenFacts:
+    """What is behind a token, whatever it is worth. `consent` is loaded with user and platform."""
+
+    id: int
+    expires_at: datetime
+    resource: Sequence[str]
+    consent: Consent
+    slices: Sequence[Slice]  #: as `slices_of` gathers them
+
+
+def behind(token_digest: str, *, now: datetime) -> TokenFacts | None:
+    """Token, consent and everything that bears on it, in one statement. `token_digest`: SHA-256, hex."""
+    found = gathering.gather(token_digest, now=now)
+    if found is None:
+        return None
+    held = [(one.institution_id, one.account_id, ConsentAccountStatus(one.status)) for one in found.held]
+    connections = {one.account_id: _state(*one.link, now) for one in found.held if one.link is not None}
+    return TokenFacts(
+        id=found.token_id,
+        expires_at=found.token_expires_at,
+        resource=found.token_resource,
+        consent=found.consent,
+        slices=_slices(held, found.policies, connections),
+    )
 
 
 def refusals(
@@ -211,10 +249,13 @@ def connections_of(account_ids: Iterable[UUID], now: datetime) -> dict[UUID, Con
     found = covered.values_list(
         "id", "connection__status", "connection__consent_expires_at", "connection__authentication_expires_at"
     )
-    return {
-        account_id: (connection_state(ConnectionStatus(status), expires_at, login_expires_at, now), expires_at)
-        for account_id, status, expires_at, login_expires_at in found
-    }
+    return {one: _state(status, ends_at, login_ends_at, now) for one, status, ends_at, login_ends_at in found}
+
+
+def _state(
+    status: str, expires_at: datetime | None, login_expires_at: datetime | None, now: datetime
+) -> ConnectionState:
+    return connection_state(ConnectionStatus(status), expires_at, login_expires_at, now), expires_at
 
 
 def _as_if_served(rows: Sequence[ConsentAccount]) -> dict[UUID, ConnectionState]:

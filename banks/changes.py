@@ -111,7 +111,9 @@ def last_change(
     """
     permitted.still_valid(permit, now)
     rows = models.Transaction.objects.permitted(permit).filter(account_id__in=account_ids, change_sequence__gt=after)
-    found: int | None = rows.filter(permitted.shown(permit, part)).aggregate(last=Max("change_sequence"))["last"]
+    found: int | None = rows.filter(permitted.shown(permitted.filters_of(permit, part))).aggregate(
+        last=Max("change_sequence")
+    )["last"]
     return found
 
 
@@ -228,7 +230,7 @@ def _changes_in(permit: Permit, opened: _Opened, stretch: Stretch, count: int) -
 def _flagged(rows: _Rows, permit: Permit, part: PermitSlice, stretch: Stretch) -> _Rows:
     """Each row with what decides: a condition that is neither true nor false (null) is false."""
     flagged: _Rows = rows.annotate(
-        is_shown=_flag(permitted.shown(permit, part)),
+        is_shown=_flag(permitted.shown(permitted.filters_of(permit, part))),
         is_removed=_flag(Q(status=TransactionStatus.REMOVED)),
         is_known=_flag(Q(added_sequence__lte=stretch.since)),
         is_refiled=_flag(Q(refiled_sequence__gt=stretch.since)),

@@ -4,21 +4,21 @@ Each row filter of design section 3 stands here once, as a condition: lists and 
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import date, datetime
-from types import MappingProxyType
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
-from banks import models
+from banks import models, usage_sql
 from banks.errors import AccountNotFound
-from banks.records import Coverage, Row, Tally
+from banks.records import Coverage, Tally
 from banks.types import TransactionStatus
-from consents import lifecycle, traffic
+from consents import lifecycle
 from consents.errors import PermitExpired, ScopeNotGranted
-from consents.models import ApprovedMerchant, Consent, LodgedReference, UsageRow
+from consents.models import ApprovedMerchant, Consent, LodgedReference
 from consents.policy import Permit, PermitSlice
 from consents.scopes import Presence, Record, SensitiveGroup
 from consents.states import ConsentStatus
@@ -45,22 +45,47 @@ def part_of(permit: Permit, account_id: UUID, record: Record) -> PermitSlice:
     return part
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowFilters:
+    """What of a slice decides which transactions are let out. The values may be slots (banks.compiled)."""
+
+    platform_id: UUID | None
+    institution_id: UUID
+    history_from: date
+    on_platform_only: bool
+    hidden_groups: frozenset[SensitiveGroup]
+
+
+def filters_of(permit: Permit, part: PermitSlice) -> RowFilters:
+    return RowFilters(
+        platform_id=permit.platform_id,
+        institution_id=part.institution_id,
+        history_from=part.history_from or date.min,
+        on_platform_only=part.on_platform_only,
+        hidden_groups=part.hidden_groups,
+    )
+
+
 def live_rows(permit: Permit, part: PermitSlice, account_id: UUID) -> QuerySet[models.Transaction]:
     """The transactions of one account that may be shown now; `account_id` was checked to be the permit's user's."""
-    rows = models.Transaction.objects.permitted(permit).filter(account_id=account_id)
-    return rows.filter(shown(permit, part)).exclude(status=TransactionStatus.REMOVED)
+    return live(models.Transaction.objects.permitted(permit).filter(account_id=account_id), filters_of(permit, part))
+
+
+def live(rows: QuerySet[models.Transaction], filters: RowFilters) -> QuerySet[models.Transaction]:
+    return rows.filter(shown(filters)).exclude(status=TransactionStatus.REMOVED)
 
 
 def tally(permit: Permit, part: PermitSlice, account_id: UUID) -> Tally:
     """What each of the filters above takes away, one after the other."""
     rows = models.Transaction.objects.permitted(permit).filter(account_id=account_id)
-    window = in_window(part)
-    open_groups = window & not_hidden(part)
+    filters = filters_of(permit, part)
+    window = in_window(filters)
+    open_groups = window & not_hidden(filters)
     counted = rows.exclude(status=TransactionStatus.REMOVED).aggregate(
         all=Count("id"),
         in_window=Count("id", filter=window),
         in_open_groups=Count("id", filter=open_groups),
-        shown=Count("id", filter=open_groups & on_platform(permit, part)),
+        shown=Count("id", filter=open_groups & on_platform(filters)),
     )
     return Tally(
         shown=counted["shown"],
@@ -70,32 +95,34 @@ def tally(permit: Permit, part: PermitSlice, account_id: UUID) -> Tally:
     )
 
 
-def shown(permit: Permit, part: PermitSlice) -> Q:
+def shown(filters: RowFilters) -> Q:
     """Every row filter of design section 3, as one condition in SQL. Never empty."""
-    return in_window(part) & not_hidden(part) & on_platform(permit, part)
+    return in_window(filters) & not_hidden(filters) & on_platform(filters)
 
 
-def in_window(part: PermitSlice) -> Q:
-    return Q(listed_on__gte=part.history_from or date.min)
+def in_window(filters: RowFilters) -> Q:
+    return Q(listed_on__gte=filters.history_from)
 
 
-def not_hidden(part: PermitSlice) -> Q:
-    if not part.hidden_groups:
+def not_hidden(filters: RowFilters) -> Q:
+    if not filters.hidden_groups:
         return Q()
     # Positively listed: a row that nobody has classified yet (null) counts as sensitive.
-    return Q(sensitive_group__in=[group.value for group in SensitiveGroup if group not in part.hidden_groups])
+    return Q(sensitive_group__in=[group.value for group in SensitiveGroup if group not in filters.hidden_groups])
 
 
-def on_platform(permit: Permit, part: PermitSlice) -> Q:
+def on_platform(filters: RowFilters) -> Q:
     """A merchant the bank approved as the platform's, or a reference it lodged before the bank listed the row."""
-    if not part.on_platform_only:
+    if not filters.on_platform_only:
         return Q()
-    assert permit.platform_id is not None  # only a platform's permit carries this filter
+    assert filters.platform_id is not None  # only a platform's permit carries this filter
     merchants = ApprovedMerchant.objects.filter(
-        platform_id=permit.platform_id, institution_id=part.institution_id, merchant_key=OuterRef("merchant_key")
+        platform_id=filters.platform_id,
+        institution_id=filters.institution_id,
+        merchant_key=OuterRef("merchant_key"),
     )
     references = LodgedReference.objects.filter(
-        platform_id=permit.platform_id,
+        platform_id=filters.platform_id,
         reference_digest=OuterRef("reference_digest"),
         # Both, or a platform could lodge what it guesses of a payment it has seen elsewhere.
         lodged_on__lte=OuterRef("listed_on"),
@@ -107,28 +134,13 @@ def on_platform(permit: Permit, part: PermitSlice) -> Q:
 # -- columns, and how fresh they are ----------------------------------------------------------------------------------
 
 
-def account_rows(permit: Permit, part: PermitSlice, account_ids: frozenset[UUID], *, now: datetime) -> list[Row]:
-    """What the slice releases of each account, and its `as_of` and `next_refresh_after`."""
-    found = models.Account.objects.permitted(permit).filter(id__in=account_ids)
-    fields = part.fields(Record.ACCOUNT)
-    return [
-        MappingProxyType(
-            {
-                **{name: row[name] for name in fields},
-                "as_of": row["fetched_at"],
-                "next_refresh_after": still_ahead(row["next_refresh_after"], now),
-            }
-        )
-        for row in found.values(*fields, "fetched_at", "next_refresh_after")
-    ]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountState:
     """What is known of one account's freshness; nothing of it needs a scope of its own."""
 
     id: UUID
     connection_id: UUID
+    version: int  #: raised whenever anything a reader could see changed, but for the instants here
     balances_as_of: datetime | None
     transactions_as_of: datetime | None
     coverage_first_on: date | None
@@ -143,14 +155,6 @@ def account_states(permit: Permit, account_ids: frozenset[UUID]) -> list[Account
     names = tuple(AccountState.__dataclass_fields__)
     found = models.Account.objects.permitted(permit).filter(id__in=account_ids).order_by("id")
     return [AccountState(**row) for row in found.values(*names)]
-
-
-def account_state(permit: Permit, account_id: UUID) -> AccountState:
-    """Raises AccountNotFound."""
-    states = account_states(permit, frozenset({account_id}))
-    if not states:
-        raise AccountNotFound(account_id)
-    return states[0]
 
 
 def coverage(state: AccountState, part: PermitSlice) -> Coverage:
@@ -194,37 +198,39 @@ def commit_usage(
     consent_id, platform_id = permit.consent_id, permit.platform_id
     if consent_id is None or platform_id is None:
         return  # the holder looking at their own
-    with transaction.atomic(durable=True):
-        if not consent_holds(consent_id, now):
+    rows = [
+        {
+            "month": now.date().replace(day=1),
+            "user_id": permit.user_id,
+            "consent_id": consent_id,
+            "platform_id": platform_id,
+            "institution_id": part.institution_id,
+            "account_id": account_id,
+            "record": record.value,
+            "purpose": permit.purpose.value if permit.purpose else "",
+            "scopes": sorted(scope.value for scope in part.released),
+            "rows": count,
+            "attended": part.presence != Presence.ABSENT,
+            "presence": part.presence.value,
+            "request_id": request_id,
+            "read_at": now,
+        }
+        for part, count in counts
+    ]
+    with _whole(permit):
+        if not usage_sql.commit(rows, holding, now=now):
             raise PermitExpired(consent_id)
-        UsageRow.objects.bulk_create(
-            UsageRow(
-                month=now.date().replace(day=1),
-                user_id=permit.user_id,
-                consent_id=consent_id,
-                platform_id=platform_id,
-                institution_id=part.institution_id,
-                account_id=account_id,
-                record=record,
-                purpose=permit.purpose or "",
-                scopes=sorted(part.released),
-                rows=count,
-                attended=part.presence != Presence.ABSENT,
-                presence=part.presence,
-                request_id=request_id,
-                read_at=now,
-            )
-            for part, count in counts
-        )
-        traffic.count_read(
-            institution_ids={part.institution_id for part, _ in counts},
-            platform_id=platform_id,
-            user_id=permit.user_id,
-            now=now,
-        )
         if permit.is_one_time:
             lifecycle.begin_use(consent_id, now=now)
 
 
-def consent_holds(consent_id: UUID, now: datetime) -> bool:
-    return Consent.objects.filter(id=consent_id, status=ConsentStatus.AUTHORISED, expires_at__gt=now).exists()
+def holding(consent_id: UUID, now: datetime) -> QuerySet[Consent]:
+    """The consent, if it may still be read under. Either may be a slot."""
+    return Consent.objects.filter(id=consent_id, status=ConsentStatus.AUTHORISED, expires_at__gt=now)
+
+
+def _whole(permit: Permit) -> AbstractContextManager[object]:
+    """A transaction that is committed when it is left, and never a part of another; one statement is one by itself."""
+    if usage_sql.is_one_statement() and not permit.is_one_time and transaction.get_autocommit():
+        return nullcontext()
+    return transaction.atomic(durable=True)

@@ -1,9 +1,11 @@
 """What banks.read hands out, as plain values. No query, no table."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, overload
 from uuid import UUID
 
 from banks.types import TransactionStatus
@@ -11,6 +13,47 @@ from banks.types import TransactionStatus
 Row = Mapping[str, object]
 
 PAGE_LIMIT_MAX = 500
+
+
+class Rows(Sequence[Row]):
+    """Rows of the same columns, kept as they were read; each is a read-only mapping when it is asked for.
+
+    `columns` and `values`: for whoever goes over all of them.
+    """
+
+    __slots__ = ("columns", "values")
+
+    def __init__(self, columns: tuple[str, ...], values: Sequence[tuple[Any, ...]]) -> None:
+        self.columns = columns
+        self.values = values
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> "Rows": ...
+
+    def __getitem__(self, index: int | slice) -> "Row | Rows":
+        if isinstance(index, slice):
+            return Rows(self.columns, self.values[index])
+        return MappingProxyType(dict(zip(self.columns, self.values[index], strict=True)))
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]  # as of any list
+
+
+Fingerprint = bytes  #: of all that an answer depends on: equal ones belong to equal answers
+Known = Callable[[Fingerprint], bool]  #: whether the reader holds the answer with this fingerprint already
+
+
+def nothing_known(fingerprint: Fingerprint) -> bool:
+    """Of a reader that holds nothing."""
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +78,15 @@ class Answer:
     """Rows and how fresh they are; `as_of` is the oldest instant any of them was fetched at, None before the first.
 
     `next_refresh_after`: before it a refresh without the user would fetch nothing; None: it may be asked for now.
+    `fingerprint`: None where what the answer depends on has no cheap sign of change. `is_known`: the reader holds this
+    answer already, so no rows were read.
     """
 
     rows: Sequence[Row]
     as_of: datetime | None
     next_refresh_after: datetime | None
+    fingerprint: Fingerprint | None = None
+    is_known: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

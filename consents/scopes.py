@@ -7,6 +7,7 @@ it. The tables below are the only list: policy, the read seam, the pages and the
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 
 class Scope(StrEnum):
@@ -188,7 +189,11 @@ RUNNING_FIELDS = frozenset({"balance_after_minor"})
 
 def opened_fields(record: Record, scopes: Collection[Scope], precision: LocationPrecision | None) -> tuple[str, ...]:
     """Columns of `record` that these scopes open, in the table's order; empty when the record is closed."""
-    granted = frozenset(scopes)
+    return _opened_fields(record, frozenset(scopes), precision)
+
+
+@lru_cache(maxsize=1024)  # asked several times of every read
+def _opened_fields(record: Record, granted: frozenset[Scope], precision: LocationPrecision | None) -> tuple[str, ...]:
     if not RECORD_SCOPES[record] & granted:
         return ()
     reach = -1 if precision is None else precision.reach

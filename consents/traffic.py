@@ -21,13 +21,17 @@ def count_read(*, institution_ids: Collection[UUID], platform_id: UUID, user_id:
             "institution_id": institution_id,
             "platform_id": platform_id,
             "read_on": now.date(),
-            "shard": user_id.int % SHARDS,
+            "shard": shard_of(user_id),
         }
         rows = ReadCount.objects.filter(**key)
         if not rows.update(reads=F("reads") + 1, last_read_at=now):
             # Two at once: whoever comes second finds the first's row.
             ReadCount.objects.bulk_create([ReadCount(**key, last_read_at=now)], ignore_conflicts=True)
             rows.update(reads=F("reads") + 1, last_read_at=now)
+
+
+def shard_of(user_id: UUID) -> int:
+    return user_id.int % SHARDS
 
 
 def count_refused(*, institution_ids: Collection[UUID], platform_id: UUID, code: str, now: datetime) -> None:

@@ -90,4 +90,7 @@ def to_text(minor: int, currency: str) -> str:
 
     Raises AmountRejected(unknown_currency).
     """
-    return f"{to_decimal(minor, currency):f}"
+    decimals = exponent(currency)
+    digits = str(abs(minor)).zfill(decimals + 1)
+    sign = "-" if minor < 0 else ""
+    return f"{sign}{digits[:-decimals]}.{digits[-decimals:]}" if decimals else f"{sign}{digits}"

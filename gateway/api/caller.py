@@ -1,6 +1,6 @@
 """Who is calling and what that opens: token -> consent -> permit. No HTTP framework here."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -10,7 +10,7 @@ from banks.authority import permit_for
 from consents.denials import DENIALS, Denial, DenialCode
 from consents.errors import Denied
 from consents.models import Consent, Platform
-from consents.policy import ENDED, Permit
+from consents.policy import ENDED, Permit, Slice
 from consents.scopes import Presence, Purpose
 from consents.states import PlatformStatus
 from gateway import problems
@@ -29,6 +29,7 @@ class Caller:
     attestation: Attestation | None  #: the platform's word that the user is there
     now: datetime
     request_id: str
+    slices: Sequence[Slice] | None = None  #: as they came with the token; None: they are read when they are needed
 
     @property
     def claimed(self) -> Presence:
@@ -38,7 +39,9 @@ class Caller:
     def decision(self) -> Permit | Denial:
         """Asked once per request."""
         try:
-            return permit_for(self.consent, purpose=self.purpose, presence=self.claimed, now=self.now)
+            return permit_for(
+                self.consent, purpose=self.purpose, presence=self.claimed, now=self.now, slices=self.slices
+            )
         except Denied as refused:
             return refused.denial
 
@@ -57,7 +60,7 @@ class Caller:
     def again(self, now: datetime) -> Self:
         """The same caller, to be decided anew from fresh rows."""
         fresh = Consent.objects.select_related("user", "platform").get(id=self.consent.id)
-        return replace(self, consent=fresh, platform=fresh.platform, now=now)
+        return replace(self, consent=fresh, platform=fresh.platform, now=now, slices=None)
 
     def refuse_as_it_stands(self) -> None:
         """Decide again: why a permit died while it was used. Raises Denied, or nothing."""
@@ -100,6 +103,7 @@ def identify(headers: Mapping[str, str], *, now: datetime, request_id: str) -> C
         attestation=presence.attestation(headers, now=now),
         now=now,
         request_id=request_id,
+        slices=found.slices,
     )
     if isinstance(caller.decision, Denial) and caller.decision.code in ENDED:
         caller.refuse(caller.decision)

@@ -3,42 +3,69 @@
 Every function raises Denied, and for data also AccountNotFound, ScopeNotGranted and PermitExpired.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 from uuid import UUID
 
 from banks import directory, read
 from banks.directory import InstitutionCard
 from banks.errors import AccountNotFound
-from banks.read import Row, TransactionFilter
+from banks.read import Answer, Row, Rows, TransactionFilter
 from consents.denials import Denial
 from consents.errors import PermitExpired
 from consents.models import Platform
-from consents.policy import Permit
+from consents.policy import Permit, PermitSlice
+from consents.scopes import Record
 from gateway import pairwise
 from gateway.api import change_cursors, cursors, render
 from gateway.api.caller import Caller
+from gateway.api.etags import Copies
 from gateway.api.parameters import ChangeQuery, TransactionQuery
 from gateway.api.render import Body
 
 T = TypeVar("T")
+Cards = Mapping[UUID, InstitutionCard]
 
 
-def accounts(caller: Caller) -> Body:
-    answer = served(caller, lambda permit: read.accounts(permit, now=caller.now, request_id=caller.request_id))
-    return {"accounts": _accounts(caller.platform, answer.rows), **render.freshness(answer)}
+def accounts(caller: Caller, copies: Copies) -> Body | None:
+    """None, here and below: it is one of the `copies`, and need not be sent again."""
+
+    def call(permit: Permit) -> tuple[Answer, Cards]:
+        cards = _cards(permit.opening(Record.ACCOUNT), copies)
+        answer = read.accounts(permit, now=caller.now, request_id=caller.request_id, known=copies.include)
+        return answer, cards
+
+    answer, cards = served(caller, call)
+    if answer.is_known:
+        return None
+    return {"accounts": _accounts(caller.platform, answer.rows, cards), **render.freshness(answer)}
 
 
-def account(caller: Caller, account_id: str) -> Body:
+def account(caller: Caller, account_id: str, copies: Copies) -> Body | None:
     wanted = _account_id(caller, account_id)
-    answer = served(caller, lambda permit: read.account(permit, wanted, now=caller.now, request_id=caller.request_id))
-    (body,) = _accounts(caller.platform, answer.rows)
+
+    def call(permit: Permit) -> tuple[Answer, Cards]:
+        cards = _cards([part for part in permit.slices if wanted in part.account_ids], copies)
+        answer = read.account(permit, wanted, now=caller.now, request_id=caller.request_id, known=copies.include)
+        return answer, cards
+
+    answer, cards = served(caller, call)
+    if answer.is_known:
+        return None
+    (body,) = _accounts(caller.platform, answer.rows, cards)
     return {"account": body, **render.freshness(answer)}
 
 
-def balances(caller: Caller, account_id: str) -> Body:
+def balances(caller: Caller, account_id: str, copies: Copies) -> Body | None:
     wanted = _account_id(caller, account_id)
-    answer = served(caller, lambda permit: read.balances(permit, wanted, now=caller.now, request_id=caller.request_id))
+    answer = served(
+        caller,
+        lambda permit: read.balances(
+            permit, wanted, now=caller.now, request_id=caller.request_id, known=copies.include
+        ),
+    )
+    if answer.is_known:
+        return None
     return {
         "account_id": account_id,
         "balances": [render.balance(row) for row in answer.rows],
@@ -46,7 +73,7 @@ def balances(caller: Caller, account_id: str) -> Body:
     }
 
 
-def transactions(caller: Caller, account_id: str, query: TransactionQuery) -> Body:
+def transactions(caller: Caller, account_id: str, query: TransactionQuery, copies: Copies) -> Body | None:
     """One page. Raises CursorInvalid too."""
     wanted = _account_id(caller, account_id)
     bound = cursors.binding(caller.consent, wanted, start_on=query.start_on, end_on=query.end_on, status=query.status)
@@ -64,8 +91,11 @@ def transactions(caller: Caller, account_id: str, query: TransactionQuery) -> Bo
             ),
             now=caller.now,
             request_id=caller.request_id,
+            known=copies.include,
         ),
     )
+    if page.is_known:
+        return None
     return {
         "transactions": _transactions(caller.platform, account_id, page.rows),
         "next_cursor": None if page.next is None else cursors.seal(page.next, bound),
@@ -140,22 +170,32 @@ def _account_id(caller: Caller, text: str) -> UUID:
     return account_id
 
 
-def _accounts(platform: Platform, rows: Sequence[Row]) -> list[Body]:
-    named = [row for row in rows if "institution_id" in row]
-    cards: dict[object, InstitutionCard] = dict(directory.by_id(_uuids(named, "institution_id")).items())
+def _cards(parts: Iterable[PermitSlice], copies: Copies) -> Cards:
+    """Of the banks that may be named. What a bank is called is part of the answer, and of its tag."""
+    named = [part.institution_id for part in parts if "institution_id" in part.fields(Record.ACCOUNT)]
+    cards = directory.by_id(named) if named else {}
+    copies.depends_on([f"{one}: {card.slug} {card.name}" for one, card in sorted(cards.items())])
+    return cards
+
+
+def _accounts(platform: Platform, rows: Sequence[Row], cards: Cards) -> list[Body]:
     ids = pairwise.encode_all("acc", platform.id, _uuids(rows, "id"))
     return [
-        render.account(row, account_id=account_id, card=cards.get(row.get("institution_id")))
+        render.account(row, account_id=account_id, card=_card(row, cards))
         for row, account_id in zip(rows, ids, strict=True)
     ]
 
 
+def _card(row: Row, cards: Cards) -> InstitutionCard | None:
+    institution_id = row.get("institution_id")
+    return cards.get(institution_id) if isinstance(institution_id, UUID) else None
+
+
 def _transactions(platform: Platform, account_id: str, rows: Sequence[Row]) -> list[Body]:
-    ids = pairwise.encode_all("txn", platform.id, _uuids(rows, "id"))
-    return [
-        render.transaction(row, transaction_id=transaction_id, account_id=account_id)
-        for row, transaction_id in zip(rows, ids, strict=True)
-    ]
+    assert isinstance(rows, Rows)
+    id_at = rows.columns.index("id")
+    ids = pairwise.encode_all("txn", platform.id, [values[id_at] for values in rows.values])
+    return render.transactions(rows, transaction_ids=ids, account_id=account_id)
 
 
 def _changed(platform: Platform, account_ids: Mapping[UUID, str], rows: Sequence[Row]) -> list[Body]:

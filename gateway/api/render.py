@@ -1,16 +1,21 @@
-"""Records from banks.read -> JSON members. Pure: values in, dict out.
+"""Records from banks.read -> JSON members. Pure: values in, dict out, and bytes at the end. Days and instants of rows
+are left as they are: `as_json` tells them as `plain` does.
 
 A member is there exactly when its column is in the record, and a column is in the record exactly when the permit
 opened it: null says "unknown", absent says "not yours to see".
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
+from functools import lru_cache
+from operator import itemgetter
+
+import orjson
 
 from banks.directory import InstitutionCard
 from banks.normalize.money import to_text
-from banks.read import AccountProgress, Answer, Coverage, Row
+from banks.read import AccountProgress, Answer, Coverage, Row, Rows
 from banks.refreshes import Refresh, RefreshPart
 from consents.models import Consent
 from consents.policy import PermitSlice
@@ -29,7 +34,7 @@ _ACCOUNT = {
     "masked_number": "masked_number",
     "identifications": "identifications",
 }
-_TRANSACTION = ("status", "listed_on", "booked_on", "value_on", "transacted_at", "kind")
+_TRANSACTION = {name: name for name in ("status", "listed_on", "booked_on", "value_on", "transacted_at", "kind")}
 _MERCHANT = {"merchant_name": "name", "category": "category", "mcc": "mcc", "channel": "channel"}
 _LOCATION = {
     "place_country": "country",
@@ -38,6 +43,11 @@ _LOCATION = {
     "place_postal_code": "postal_code",
     "place_address": "address",
 }
+
+
+def as_json(body: Body) -> bytes:
+    """RFC 8259, UTF-8, without blanks. Days as YYYY-MM-DD; instants, all in UTC, as RFC 3339 with Z."""
+    return orjson.dumps(body, option=orjson.OPT_UTC_Z)
 
 
 def institution(card: InstitutionCard) -> Body:
@@ -76,23 +86,13 @@ def balance(row: Row) -> Body:
     }
 
 
+def transactions(rows: Rows, *, transaction_ids: Sequence[str], account_id: str) -> list[Body]:
+    make = _transaction_maker(rows.columns)
+    return [make(values, one, account_id) for values, one in zip(rows.values, transaction_ids, strict=True)]
+
+
 def transaction(row: Row, *, transaction_id: str, account_id: str) -> Body:
-    body: Body = {"transaction_id": transaction_id, "account_id": account_id}
-    body |= {name: plain(row[name]) for name in _TRANSACTION}
-    body |= money(row["amount_minor"], row["currency"])
-    if merchant := _renamed(row, _MERCHANT):
-        body["merchant"] = merchant
-    if location := _renamed(row, _LOCATION):
-        body["location"] = location
-    if "instructed_amount_minor" in row:
-        body["currency_exchange"] = _currency_exchange(row)
-    if "counterparty_name" in row:
-        body["counterparty_name"] = row["counterparty_name"]
-    if "balance_after_minor" in row:
-        body["balance_after"] = _money_or_none(row["balance_after_minor"], row["currency"])
-    if "description" in row:
-        body["description"] = row["description"]
-    return body
+    return _transaction_maker(tuple(row))(tuple(row.values()), transaction_id, account_id)
 
 
 def freshness(answer: Answer) -> Body:
@@ -219,13 +219,80 @@ def _money_or_none(amount_minor: object, currency: object) -> Body | None:
     return None if amount_minor is None or currency is None else money(amount_minor, currency)
 
 
-def _currency_exchange(row: Row) -> Body:
-    instructed = _money_or_none(row["instructed_amount_minor"], row["instructed_currency"])
-    return {
-        "instructed_amount": None if instructed is None else instructed["amount"],
-        "instructed_currency": row["instructed_currency"],
-        "exchange_rate": row["exchange_rate"],
-    }
+# -- a page of transactions: where each member comes from is found once for its columns --------------------------------
+
+Values = tuple[object, ...]
+
+
+@lru_cache(maxsize=256)
+def _transaction_maker(columns: tuple[str, ...]) -> Callable[[Values, str, str], Body]:
+    """(values, transaction_id, account_id) -> members, for rows of these columns."""
+    at = {column: position for position, column in enumerate(columns)}
+    plain_members, parts = _members(at, _TRANSACTION), _parts(at)
+    amount_at, currency_at = at["amount_minor"], at["currency"]
+
+    def make(values: Values, transaction_id: str, account_id: str) -> Body:
+        body: Body = {"transaction_id": transaction_id, "account_id": account_id}
+        body.update(plain_members(values))
+        body.update(money(values[amount_at], values[currency_at]))
+        for member, part in parts:
+            body[member] = part(values)
+        return body
+
+    return make
+
+
+def _parts(at: Mapping[str, int]) -> list[tuple[str, Callable[[Values], object]]]:
+    """The members that further scopes open, each with what makes it."""
+    parts: list[tuple[str, Callable[[Values], object]]] = []
+    if _MERCHANT.keys() & at.keys():
+        parts.append(("merchant", _nested(at, _MERCHANT)))
+    if _LOCATION.keys() & at.keys():
+        parts.append(("location", _nested(at, _LOCATION)))
+    if "instructed_amount_minor" in at:
+        parts.append(("currency_exchange", _currency_exchange(at)))
+    if "counterparty_name" in at:
+        parts.append(("counterparty_name", itemgetter(at["counterparty_name"])))
+    if "balance_after_minor" in at:
+        parts.append(("balance_after", _money_at(at, "balance_after_minor", "currency")))
+    if "description" in at:
+        parts.append(("description", itemgetter(at["description"])))
+    return parts
+
+
+def _members(at: Mapping[str, int], names: Mapping[str, str]) -> Callable[[Values], Iterable[tuple[str, object]]]:
+    """Members by their columns, as far as the columns are there."""
+    found = [(member, at[column]) for column, member in names.items() if column in at]
+    members, positions = [member for member, _ in found], [position for _, position in found]
+    if len(positions) == 1:  # itemgetter of one gives no tuple
+        return lambda values: [(members[0], values[positions[0]])]
+    take = itemgetter(*positions)
+    return lambda values: zip(members, take(values), strict=True)
+
+
+def _nested(at: Mapping[str, int], names: Mapping[str, str]) -> Callable[[Values], Body]:
+    members = _members(at, names)
+    return lambda values: dict(members(values))
+
+
+def _money_at(at: Mapping[str, int], amount: str, currency: str) -> Callable[[Values], Body | None]:
+    amount_at, currency_at = at[amount], at[currency]
+    return lambda values: _money_or_none(values[amount_at], values[currency_at])
+
+
+def _currency_exchange(at: Mapping[str, int]) -> Callable[[Values], Body]:
+    instructed, currency_at = _money_at(at, "instructed_amount_minor", "instructed_currency"), at["instructed_currency"]
+    rate_at = at["exchange_rate"]
+
+    def make(values: Values) -> Body:
+        amount = instructed(values)
+        return {
+            "instructed_amount": None if amount is None else amount["amount"],
+            "instructed_currency": values[currency_at],
+            "exchange_rate": values[rate_at],
+        }
+
+    return make
 
 
 def _credit_line(line: object) -> Body:

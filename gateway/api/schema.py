@@ -121,7 +121,23 @@ AUTH_DATE = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="When the user was last active, at most 15 minutes ago: `Tue, 15 Nov 1994 08:12:31 GMT` (RFC 9110).",
 )
+IF_NONE_MATCH = OpenApiParameter(
+    "If-None-Match",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description="`ETag` of the answer you hold (RFC 9110): 304 and no body while it is still the answer.",
+)
+ETAG = OpenApiParameter(
+    "ETag",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    response=[200, 304],
+    description="Of this answer, for this consent and this address. Absent from transactions under on-platform only.",
+)
 HEADERS = [PURPOSE, CUSTOMER_IP_ADDRESS, AUTH_DATE, REQUEST_ID]
+#: And of those whose answer need not be sent twice.
+TAGGED = [*HEADERS, IF_NONE_MATCH, ETAG]
+NOT_MODIFIED = OpenApiResponse(description="What you hold, by If-None-Match, is still the answer.")
 MANAGEMENT_HEADERS = [REQUEST_ID]
 
 PLATFORM_TOKEN: list[str] = [{"platformToken": []}]  # type: ignore[list-item]  # passed through as it is

@@ -1,10 +1,10 @@
 """/v1: HTTP in, one call, HTTP out. What is read is gateway.api.reads'."""
 
-from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework.exceptions import NotAcceptable, UnsupportedMediaType
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
@@ -13,10 +13,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from consents import clock
-from consents.errors import ScopeNotGranted
-from gateway.api import examples, parameters, reads, refreshing, refused_calls, shapes
+from gateway.api import examples, hot, parameters, reads, refreshing, shapes
 from gateway.api.caller import Caller, PlatformCaller, challenge
+from gateway.api.calls import Call
 from gateway.api.schema import (
     ACCOUNT_ID,
     CHANGE_QUERY,
@@ -24,15 +23,14 @@ from gateway.api.schema import (
     HEADERS,
     IDEMPOTENCY_KEY,
     LOCATION,
+    NOT_MODIFIED,
     PREFER,
     PREFERENCE_APPLIED,
     REFRESH_ID,
+    TAGGED,
     TRANSACTION_QUERY,
     refusals,
 )
-from gateway.oauth import limits
-from gateway.oauth.limits import Standing
-from gateway.problems import Problem, RateLimited, problem_of
 
 
 class JsonOnly(BaseContentNegotiation):
@@ -66,18 +64,15 @@ class PlatformView(APIView):
     content_negotiation_class = JsonOnly
     metadata_class = None
 
-    #: How the caller stands, once it is known who it is; or else where it comes from.
-    standings: Sequence[Standing] = ()
+    call: Call
+
+    def initialize_request(self, request: HttpRequest, *args: object, **kwargs: object) -> Request:
+        self.call = Call(request)
+        return super().initialize_request(request, *args, **kwargs)
 
     def check_throttles(self, request: Request) -> None:
         """DRF's hook: after the caller is known and before anything is done. Raises RateLimited."""
-        auth = cast(Caller | PlatformCaller, request.auth)
-        subjects = [limits.of_platform(auth.platform.id)]
-        if isinstance(auth, Caller):
-            subjects.insert(0, limits.of_user(auth.platform.id, auth.consent.user_id))
-        self.standings = limits.count(subjects, now=auth.now)
-        if (wait := limits.retry_after(self.standings)) is not None:
-            raise RateLimited(wait)
+        self.call.comes_from(cast(Caller | PlatformCaller, request.auth))
 
     @property
     def caller(self) -> Caller:
@@ -89,7 +84,7 @@ class PlatformView(APIView):
         return Response(status=204)
 
     def handle_exception(self, exc: Exception) -> Any:
-        exc = self._counted(exc, problem_of(exc))
+        exc = self.call.refused(exc)
         response = super().handle_exception(exc)
         if value := challenge(exc):
             response["WWW-Authenticate"] = value
@@ -97,90 +92,89 @@ class PlatformView(APIView):
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)
-        response["Cache-Control"] = "no-store"
-        for name, value in limits.headers(self.standings).items():
-            response[name] = value
+        self.call.finish(response)
         return response
 
-    def _counted(self, exc: Exception, problem: Problem | None) -> Exception:
-        """For whom it concerns: the banks, when a known caller is refused; the address, when nobody knows who it is."""
-        # Not of our own troubles: counting would run into them too.
-        if problem is None or problem.status >= 500:
-            return exc
-        if not self.standings:
-            return self._counted_by_address(exc)
-        if isinstance(exc, ScopeNotGranted) and isinstance(self.request.auth, Caller):
-            # A bank that stopped one scope must see the calls that this refuses; denials are counted by the caller.
-            refused_calls.count_closed(self.request.auth.consent, problem.code, now=self.request.auth.now)
-        return exc
 
-    def _counted_by_address(self, exc: Exception) -> Exception:
-        """What came to nobody is counted where it came from, and after the fact: it takes nothing from others there."""
-        self.standings = limits.count([limits.of_address(self.request._request)], now=clock.now())
-        wait = limits.retry_after(self.standings)
-        return exc if wait is None else RateLimited(wait)
+class HotView(PlatformView):
+    """GET and HEAD are gateway.api.hot's, with its middleware or without; what is said of them here, the document's."""
+
+    read: ClassVar[hot.Read]
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        if request.method in hot.METHODS:
+            return self.get(request, **kwargs)
+        return super().dispatch(request, *args, **kwargs)
+
+    def get(self, request: HttpRequest, **named: str) -> HttpResponse:
+        """Before DRF has made anything of it: `request` is Django's."""
+        return hot.answered(request, type(self).read, *named.values())
 
 
-class AccountsView(PlatformView):
-    @extend_schema(
+@extend_schema_view(
+    get=extend_schema(
         operation_id="listAccounts",
         summary="Every account this consent opens",
         description="Members that the consent does not open are absent; null means unknown.",
-        parameters=HEADERS,
-        responses={200: shapes.Accounts, **refusals(*DATA)},
+        parameters=TAGGED,
+        responses={200: shapes.Accounts, 304: NOT_MODIFIED, **refusals(*DATA)},
         examples=examples.of("listAccounts"),
         tags=["Accounts"],
     )
-    def get(self, request: Request) -> Response:
-        parameters.none(request.query_params)
-        return Response(reads.accounts(self.caller))
+)
+class AccountsView(HotView):
+    read = staticmethod(hot.accounts)
 
 
-class AccountView(PlatformView):
-    @extend_schema(
+@extend_schema_view(
+    get=extend_schema(
         operation_id="getAccount",
         summary="One account",
-        parameters=[ACCOUNT_ID, *HEADERS],
-        responses={200: shapes.OneAccount, **refusals(*DATA, "account_not_found")},
+        parameters=[ACCOUNT_ID, *TAGGED],
+        responses={200: shapes.OneAccount, 304: NOT_MODIFIED, **refusals(*DATA, "account_not_found")},
         examples=examples.of("getAccount"),
         tags=["Accounts"],
     )
-    def get(self, request: Request, account_id: str) -> Response:
-        parameters.none(request.query_params)
-        return Response(reads.account(self.caller, account_id))
+)
+class AccountView(HotView):
+    read = staticmethod(hot.account)
 
 
-class BalancesView(PlatformView):
-    @extend_schema(
+@extend_schema_view(
+    get=extend_schema(
         operation_id="listBalances",
         summary="Typed balances of one account",
-        parameters=[ACCOUNT_ID, *HEADERS],
-        responses={200: shapes.Balances, **refusals(*DATA, "account_not_found")},
+        parameters=[ACCOUNT_ID, *TAGGED],
+        responses={200: shapes.Balances, 304: NOT_MODIFIED, **refusals(*DATA, "account_not_found")},
         examples=examples.of("listBalances"),
         tags=["Accounts"],
     )
-    def get(self, request: Request, account_id: str) -> Response:
-        parameters.none(request.query_params)
-        return Response(reads.balances(self.caller, account_id))
+)
+class BalancesView(HotView):
+    read = staticmethod(hot.balances)
 
 
-class TransactionsView(PlatformView):
-    @extend_schema(
+@extend_schema_view(
+    get=extend_schema(
         operation_id="listTransactions",
         summary="Transactions of one account, newest first",
         description="Ordered by (`listed_on`, id), descending. Follow `next_cursor` with the same filters until null.",
-        parameters=[ACCOUNT_ID, *TRANSACTION_QUERY, *HEADERS],
-        responses={200: shapes.Transactions, **refusals(*DATA, "account_not_found", "cursor_invalid")},
+        parameters=[ACCOUNT_ID, *TRANSACTION_QUERY, *TAGGED],
+        responses={
+            200: shapes.Transactions,
+            304: NOT_MODIFIED,
+            **refusals(*DATA, "account_not_found", "cursor_invalid"),
+        },
         examples=examples.of("listTransactions"),
         tags=["Transactions"],
     )
-    def get(self, request: Request, account_id: str) -> Response:
-        query = parameters.transactions(request.query_params)
-        return Response(reads.transactions(self.caller, account_id, query))
+)
+class TransactionsView(HotView):
+    read = staticmethod(hot.transactions)
 
 
-class TransactionChangesView(PlatformView):
-    @extend_schema(
+@extend_schema_view(
+    get=extend_schema(
         operation_id="syncTransactions",
         summary="What changed since last time, over all accounts",
         description="For keeping a copy. Without a cursor everything comes as `added`. Follow `next_cursor` while "
@@ -191,9 +185,9 @@ class TransactionChangesView(PlatformView):
         examples=examples.of("syncTransactions"),
         tags=["Transactions"],
     )
-    def get(self, request: Request) -> Response:
-        query = parameters.changes(request.query_params)
-        return Response(reads.changes(self.caller, query))
+)
+class TransactionChangesView(HotView):
+    read = staticmethod(hot.changes)
 
 
 class RefreshesView(PlatformView):

@@ -22,7 +22,10 @@ def mutant(django_db_modify_db_settings):
 
 #: What is taken out -> how.
 MUTANTS: dict[str, str] = {
-    "the consent is not looked at again": "import banks.permitted as p; p.consent_holds = lambda *a: True",
+    "the consent is not looked at again": (
+        "import banks.permitted as p; from consents.models import Consent; "
+        "p.holding = lambda consent_id, now: Consent.objects.filter(id=consent_id)"
+    ),
     "the permit's clock is not looked at": "import banks.permitted as p; p.still_valid = lambda *a: None",
     "no usage row is written": "import banks.permitted as p; p.commit_usage = lambda *a, **k: None",
     "the window lets everything through": (

@@ -9,7 +9,9 @@ from tests.architecture import source
 
 #: What is forbidden -> the modules that may, each for a reason. Migrations see historical models, not ours.
 ALLOWED: dict[str, set[str]] = {
-    "raw SQL": set(),
+    # The hot reads (docs/architecture.md): text that the ORM compiled, and two statements that it cannot say in one.
+    # Tests hold each to the ORM's own form.
+    "raw SQL": {"banks.compiled", "banks.gathering", "banks.usage_sql"},
     "app registry": {"gateway.management.commands.dumpdata"},  # looks at which tables there are, to refuse them
     "manager past the governed one": set(),
     "extra SQL": set(),

@@ -29,19 +29,25 @@ def _no_check() -> None:
         return policy.decide(facts, [allowed(part) for part in slices], PlatformStatus.ACTIVE, *rest)
 
     authority.decide = decide  # type: ignore[assignment]
-    permitted.consent_holds = lambda *_: True
+    permitted.holding = _any_consent
     changing.end_tokens = lambda *_: None
 
 
 def _cached() -> None:
     """What a token opens is looked up once a second."""
     from banks import permitted
-    from gateway.api import caller
     from gateway.oauth import bearer
 
+    # With the token come the facts that a permit is decided by.
     bearer.find = _for_a_second(bearer.find, key=lambda authorization: authorization)
-    caller.permit_for = _for_a_second(caller.permit_for, key=lambda consent: consent.id)
-    permitted.consent_holds = _for_a_second(permitted.consent_holds, key=lambda consent_id, now: consent_id)
+    permitted.holding = _any_consent
+
+
+def _any_consent(consent_id: Any, now: Any) -> Any:
+    """In the place of the last look before an answer leaves: there it is, however it stands."""
+    from consents.models import Consent
+
+    return Consent.objects.filter(id=consent_id)
 
 
 def _for_a_second(inner: Callable[..., Any], key: Callable[..., Any]) -> Callable[..., Any]:

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from banks import usage_sql
 from banks.models import Account
-from consents.models import UsageRow
 from consents.scopes import Scope
 from gateway.identity.models import User
 from tests.gateway.api import world
@@ -58,7 +58,7 @@ def test_an_answer_whose_row_cannot_be_written_is_not_sent(
     def full(*arguments: Any, **named: Any) -> None:
         raise RuntimeError("disk full at 1 rue du Four")
 
-    monkeypatch.setattr(UsageRow.objects, "bulk_create", full)
+    monkeypatch.setattr(usage_sql, "commit", full)
 
     answer = api.get(f"/v1/accounts/{account_id}/transactions")
 
@@ -78,13 +78,13 @@ def test_the_row_is_committed_before_the_body_exists(
     from gateway.api import render
 
     seen: list[tuple[bool, int]] = []
-    render_transaction = render.transaction
+    render_transactions = render.transactions
 
     def watched(*arguments: Any, **named: Any) -> Any:
         seen.append((connection.in_atomic_block, len(world.usage())))
-        return render_transaction(*arguments, **named)
+        return render_transactions(*arguments, **named)
 
-    monkeypatch.setattr(render, "transaction", watched)
+    monkeypatch.setattr(render, "transactions", watched)
 
     let_in([Scope.TRANSACTIONS]).get(f"/v1/accounts/{account_id}/transactions")
 

@@ -1,0 +1,192 @@
+"""One statement for all that a request with a token is decided by: the token, its consent with user and platform, the
+accounts under it with their connections, and the policies in force.
+
+Tables of three packages in one text: the columns are the models' own, and a test holds what comes out to what the ORM's
+queries gather one by one (gateway.oauth.bearer did, consents.facts and banks.authority do).
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth import get_user_model
+from django.db import connection  # noqa: TID251 -- one of the modules that may
+from django.db.models import Model
+from django.db.models.expressions import Col
+
+from banks.compiled import Statement, adapted, converted, converters_of
+from banks.models import Account, Connection
+from consents import facts
+from consents.models import AccessToken, BankPolicy, Consent, ConsentAccount, Platform
+from consents.policy import PolicyFacts
+
+
+def _in_order(model: type[Model], names: Collection[str]) -> tuple[str, ...]:
+    """As `from_db` wants them."""
+    found = tuple(field.attname for field in model._meta.concrete_fields if field.attname in names)
+    assert len(found) == len(names)
+    return found
+
+
+_CONSENT_COLUMNS = (
+    *("id", "user_id", "platform_id", "status", "scopes", "purposes", "duration_type", "history_from"),
+    *("location_precision", "on_platform_only", "hidden_groups", "authorised_at", "expires_at", "revision"),
+)
+_POLICY_COLUMNS = (
+    *(
+        "id",
+        "platform_id",
+        "status",
+        "scopes",
+        "purposes",
+        "history_days_max",
+        "duration_days_max",
+        "location_precision",
+    ),
+    *("on_platform_only", "hidden_groups", "requires_attended", "accepts_attestation", "requires_fapi2"),
+)
+_CONSENT, _POLICY = _in_order(Consent, _CONSENT_COLUMNS), _in_order(BankPolicy, _POLICY_COLUMNS)
+_PERSON, _PLATFORM = ("id", "is_active"), ("id", "status", "profile")
+#: Alias in the statement -> table and columns, in the order of a row.
+_PARTS: tuple[tuple[str, type[Model], tuple[str, ...]], ...] = (
+    ("token", AccessToken, ("id", "expires", "resource")),
+    ("consent", Consent, _CONSENT),
+    ("person", get_user_model(), _in_order(get_user_model(), _PERSON)),
+    ("platform", Platform, _in_order(Platform, _PLATFORM)),
+    ("held", ConsentAccount, ("account_id", "institution_id", "status")),
+    ("link", Connection, ("status", "consent_expires_at", "authentication_expires_at")),
+    ("own", BankPolicy, _POLICY),
+    ("general", BankPolicy, _POLICY),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldAccount:
+    """An account under the consent. `link`: status and the two clocks of the connection it comes from; None: what the
+    bank's consent does not reach, or what is not there any more."""
+
+    account_id: UUID
+    institution_id: UUID
+    status: str
+    link: tuple[str, datetime | None, datetime | None] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathered:
+    """`consent` comes with its user and platform, each with the columns that a decision needs."""
+
+    token_id: int
+    token_expires_at: datetime
+    token_resource: list[str]
+    consent: Consent
+    held: tuple[HeldAccount, ...]  #: by account_id
+    policies: Mapping[UUID, PolicyFacts]  #: by institution
+
+
+def gather(token_digest: str, *, now: datetime) -> Gathered | None:
+    """Behind the token with this SHA-256; None: there is none."""
+    statement, converters = _statement()
+    rows = converted(statement.run([adapted(now), adapted(now), token_digest]), converters)
+    if not rows:
+        return None
+    token, consent, person, platform, *_ = _split(rows[0])
+    parts = [_split(row)[4:] for row in rows]
+    return Gathered(
+        token_id=token[0],
+        token_expires_at=token[1],
+        token_resource=token[2],
+        consent=_consent(consent, person, platform),
+        held=tuple(_held(held, link) for held, link, _, _ in parts if held[0] is not None),
+        policies={held[1]: policy for held, _, own, general in parts if (policy := _policy(_key(own), _key(general)))},
+    )
+
+
+def _split(row: Sequence[Any]) -> list[Sequence[Any]]:
+    return [row[start:end] for start, end in _bounds()]
+
+
+@lru_cache(maxsize=1)
+def _bounds() -> tuple[tuple[int, int], ...]:
+    ends = [sum(len(columns) for _, _, columns in _PARTS[: number + 1]) for number in range(len(_PARTS))]
+    return tuple(zip([0, *ends], ends, strict=False))
+
+
+def _consent(columns: Sequence[Any], person: Sequence[Any], platform: Sequence[Any]) -> Consent:
+    consent: Consent = Consent.from_db(connection.alias, _CONSENT, columns)
+    consent.user = get_user_model().from_db(connection.alias, _PERSON, person)
+    consent.platform = Platform.from_db(connection.alias, _PLATFORM, platform)
+    return consent
+
+
+def _held(columns: Sequence[Any], link: Sequence[Any]) -> HeldAccount:
+    account_id, institution_id, status = columns
+    return HeldAccount(
+        account_id=account_id,
+        institution_id=institution_id,
+        status=status,
+        link=None if link[0] is None else (link[0], link[1], link[2]),
+    )
+
+
+# -- policies: few, the same for many consents, and read anew each time ------------------------------------------------
+
+_Key = tuple[object, ...]
+
+
+def _key(columns: Sequence[Any]) -> _Key | None:
+    """A policy's content; None: there is no such policy."""
+    if columns[0] is None:
+        return None
+    return tuple(tuple(value) if isinstance(value, list) else value for value in columns)
+
+
+@lru_cache(maxsize=1024)
+def _policy(own: _Key | None, general: _Key | None) -> PolicyFacts | None:
+    """From contents, so what is kept here cannot be out of date."""
+    return facts.policy_facts(_row(own), _row(general))
+
+
+def _row(key: _Key | None) -> BankPolicy | None:
+    return None if key is None else BankPolicy.from_db(connection.alias, _POLICY, key)
+
+
+# -- the text ---------------------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=1)
+def _statement() -> tuple[Statement, list[tuple[int, list[Any], Any]]]:
+    columns = [Col(alias, _field(model, name)) for alias, model, names in _PARTS for name in names]
+    selected = ", ".join(f'{column.alias}."{column.target.column}"' for column in columns)
+    table = {alias: f'"{model._meta.db_table}" {alias}' for alias, model, _ in _PARTS}
+    text = f"""
+        SELECT {selected}
+        FROM {table["token"]}
+        JOIN {table["consent"]} ON consent.id = token.consent_id
+        JOIN {table["person"]} ON person.id = consent.user_id
+        JOIN {table["platform"]} ON platform.id = consent.platform_id
+        LEFT JOIN {table["held"]} ON held.consent_id = consent.id
+        LEFT JOIN "{Account._meta.db_table}" account ON account.id = held.account_id AND account.is_covered
+        LEFT JOIN {table["link"]} ON link.id = account.connection_id
+        LEFT JOIN {table["own"]} ON own.id = ({_newest("own_one", "= consent.platform_id")})
+        LEFT JOIN {table["general"]} ON general.id = ({_newest("general_one", "IS NULL")})
+        WHERE token.token_checksum = %s
+        ORDER BY held.account_id
+    """  # noqa: S608 -- names of our own tables and columns
+    return Statement(" ".join(text.split())), converters_of(columns)
+
+
+def _newest(alias: str, of_platform: str) -> str:
+    """The newest version in force of the account's bank, as consents.facts has it."""
+    return f"""
+        SELECT {alias}.id FROM "{BankPolicy._meta.db_table}" {alias}
+        WHERE {alias}.institution_id = held.institution_id AND {alias}.platform_id {of_platform}
+            AND {alias}.effective_from <= %s
+        ORDER BY {alias}.version DESC LIMIT 1
+    """  # noqa: S608
+
+
+def _field(model: type[Model], name: str) -> Any:
+    return next(field for field in model._meta.concrete_fields if field.attname == name)

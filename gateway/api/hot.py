@@ -1,0 +1,159 @@
+"""The GETs that platforms send all day, answered before any other middleware and any framework has a part in it.
+
+What they say, whom they count and what they refuse is shared with every other address: gateway.api.caller, calls,
+reads and gateway.problems. What is unusual about a request's transport goes the long way, and is answered there.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import DisallowedHost
+from django.core.handlers.exception import convert_exception_to_response
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.middleware.security import SecurityMiddleware
+from rest_framework.exceptions import NotAcceptable
+
+from consents import clock
+from gateway import problems
+from gateway.api import parameters, reads, render
+from gateway.api.caller import Caller, challenge, identify
+from gateway.api.calls import Call
+from gateway.api.etags import Copies
+from gateway.api.render import Body
+from gateway.request_ids import request_id_of
+
+METHODS = ("GET", "HEAD")
+#: Of every address here, told on each answer (RFC 9110 section 10.2.1).
+ALLOW = "GET, HEAD, OPTIONS"
+
+#: None: the platform holds this answer already.
+Read = Callable[..., Body | None]
+
+
+def accounts(caller: Caller, request: HttpRequest, copies: Copies) -> Body | None:
+    parameters.none(request.GET)
+    return reads.accounts(caller, copies)
+
+
+def account(caller: Caller, request: HttpRequest, copies: Copies, account_id: str) -> Body | None:
+    parameters.none(request.GET)
+    return reads.account(caller, account_id, copies)
+
+
+def balances(caller: Caller, request: HttpRequest, copies: Copies, account_id: str) -> Body | None:
+    parameters.none(request.GET)
+    return reads.balances(caller, account_id, copies)
+
+
+def transactions(caller: Caller, request: HttpRequest, copies: Copies, account_id: str) -> Body | None:
+    return reads.transactions(caller, account_id, parameters.transactions(request.GET), copies)
+
+
+def changes(caller: Caller, request: HttpRequest, copies: Copies) -> Body:
+    """No tag: where its cursor leads says whether anything changed."""
+    return reads.changes(caller, parameters.changes(request.GET))
+
+
+#: As gateway.api.urls has them; tests/gateway/api/test_hot.py holds the two to each other.
+_ADDRESS = re.compile(
+    r"/v1/(?:accounts(?:/(?P<account_id>[^/]+)(?:/(?P<part>balances|transactions))?)?|(?P<sync>transactions/sync))\Z"
+)
+_OF_ACCOUNT: dict[str | None, Read] = {None: account, "balances": balances, "transactions": transactions}
+
+
+def found(path: str) -> tuple[Read, tuple[str, ...]] | None:
+    """The read at this address, and what the address names."""
+    match = _ADDRESS.match(path)
+    if match is None:
+        return None
+    account_id, part, sync = match.groups()
+    if sync is not None:
+        return changes, ()
+    return (accounts, ()) if account_id is None else (_OF_ACCOUNT[part], (account_id,))
+
+
+def answered(request: HttpRequest, read: Read, *named: str) -> HttpResponse:
+    """The answer, refusals included; an error that is nobody's answer is raised."""
+    call = Call(request)
+    try:
+        response = _served(call, read, named)
+    except Exception as error:
+        refusal = _refused(call, error)
+        if refusal is None:
+            raise
+        response = refusal
+    response.headers["Allow"] = ALLOW
+    call.finish(response)
+    return response
+
+
+def _served(call: Call, read: Read, named: tuple[str, ...]) -> HttpResponse:
+    request = call.request
+    if not request.accepts("application/json"):
+        raise NotAcceptable
+    caller = identify(request.headers, now=clock.now(), request_id=request_id_of(request))
+    call.comes_from(caller)
+    copies = Copies(request.headers.get("If-None-Match"), caller.consent)
+    body = read(caller, request, copies, *named)
+    response = _not_modified() if body is None else _json(body)
+    if copies.etag is not None:
+        response.headers["ETag"] = copies.etag
+    return response
+
+
+def _json(body: Body) -> HttpResponse:
+    return HttpResponse(render.as_json(body), content_type="application/json")
+
+
+def _not_modified() -> HttpResponse:
+    """RFC 9110 section 15.4.5: of the answer that is held, its headers and nothing of its body."""
+    response = HttpResponse(status=304)
+    del response.headers["Content-Type"]
+    return response
+
+
+def _refused(call: Call, error: Exception) -> HttpResponse | None:
+    """None for what is nobody's answer."""
+    error = call.refused(error)
+    problem = problems.problem_of(error)
+    if problem is None:
+        return None
+    response = problems.answer(problem, call.request, error=error)
+    if value := challenge(error):
+        response.headers["WWW-Authenticate"] = value
+    return response
+
+
+class HotReads:
+    """Middleware, right behind the one that gives a request its id."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self._get_response = get_response
+        self._security = SecurityMiddleware(get_response)
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        read = found(request.path_info) if request.method in METHODS else None
+        if read is None or not _is_plain(request):
+            return self._get_response(request)
+        # With Django's answers to what is nobody's: behind this there is no middleware that would give them.
+        answer: Any = convert_exception_to_response(lambda request: answered(request, read[0], *read[1]))
+        response: HttpResponse = answer(request)
+        if response.status_code != 304:
+            response.setdefault("Content-Length", str(len(response.content)))
+        # Of what browsers read from headers, all that could matter if somebody opened an answer in one.
+        response.headers["X-Frame-Options"] = settings.X_FRAME_OPTIONS
+        response.headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
+        return self._security.process_response(request, response)
+
+
+def _is_plain(request: HttpRequest) -> bool:
+    """For our host, and over TLS where that is wanted; what is not, Django's own middleware answers."""
+    if settings.SECURE_SSL_REDIRECT and not request.is_secure():
+        return False
+    try:
+        request.get_host()
+    except DisallowedHost:
+        return False
+    return True
