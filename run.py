@@ -290,7 +290,7 @@ def command(arguments: list[str]) -> tuple[str, list[str]]:
     if chosen.command == "race":
         return "dev", ["-m", "tests.race.command", *rest]
     if chosen.command == "bench":
-        return "dev", ["-m", "tests.benchmarks.command", "--from", os.getcwd(), *rest]
+        return "dev", ["-m", "tests.benchmarks.command", "--from", str(Path.cwd()), *rest]
     if rest:
         parser().error("unrecognized arguments: " + " ".join(rest))
     if chosen.command == "test":

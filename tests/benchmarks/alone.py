@@ -2,8 +2,8 @@
 
     "ingest": alone.case("ingest"),       a row of tests.benchmarks.cases: tests/benchmarks/ingest.py
 
-The module has `measure(*, is_quick: bool) -> list[Figure]`, called with Django ready. What it writes to standard error is
-progress. PostgreSQL is at settings.DATABASES, Redis at settings.REDIS_URL.
+The module has `measure(*, is_quick: bool) -> list[Figure]`, called with Django ready. What it writes to standard error
+is progress. PostgreSQL is at settings.DATABASES, Redis at settings.REDIS_URL.
 """
 
 import argparse

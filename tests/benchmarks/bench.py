@@ -184,7 +184,8 @@ class Bench:
             text=True,
         )
         if done.returncode:
-            raise CannotMeasure(f"{module} failed: {done.stdout[-3000:]}")
+            self.say(done.stdout)
+            raise CannotMeasure(f"{module} failed: {(done.stdout.splitlines() or ['it said nothing'])[-1]}")
 
 
 def _inherited() -> dict[str, str]:

@@ -40,11 +40,11 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         "machine; its own databases there are named sluice_bench_* and dropped again. docs/benchmarks.md says how it "
         "is measured. The exit code is 0 when all was measured.",
     )
-    parser.add_argument("--quick", action="store_true", help="in little time, to see that it works: no figures to quote")
+    parser.add_argument("--quick", action="store_true", help="to see that it works: no figures to quote")
     parser.add_argument("--only", nargs="+", choices=list(CASES), metavar="NAME", help=f"of {', '.join(CASES)}")
     parser.add_argument("--rows", type=row_count, metavar="N", help="transactions in the table (default: 1000000)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where the figures go (default: var/benchmarks.json)")
-    parser.add_argument("--chart", type=Path, metavar="FILE", help="where the picture goes (default: var/benchmark.svg)")
+    parser.add_argument("--chart", type=Path, metavar="FILE", help="where the chart goes (default: var/benchmark.svg)")
     parser.add_argument("--docs", action="store_true", help="renew docs/benchmarks.md, its JSON and its picture")
     parser.add_argument("--strict", action="store_true", help="exit with 1 when a goal is missed")
     parser.add_argument("--from", dest="origin", type=Path, default=Path.cwd(), help=argparse.SUPPRESS)

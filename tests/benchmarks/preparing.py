@@ -27,20 +27,15 @@ _REDIRECT_URI = "https://bench.example/callback"
 
 
 def make_tables(*, is_quick: bool) -> None:
-    """By migrations; quickly from the models, which a check holds to be the same."""
-    from django.conf import settings
     from django.core.management import call_command
 
+    from tests.benchmarks import tables
+
     if is_quick:
-        settings.MIGRATION_MODULES = dict.fromkeys(_labels())
-    call_command("migrate", interactive=False, verbosity=0, run_syncdb=True)
+        tables.of_the_models()
+    else:
+        tables.by_migrations()
     call_command("createcachetable", verbosity=0)
-
-
-def _labels() -> list[str]:
-    from django.apps import apps
-
-    return [config.label for config in apps.get_app_configs()]
 
 
 def fill(rows: int, codes: int) -> dict[str, Any]:

@@ -84,7 +84,8 @@ def heading(report: Report) -> str:
     loaded = " (others were at work: see the ratios, not the figures)" if run["was_loaded"] else ""
     quick = "; a quick run, which shows that it works and nothing else" if run["is_quick"] else ""
     return (
-        f"{machine['processor']}, {machine['processors']} processors, {machine['memory_mib']} MiB, {machine['system']}\n"
+        f"{machine['processor']}, {machine['processors']} processors, {machine['memory_mib']} MiB, "
+        f"{machine['system']}\n"
         f"{versions}\n"
         f"{machine['measured_at']}, load {run['load_at_start']} at the start{loaded}; "
         f"{run['rounds']} rounds of {run['seconds']} s each{quick}"

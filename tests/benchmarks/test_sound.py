@@ -43,9 +43,7 @@ def test_the_same_row_in_both_shapes_is_the_same() -> None:
 )
 def test_a_member_that_differs_is_found(changed: dict[str, object]) -> None:
     with pytest.raises(Unsound, match="row 0"):
-        equality.require_equal(
-            "stock", equality.our_rows([OURS], TARGET), equality.stock_rows([{**STOCK, **changed}])
-        )
+        equality.require_equal("stock", equality.our_rows([OURS], TARGET), equality.stock_rows([{**STOCK, **changed}]))
 
 
 def test_a_missing_row_is_found() -> None:

@@ -26,13 +26,13 @@ def measure(bench: Bench) -> list[Figure]:
             *(Contestant(name=f"stock {way}", web=stock.web, asks=theirs[way], once=way != "own") for way in _WAYS),
         ]
     )
-    return [_figure(f"token: {told}, web tree", costs[f"ours {way}"], costs[f"stock {way}"]) for way, told in _WAYS.items()]
+    return [_figure(told, costs[f"ours {way}"], costs[f"stock {way}"]) for way, told in _WAYS.items()]
 
 
 def _figure(name: str, ours: Cost, stock: Cost) -> Figure:
     beside = ", ".join(f"{part} {value:.0f}" for part, value in ours.parts.items())
     return Figure(
-        name=name,
+        name=f"token: {name}, web tree",
         value=ours.web,
         unit=UNIT,
         baseline=Baseline(name=STOCK_APP, value=stock.web),

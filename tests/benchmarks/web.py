@@ -84,3 +84,8 @@ class Web:
             pass
         self._process.wait()
 
+
+def free_port() -> int:
+    with socket.create_server((HOST, 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
