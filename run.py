@@ -266,6 +266,7 @@ def parser() -> argparse.ArgumentParser:
     test.add_argument("paths", nargs="*", metavar="PATH", help="run only these tests, without the static checks")
     test.add_argument("--full", action="store_true", help="also the long tests")
     commands.add_parser("race", help="look for a read that gets data after consent was stopped", add_help=False)
+    commands.add_parser("bench", help="measure it beside a stock app, on PostgreSQL", add_help=False)
     return top
 
 
@@ -288,6 +289,8 @@ def command(arguments: list[str]) -> tuple[str, list[str]]:
         return "run", ["-m", "examples.tour", *rest]
     if chosen.command == "race":
         return "dev", ["-m", "tests.race.command", *rest]
+    if chosen.command == "bench":
+        return "dev", ["-m", "tests.benchmarks.command", "--from", str(Path.cwd()), *rest]
     if rest:
         parser().error("unrecognized arguments: " + " ".join(rest))
     if chosen.command == "test":

@@ -275,6 +275,9 @@ def test_commands_name_their_module_and_environment(run: ModuleType, monkeypatch
     assert run.command(["tour", "--slow"]) == ("run", ["-m", "examples.tour", "--slow"])
     assert run.command(["test", "--full", "tmp::b"]) == ("dev", ["-m", "tests.command", "--full", "/tmp::b"])
     assert run.command(["race", "--reads", "9"]) == ("dev", ["-m", "tests.race.command", "--reads", "9"])
+    assert run.command(["bench", "--json", "f", "--only", "page"]) == (
+        "dev", ["-m", "tests.benchmarks.command", "--from", "/", "--json", "f", "--only", "page"],
+    )  # fmt: skip
 
 
 def test_tests_that_do_not_exist_are_refused_in_one_line_before_anything_is_installed(
