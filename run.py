@@ -274,6 +274,8 @@ def add_start_options(top: argparse.ArgumentParser) -> None:
     top.add_argument("--port", type=int, metavar="N", help="port of the gateway (default: 8000, or the next free one)")
     top.add_argument("--bank-port", type=int, metavar="N", help="port of the pretend bank (default: the next one)")
     top.add_argument("--card-port", type=int, metavar="N", help="port of the pretend card issuer (default: the next)")
+    top.add_argument("--with-example", action="store_true", help="also run the sample platform, a budgeting app")
+    top.add_argument("--example-port", type=int, metavar="N", help="its port (default: the next); runs it, too")
     top.add_argument("--data-directory", metavar="DIR", help="where the data is kept (default: var)")
     top.add_argument("--reset", action="store_true", help="begin with an empty data directory")
     top.add_argument("--json", action="store_true", help="print one line of JSON when ready; all else on stderr")
@@ -306,11 +308,11 @@ def command(arguments: list[str]) -> tuple[str, list[str]]:
 def start_options(chosen: argparse.Namespace) -> list[str]:
     """What was typed, each option once and in full; the directory made independent of the working directory."""
     options: list[str] = []
-    for name in ("port", "bank_port", "card_port"):
+    for name in ("port", "bank_port", "card_port", "example_port"):
         number = getattr(chosen, name)
         if number is not None:
             options += ["--" + name.replace("_", "-"), str(number)]
-    options += ["--" + name for name in ("reset", "json") if getattr(chosen, name)]
+    options += ["--" + name.replace("_", "-") for name in ("with_example", "reset", "json") if getattr(chosen, name)]
     if chosen.data_directory:
         options += ["--data-directory", str(Path(chosen.data_directory).absolute())]
     return options

@@ -1,7 +1,7 @@
 """Run the whole of Sluice on one machine: `python -m gateway.supervisor`, which `python3 run.py` does for you.
 
-Prepares the data directory, then keeps four processes running: web, worker and two pretend banks. It never imports
-Django, so that it costs nothing and survives what they do not.
+Prepares the data directory, then keeps four processes running: web, worker and two pretend banks; five with the sample
+platform. It never imports Django, so that it costs nothing and survives what they do not.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from gateway.embedded import banks, report
+from gateway.embedded import banks, example, report, shell
 from gateway.embedded import instance as instances
 from gateway.embedded.errors import CannotStart, KeepsDying, StopRequested
 from gateway.embedded.instance import Instance
@@ -55,7 +55,7 @@ class Supervisor:
         # All set-ups run at once; the last one waits for the banks to answer before it seeds.
         pretend = self.instance.banks()
         migrations = [self._task(bank.process, self.plan.bank_migration, bank.environment()) for bank in pretend]
-        preparation = self._task("setup", self.plan.preparation, banks.told(pretend))
+        preparation = self._task("setup", self.plan.preparation, banks.told(pretend) | example.told(self.instance))
         for bank, migration in zip(pretend, migrations, strict=True):
             self._finish(migration)
             self._serve(bank.process, self.plan.banks[bank.process], bank.environment())
@@ -65,7 +65,16 @@ class Supervisor:
         for bank in pretend:
             self._wait_for(bank_ready_url(bank.issuer))
         self._wait_for(web_ready_url(self.instance.issuer))
+        self._start_example(seed)
         return seed
+
+    def _start_example(self, seed: Mapping[str, Any]) -> None:
+        address = example.origin(self.instance)
+        if address is None:
+            return
+        environment, log = example.environment(self.instance, seed), Log(self.instance.logs, example.PROCESS)
+        self._services.append(Service(example.PROCESS, list(self.plan.example), environment, self._lifeline, log))
+        self._wait_for(f"{address}/style.css")
 
     @property
     def process_ids(self) -> dict[str, int]:
@@ -139,6 +148,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--port", type=int, metavar="N")
     parser.add_argument("--bank-port", type=int, metavar="N")
     parser.add_argument("--card-port", type=int, metavar="N")
+    parser.add_argument("--example-port", type=int, metavar="N")
+    parser.add_argument("--with-example", action="store_true", help="also run the sample platform")
     parser.add_argument("--data-directory", type=Path, metavar="DIR")
     parser.add_argument("--reset", action="store_true", help="begin with an empty data directory")
     parser.add_argument("--json", action="store_true", help="print one line of JSON when ready; all else on stderr")
@@ -153,6 +164,8 @@ def prepare_instance(options: argparse.Namespace) -> Instance:
         raise CannotStart(f"{data} is not a data directory of Sluice, so --reset deleted nothing. Choose another one.")
     lock = instances.lock(data)
     wanted = {"--port": options.port, "--bank-port": options.bank_port, "--card-port": options.card_port}
+    if options.with_example or options.example_port is not None:
+        wanted["--example-port"] = options.example_port
     ports = instances.choose_ports(wanted, instances.FIRST_PORT)
     if options.reset:
         instances.wipe(data)
@@ -180,6 +193,7 @@ def run(options: argparse.Namespace, planned: Callable[[Instance], Plan]) -> Non
     supervisor = Supervisor(instance, planned(instance))
     try:
         seed = supervisor.start()
+        shell.write(instance, seed)
         seconds = time.monotonic() - began
         to_terminal(f"Ready after {seconds:.1f} s")
         if options.json:

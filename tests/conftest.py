@@ -19,6 +19,8 @@ _SHARED_OUT = (
     "tests/banks/",
     "tests/consents/",
     "tests/corpus/",
+    "tests/docs/test_connector.py",
+    "tests/examples/",
     "tests/gateway/oauth/",
     "tests/gateway/test_",
     "tests/race/",
@@ -38,6 +40,7 @@ _ON_EITHER = (
     "tests/consents/test_lifecycle_at_banks.py",
     "tests/consents/test_lifecycle_clock.py",
     "tests/consents/test_lifecycle_hands.py",
+    "tests/docs/test_commands.py",
     # What a broker or a queue does is the same beside either database.
     "tests/faults/test_banks_apart.py::test_a_bank_with_a_queue_of_its_own",
     "tests/faults/test_banks_apart.py::test_without_any_broker",
@@ -48,6 +51,7 @@ _ON_EITHER = (
     "tests/gateway/api/test_events.py",
     "tests/gateway/api/test_fallbacks.py",
     "tests/gateway/api/test_foreign_ids.py",
+    "tests/gateway/api/test_generated_client.py",
     "tests/gateway/api/test_headers.py",
     "tests/gateway/api/test_management.py",
     "tests/gateway/api/test_platform_status.py",
@@ -87,6 +91,10 @@ _ON_EITHER = (
 #: Of what one run is enough for, these stand beside PostgreSQL's, so that both sides are done at about the same time.
 _BESIDE_POSTGRESQL = (
     "tests/banks/sandbox/test_browser.py",
+    # They share one instance, so all of them stand on one side.
+    "tests/docs/test_api_guide.py",
+    "tests/docs/test_quickstart.py",
+    "tests/docs/test_sample_platform.py",
     "tests/gateway/api/test_docs.py",
     "tests/journeys/test_consent_flow.py",
     # The other groups share a face, and so the titles of their pages.

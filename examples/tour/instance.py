@@ -1,4 +1,4 @@
-"""An instance of its own for the tour: free ports, a temporary directory, gone afterwards."""
+"""An instance of its own: free ports, a temporary directory, gone afterwards."""
 
 import json
 import os
@@ -21,18 +21,22 @@ class DidNotStart(Exception):
 
 
 @contextmanager
-def running() -> Iterator[dict[str, Any]]:
-    """Start an instance; what it printed with --json. Raises DidNotStart."""
+def running(*options: str) -> Iterator[dict[str, Any]]:
+    """Start an instance with these options; what it printed with --json, and `directory`, in which its `var` is.
+
+    Raises DidNotStart.
+    """
     with tempfile.TemporaryDirectory(prefix="sluice-tour-") as directory:
         command = [
             *(sys.executable, "-m", "gateway.supervisor", "--json"),
             *("--data-directory", f"{directory}/var", "--port", str(_free_port())),
+            *options,  # of an option given twice the last counts
         ]
         log = Path(directory) / "instance.log"
         with log.open("wb") as errors:
             process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, env=_environment())
         try:
-            yield _described(process, log)
+            yield {**_described(process, log), "directory": directory}
         finally:
             _stop(process)
 

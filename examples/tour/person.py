@@ -41,7 +41,13 @@ class Person:
     ) -> dict[str, Any]:
         """From the platform's question to its tokens, through every page in between."""
         asked = platform.ask(scopes=scopes, purposes=[purpose], duration_days=90, history_days=history_days)
-        page = self._signed_in(self.browser.open(asked.url))
+        tokens = platform.redeem(asked, self.answer(asked.url, visits))
+        show("granted", tokens["scope"])
+        return tokens
+
+    def answer(self, url: str, visits: Sequence[Visit]) -> str:
+        """From the address the platform sends the browser to, to the one that the browser is sent back to."""
+        page = self._signed_in(self.browser.open(url))
         step("reads what the platform asks", page)
         page = self.browser.press(page, "Continue")
         for number, visit in enumerate(visits):
@@ -58,9 +64,7 @@ class Person:
         step("is told what is shared", page)
         self.browser.press(page, "Return to")
         require(self.browser.left_for is not None, "the browser is sent back to the platform")
-        tokens = platform.redeem(asked, self.browser.left_for or "")
-        show("granted", tokens["scope"])
-        return tokens
+        return self.browser.left_for or ""
 
     def stop_sharing(self) -> None:
         """Stops the oldest consent that can be stopped."""

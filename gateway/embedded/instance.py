@@ -36,12 +36,14 @@ SECRETS: dict[str, Callable[[], str]] = {
 #: Whoever tries something out asks again and again: more than a platform in use is allowed, unless the caller says.
 _CALLS_PER_MINUTE = {"SLUICE_PLATFORM_CALLS_PER_MINUTE": "6000", "SLUICE_USER_CALLS_PER_MINUTE": "3000"}
 
+
 @dataclass(frozen=True, slots=True)
 class Instance:
     data: Path
     port: int
     bank_port: int
     card_port: int
+    example_port: int | None = None  #: of the sample platform; None: it does not run
 
     @property
     def issuer(self) -> str:

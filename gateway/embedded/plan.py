@@ -15,6 +15,7 @@ class Plan:
     banks: dict[str, list[str]]  # by PretendBank.process
     web: list[str]
     worker: list[str]
+    example: tuple[str, ...] = ("examples.budget",)
 
 
 def plan(instance: Instance) -> Plan:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gateway.embedded import example, shell
 from gateway.embedded.banks import HOST
 from gateway.embedded.instance import Instance
 
@@ -22,12 +23,14 @@ _CODES = (
 
 
 def addresses(instance: Instance) -> dict[str, str]:
-    issuer = instance.issuer
-    return {"issuer": issuer, "api": f"{issuer}/v1", "portal": f"{issuer}/", "docs": f"{issuer}/docs/"}
+    issuer, budget = instance.issuer, example.origin(instance)
+    found = {"issuer": issuer, "api": f"{issuer}/v1", "portal": f"{issuer}/", "docs": f"{issuer}/docs/"}
+    return found if budget is None else {**found, "example": f"{budget}/"}
 
 
 def as_json(instance: Instance, seed: Mapping[str, Any], process_ids: Mapping[str, int]) -> str:
-    """One line: issuer, api, portal, docs, processes (name -> id), platforms, users, bank_admins, operators, banks."""
+    """One line: issuer, api, portal, docs, processes (name -> id), platforms, users, bank_admins, operators, banks, and
+    example, where it runs."""
     lists = {name: seed.get(name, []) for name in LISTS}
     return json.dumps({**addresses(instance), "processes": dict(process_ids), **lists})
 
@@ -44,7 +47,9 @@ def as_text(instance: Instance, seed: Mapping[str, Any], seconds: float) -> str:
                 "API reference": where["docs"],
                 "Pretend bank": f"http://{HOST}:{instance.bank_port}",
                 "Pretend card issuer": f"http://{HOST}:{instance.card_port}",
+                **({"Sample platform": where["example"]} if "example" in where else {}),
                 "Logs": str(instance.logs),
+                "Shell variables": str(instance.data / shell.FILE),
             }
         ),
         _table("Users of Sluice", seed.get("users", [])),

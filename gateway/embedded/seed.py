@@ -12,7 +12,7 @@ from consents.models import Platform
 from consents.models.tokens import digest
 from consents.scopes import Purpose
 from consents.states import Initiator, PlatformStatus
-from gateway.embedded import banks, seed_banks, seed_people
+from gateway.embedded import banks, example, seed_banks, seed_people
 from gateway.embedded.kept import Kept
 
 _OPERATOR = Actor(initiator=Initiator.OPERATOR)
@@ -38,6 +38,8 @@ def seed(*, now: datetime) -> dict[str, Any]:
         for client in clients:
             seed_banks.add(client, now)
         registered = [_platform(name, purposes, kept, now) for name, purposes in _PLATFORMS.items()]
+        if (address := example.heard()) is not None:
+            registered.append(_example(address, kept, now))
         kept.save()
     return {
         "platforms": registered,
@@ -48,9 +50,19 @@ def seed(*, now: datetime) -> dict[str, Any]:
     }
 
 
-def _platform(name: str, purposes: tuple[str, ...], kept: Kept, now: datetime) -> dict[str, Any]:
+def _example(address: str, kept: Kept, now: datetime) -> dict[str, Any]:
+    """The sample platform; its port may be another one at each start."""
+    redirect_uri = example.redirect_uri(address)
+    described = _platform(example.NAME, (Purpose.BUDGETING,), kept, now, redirect_uri=redirect_uri)
+    Platform.objects.filter(client_id=example.CLIENT_ID).update(redirect_uris=redirect_uri)
+    return described
+
+
+def _platform(
+    name: str, purposes: tuple[str, ...], kept: Kept, now: datetime, *, redirect_uri: str = ""
+) -> dict[str, Any]:
     client_id = name.lower().replace(" ", "-")
-    redirect_uri = f"http://127.0.0.1:8975/{client_id}/callback"
+    redirect_uri = redirect_uri or f"http://127.0.0.1:8975/{client_id}/callback"
     platform = Platform.objects.filter(client_id=client_id).first()
     if platform is None:
         registration = platforms.register(

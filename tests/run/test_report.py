@@ -64,3 +64,11 @@ def test_text_has_what_staff_need_for_their_one_time_codes_and_how_to_get_one() 
     assert "BOBSSECRET" in text and "OLGASSECRET" in text
     assert "manage.py one_time_code NAME" in text
     assert "one_time_code" not in report.as_text(INSTANCE, {**SEED, "operators": []}, 2.0)
+
+
+def test_an_instance_with_the_sample_platform_says_where_it_is() -> None:
+    with_example = Instance(Path("/srv/sluice"), 8000, 8001, 8002, 8003)
+
+    assert json.loads(report.as_json(with_example, SEED, {}))["example"] == "http://127.0.0.1:8003/"
+    assert "Sample platform" in report.as_text(with_example, SEED, 2.0)
+    assert "Sample platform" not in report.as_text(INSTANCE, SEED, 2.0)

@@ -267,6 +267,7 @@ def test_commands_name_their_module_and_environment(run: ModuleType, monkeypatch
 
     assert run.command([]) == ("run", ["-m", "gateway.supervisor"])
     assert run.command(["--port", "81", "--json"]) == ("run", ["-m", "gateway.supervisor", "--port", "81", "--json"])
+    assert run.command(["--with-example", "--example-port", "84"])[1][2:] == ["--example-port", "84", "--with-example"]
     assert run.command(["--data-directory", "d"])[1] == ["-m", "gateway.supervisor", "--data-directory", "/d"]
     assert run.command(["--data-directory=d", "--reset"])[1][2:] == ["--reset", "--data-directory", "/d"]
     assert run.command(["--bank-port", "82", "--card-port", "83", "--data", "d", "--json"])[1][2:] == [
