@@ -52,6 +52,7 @@ def test_every_command_of_the_guide_works_in_its_order(
     answers = "\n".join(said.values())
     for expected in (
         '"token_endpoint"',
+        "304",
         '"access_token"',
         '"active"',
         '"balances"',
