@@ -21,19 +21,18 @@ _CODES = (
 )
 
 
-def addresses(instance: Instance) -> dict[str, str]:
-    issuer = instance.issuer
+def addresses(issuer: str) -> dict[str, str]:
     return {"issuer": issuer, "api": f"{issuer}/v1", "portal": f"{issuer}/", "docs": f"{issuer}/docs/"}
 
 
 def as_json(instance: Instance, seed: Mapping[str, Any], process_ids: Mapping[str, int]) -> str:
     """One line: issuer, api, portal, docs, processes (name -> id), platforms, users, bank_admins, operators, banks."""
     lists = {name: seed.get(name, []) for name in LISTS}
-    return json.dumps({**addresses(instance), "processes": dict(process_ids), **lists})
+    return json.dumps({**addresses(instance.issuer), "processes": dict(process_ids), **lists})
 
 
 def as_text(instance: Instance, seed: Mapping[str, Any], seconds: float) -> str:
-    where = addresses(instance)
+    where = addresses(instance.issuer)
     metadata = f"curl -s {instance.issuer}/.well-known/oauth-authorization-server"
     parts = [
         f"Sluice is running (ready after {seconds:.1f} s).",
