@@ -35,6 +35,10 @@ ALLOWED = (
 _OURS = ("gateway", "banks", "consents")
 
 
+#: Made once: `json.dumps(default=...)` makes an encoder for each line.
+_encoded = json.JSONEncoder(default=str).encode
+
+
 class LineFormatter(logging.Formatter):
     """Writes the message and allowed members. An exception is named by type and place, never by its text."""
 
@@ -47,11 +51,12 @@ class LineFormatter(logging.Formatter):
         }
         if request_id := request_ids.current():
             line["request_id"] = request_id
-        line.update({name: getattr(record, name) for name in ALLOWED if hasattr(record, name)})
+        carried = record.__dict__
+        line.update({name: carried[name] for name in ALLOWED if name in carried})
         if record.exc_info and record.exc_info[0] is not None:
             line["exception"] = record.exc_info[0].__name__
             line["place"] = _places(record)
-        return json.dumps(line, default=str)
+        return _encoded(line)
 
 
 def _places(record: logging.LogRecord) -> list[str]:
