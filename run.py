@@ -257,7 +257,8 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="run.py",
         description="Run Sluice and two pretend banks on this machine: no server, nothing to install first.",
-        epilog="Without a command: start everything and print where it is. Ctrl-C stops it.",
+        epilog="Without a command: start everything and print where it is. Ctrl-C stops it. For example: "
+        "python3 run.py --port 8100, or python3 run.py test tests/consents",
     )
     add_start_options(top)
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
@@ -265,6 +266,7 @@ def parser() -> argparse.ArgumentParser:
     test = commands.add_parser("test", help="run every check and test, on SQLite and PostgreSQL")
     test.add_argument("paths", nargs="*", metavar="PATH", help="run only these tests, without the static checks")
     test.add_argument("--full", action="store_true", help="also the long tests")
+    commands.add_parser("doctor", help="say what is wrong with this installation, and what to type", add_help=False)
     commands.add_parser("race", help="look for a read that gets data after consent was stopped", add_help=False)
     commands.add_parser("bench", help="measure it beside a stock app, on PostgreSQL", add_help=False)
     return top
@@ -289,6 +291,8 @@ def command(arguments: list[str]) -> tuple[str, list[str]]:
     chosen, rest = parser().parse_known_args(arguments)
     if chosen.command == "tour":
         return "run", ["-m", "examples.tour", *rest]
+    if chosen.command == "doctor":
+        raise Problem("Options of the doctor's come after it. Type: python3 run.py doctor --help")
     if chosen.command == "race":
         return "dev", ["-m", "tests.race.command", *rest]
     if chosen.command == "bench":
@@ -303,6 +307,16 @@ def command(arguments: list[str]) -> tuple[str, list[str]]:
         full = ["--full"] if chosen.full else []
         return "dev", ["-m", "tests.command", *full, *tests]
     return "run", ["-m", "gateway.supervisor", *start_options(chosen)]
+
+
+def doctor(arguments: list[str]) -> tuple[str, list[str]]:
+    """(Python, what it is to run). Whatever is installed, even nothing: the doctor is asked when things are bad."""
+    environment = directory()
+    python = python_of(environment)
+    if not os.access(python, os.X_OK):
+        return sys.executable, ["-m", "gateway.doctor", "--packages", "missing", *arguments]
+    state = "current" if is_current(environment, "run") else "stale"
+    return str(python), ["-m", "gateway.doctor", "--packages", state, *arguments]
 
 
 def start_options(chosen: argparse.Namespace) -> list[str]:
@@ -326,8 +340,11 @@ def absolute_test(path: str) -> str:
 
 def main(arguments: list[str]) -> None:
     try:
-        kind, rest = command(arguments)
-        python = str(prepare(kind))
+        if arguments[:1] == ["doctor"]:
+            python, rest = doctor(arguments[1:])
+        else:
+            kind, rest = command(arguments)
+            python = str(prepare(kind))
         os.chdir(ROOT)
         os.execve(python, [python, *rest], clean_environ())
     except Problem as problem:

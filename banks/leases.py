@@ -4,8 +4,11 @@ A message may be lost, doubled or late; none of that matters, because a job belo
 every later write carries the epoch that the claim raised. The bank's gate is asked in the claim's own transaction.
 """
 
-from dataclasses import dataclass
+import logging
+import time
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Literal
 from uuid import UUID
 
 from django.conf import settings
@@ -16,6 +19,8 @@ from banks import gate
 from banks.errors import StaleLease
 from banks.models import LIVE_JOBS, Connection, SyncJob, SyncJobStatus, SyncTrigger
 from consents.scopes import Presence
+
+log = logging.getLogger(__name__)
 
 ATTEMPTS_MAX = 5
 #: Every other trigger runs unattended.
@@ -40,6 +45,8 @@ class Claim:
     seconds: float
     created_at: datetime
     checks_only: bool
+    #: On time.monotonic()'s clock of this process.
+    claimed_monotonic: float = field(default_factory=time.monotonic, compare=False)
 
     @property
     def presence(self) -> Presence:
@@ -225,6 +232,7 @@ def finish(
         asked = SyncJob.objects.filter(id=held.job_id, requested_again=True).values_list("trigger", flat=True).first()
         if asked is not None:
             enqueue(held.connection_id, trigger=SyncTrigger(asked), customer_ip_address=address, now=now)
+    _tell("job ended", held, status, error)
 
 
 def retry(held: Claim, *, error: "JobError", counts: dict[str, int], now: datetime) -> None:
@@ -245,6 +253,7 @@ def retry(held: Claim, *, error: "JobError", counts: dict[str, int], now: dateti
     )
     if not waiting:
         raise StaleLease(held.job_id)
+    _tell("job put back", held, SyncJobStatus.RETRY_WAIT, error)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,7 +304,24 @@ def go_on(held: Claim, *, counts: dict[str, int], now: datetime) -> None:
         **_columns(None),
     }
     alone = {"trigger": SyncTrigger.BACKFILL, "customer_ip_address": None}
-    if _held(held).filter(requested_again=False).update(**columns, **alone):
-        return
-    if not _held(held).update(**columns):
+    if not _held(held).filter(requested_again=False).update(**columns, **alone) and not _held(held).update(**columns):
         raise StaleLease(held.job_id)
+    _tell("job put back", held, SyncJobStatus.QUEUED, None)
+
+
+def _tell(
+    what: Literal["job ended", "job put back"], held: Claim, status: SyncJobStatus, error: JobError | None
+) -> None:
+    """The one log line of a turn. `milliseconds` are since the claim."""
+    log.info(
+        what,
+        extra={
+            "job_id": held.job_id,
+            "connection_id": held.connection_id,
+            "institution": held.institution_id,
+            "status": status.value,
+            "code": error.code if error else "",
+            "attempts": held.attempts,
+            "milliseconds": round((time.monotonic() - held.claimed_monotonic) * 1000),
+        },
+    )

@@ -77,6 +77,16 @@ def open_alone(owner_id: UUID, field: str, sealed: bytes | memoryview) -> bytes:
         raise Unsealable(field) from error
 
 
+def reseal(owner_id: UUID, field: str, sealed: bytes | memoryview) -> bytes:
+    """What `seal_alone` made, under the newest key of the ring. Raises Unsealable."""
+    return seal_alone(owner_id, field, open_alone(owner_id, field, sealed))
+
+
+def is_under_newest(sealed: bytes) -> bool:
+    """Whether it was wrapped or sealed by the newest key of the ring."""
+    return sealed.partition(b"\0")[0].decode(errors="replace") == _newest()[0]
+
+
 def keyed_digest(purpose: str, value: str) -> str:
     """HMAC-SHA-256, hex, under a key derived from the oldest of the ring: recognises a value, tells nothing of it.
 

@@ -8,7 +8,7 @@ import os
 import warnings
 from typing import Any
 
-from celery import Celery, bootsteps
+from celery import Celery, bootsteps, signals
 from celery.exceptions import SecurityWarning
 from kombu.transport import TRANSPORT_ALIASES
 
@@ -57,3 +57,42 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.steps["worker"].add(ThreadBeat)
 app.steps["worker"].add(ReconcilerThread)
+
+
+# -- what travels with a message, and signs of life --------------------------------------------------------------------
+
+
+@signals.setup_logging.connect
+def keep_our_logging(**_: Any) -> None:
+    """Having this receiver keeps Celery from configuring logging: LOGGING in the settings is the one law."""
+
+
+@signals.before_task_publish.connect
+def send_the_request_id(headers: dict[str, Any] | None = None, body: Any = None, **_: Any) -> None:
+    from gateway import request_ids  # after Django's settings
+
+    if headers is not None:
+        headers["request_id"] = request_ids.of_message(headers.get("task", ""), body)
+
+
+@signals.task_prerun.connect
+def take_the_request_id(task: Any = None, **_: Any) -> None:
+    from gateway import request_ids
+
+    request_ids.begin(getattr(task.request, "request_id", None) if task is not None else None)
+
+
+@signals.task_postrun.connect
+def done(**_: Any) -> None:
+    from consents import clock
+    from gateway import heartbeat, request_ids
+
+    heartbeat.give(now=clock.now())
+    request_ids.end()
+
+
+@signals.beat_init.connect
+def beat_is_alive_while_it_sends(**_: Any) -> None:
+    from gateway import heartbeat
+
+    signals.after_task_publish.connect(lambda **_: heartbeat.touch(), weak=False)

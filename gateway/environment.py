@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 BASE_DIRECTORY = Path(__file__).resolve().parent.parent
+METRICS_TOKEN_CHARACTERS_MIN = 20
 
 
 class EnvironmentInvalid(RuntimeError):
@@ -26,6 +27,8 @@ class Environment(BaseSettings):
 
     #: Where an embedded instance keeps its database, spool and logs.
     sluice_data_directory: Path = BASE_DIRECTORY / "var"
+    #: Where `manage.py collectstatic` puts what browsers fetch; `static` in the data directory unless set.
+    sluice_static_directory: Path | None = None
     #: One process group on one machine, loopback only, with sandbox banks and printed passwords.
     sluice_embedded: bool = False
     #: This server's public origin: the OAuth issuer, compared as a string by clients (RFC 8414 section 3.3).
@@ -36,6 +39,8 @@ class Environment(BaseSettings):
     sluice_vault_keys: dict[str, SecretStr]
     #: Base64 of 32 bytes. Never rotates: every id a platform holds depends on it. Back it up.
     sluice_pairwise_root_key: SecretStr
+    #: What opens /metrics, as a bearer token; empty: it is open on loopback alone, and only where the issuer is too.
+    sluice_metrics_token: SecretStr = SecretStr("")
     #: `postgresql://user:password@host:port/name`; empty: SQLite in the data directory.
     database_url: str = ""
     #: `redis://host:port/0`; empty: Celery on the file system, caches in the database.
@@ -80,6 +85,13 @@ class Environment(BaseSettings):
     def _root_key_is_32_bytes(cls, key: SecretStr) -> SecretStr:
         _require_32_bytes(key)
         return key
+
+    @field_validator("sluice_metrics_token")
+    @classmethod
+    def _metrics_token_is_long(cls, token: SecretStr) -> SecretStr:
+        if 0 < len(token.get_secret_value()) < METRICS_TOKEN_CHARACTERS_MIN:
+            raise ValueError("too short to be a secret")
+        return token
 
     @field_validator("sluice_vault_keys")
     @classmethod
@@ -133,10 +145,19 @@ def _wrong(error: ValueError) -> list[str]:
     return [found[1].upper()] if found else ["a variable"]
 
 
+def data_directory() -> Path:
+    """As it is set, without loading anything else."""
+    return Path(os.environ.get("SLUICE_DATA_DIRECTORY") or BASE_DIRECTORY / "var")
+
+
+def secrets_directory() -> Path:
+    """As it is set, whether or not there is such a folder."""
+    return Path(os.environ.get("SLUICE_SECRETS_DIRECTORY") or data_directory() / "secrets")
+
+
 def load() -> Environment:
     """Read environment and secret files. Raises EnvironmentInvalid with what to set."""
-    data = Path(os.environ.get("SLUICE_DATA_DIRECTORY", BASE_DIRECTORY / "var"))
-    secrets = Path(os.environ.get("SLUICE_SECRETS_DIRECTORY", data / "secrets"))
+    secrets = secrets_directory()
     try:
         return Environment(_secrets_dir=secrets if secrets.is_dir() else None)  # type: ignore[call-arg]
     except ValueError as error:

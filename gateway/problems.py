@@ -481,7 +481,9 @@ def answer(problem: Problem, request: HttpRequest, *, error: BaseException | Non
         **extra.members,
     }
     headers = {"Cache-Control": "no-store", **extra.headers}
-    return JsonResponse(body, status=problem.status, content_type=MEDIA_TYPE, headers=headers)
+    response = JsonResponse(body, status=problem.status, content_type=MEDIA_TYPE, headers=headers)
+    setattr(response, "problem_code", problem.code)  # noqa: B010 -- for the access line and the counters
+    return response
 
 
 def handler(error: Exception, context: Mapping[str, object]) -> HttpResponse | None:

@@ -10,6 +10,9 @@ from typing import Any
 
 from django.db import connections
 
+from consents import clock
+from gateway import heartbeat
+
 log = logging.getLogger(__name__)
 
 
@@ -45,3 +48,4 @@ class Reconciler:
                 self._app.tasks[entry["task"]]()
             except Exception:  # whatever it was, the next round must come
                 log.exception("a task of the schedule failed", extra={"task": entry["task"]})
+        heartbeat.give(now=clock.now())

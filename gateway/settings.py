@@ -10,6 +10,7 @@ from gateway import environment
 BASE_DIR = environment.BASE_DIRECTORY
 ENVIRONMENT = environment.load()
 DATA_DIRECTORY = ENVIRONMENT.sluice_data_directory
+SECRETS_DIRECTORY = environment.secrets_directory()
 
 # -- identity of this server -------------------------------------------------------------------------------------------
 
@@ -60,6 +61,7 @@ MIDDLEWARE = [
     "gateway.api.hot.HotReads",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "gateway.health.ProbeMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -121,10 +123,23 @@ def _database(url: str, sqlite_file: Path) -> dict[str, Any]:
 
 DATABASES = {"default": _database(ENVIRONMENT.database_url, DATA_DIRECTORY / "sluice.sqlite3")}
 
+
+def _cache_beside(broker: str) -> str:
+    """The next logical database of the same Redis: emptying a cache must not empty the queue."""
+    parts = urlsplit(broker)
+    number = parts.path.lstrip("/") or "0"
+    return parts._replace(path=f"/{int(number) + 1}").geturl() if number.isdigit() else broker
+
+
 # Never per-process memory: sign-in limits and replay stores must hold across processes.
 CACHES: dict[str, Any] = {
     "default": (
-        {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": ENVIRONMENT.redis_url}
+        {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": _cache_beside(ENVIRONMENT.redis_url),
+            # Requests wait for it.
+            "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 2},
+        }
         if ENVIRONMENT.redis_url
         else {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache_entry"}
     )
@@ -267,6 +282,8 @@ CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_TRUSTED_ORIGINS = [ISSUER]
 CSRF_FAILURE_VIEW = "gateway.portal.errors.csrf_failure"
 SECURE_SSL_REDIRECT = _SECURE
+# Health checks and Prometheus ask the process itself, past the proxy that does TLS.
+SECURE_REDIRECT_EXEMPT = [r"^(livez|readyz|metrics)$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _SECURE else None
 SECURE_HSTS_SECONDS = 31_536_000 if _SECURE else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = _SECURE
@@ -295,8 +312,9 @@ CONTENT_SECURITY_POLICY = {
 }
 
 STATIC_URL = "/static/"
-STATIC_ROOT = DATA_DIRECTORY / "static"
-STATIC_ROOT.mkdir(parents=True, exist_ok=True)
+STATIC_ROOT = ENVIRONMENT.sluice_static_directory or DATA_DIRECTORY / "static"
+if ENVIRONMENT.sluice_static_directory is None:
+    STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 STATICFILES_DIRS = [BASE_DIR / "gateway" / "static"]
 WHITENOISE_USE_FINDERS = EMBEDDED
 
@@ -346,6 +364,7 @@ OAUTH2_PROVIDER: dict[str, Any] = {
 # -- how many requests a minute (gateway/oauth/limits.py) --------------------------------------------------------------
 
 REDIS_URL = ENVIRONMENT.redis_url
+METRICS_TOKEN = ENVIRONMENT.sluice_metrics_token.get_secret_value()
 CALLS_PER_MINUTE = {
     "platform": ENVIRONMENT.sluice_platform_calls_per_minute,
     "user": ENVIRONMENT.sluice_user_calls_per_minute,
@@ -399,7 +418,14 @@ LOGGING: dict[str, Any] = {
         "urllib3": {"level": "WARNING"},
         "requests": {"level": "WARNING"},
         "django.server": {"level": "WARNING"},
+        # A line for every tick otherwise; what a job came to is told by banks.leases.
+        "celery": {"level": "WARNING"},
+        "kombu": {"level": "WARNING"},
     },
 }
 
-SILENCED_SYSTEM_CHECKS: list[str] = []
+SILENCED_SYSTEM_CHECKS = [
+    # It asks for replay detection of rotated refresh tokens. Ours do not rotate, because clients authenticate and
+    # rotation loses tokens in races (FAPI 2.0 section 5.3.2.1; RFC 9700 section 4.14.2 allows it).
+    "oauth2_provider.W007",
+]

@@ -143,17 +143,21 @@ def described(output: str) -> dict[str, Any]:
     return found
 
 
-def parse(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m gateway.supervisor", description="Run Sluice on one machine.")
-    parser.add_argument("--port", type=int, metavar="N")
-    parser.add_argument("--bank-port", type=int, metavar="N")
-    parser.add_argument("--card-port", type=int, metavar="N")
-    parser.add_argument("--example-port", type=int, metavar="N")
-    parser.add_argument("--with-example", action="store_true", help="also run the sample platform")
-    parser.add_argument("--data-directory", type=Path, metavar="DIR")
-    parser.add_argument("--reset", action="store_true", help="begin with an empty data directory")
-    parser.add_argument("--json", action="store_true", help="print one line of JSON when ready; all else on stderr")
-    return parser.parse_args(arguments)
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="python -m gateway.supervisor",
+        description="Run Sluice and two pretend banks on one machine, which python3 run.py does for you.",
+        epilog="For example: python -m gateway.supervisor --port 8100 --data-directory /tmp/try",
+    )
+    top.add_argument("--port", type=int, metavar="N", help="port of the gateway (default: 8000, or the next free one)")
+    top.add_argument("--bank-port", type=int, metavar="N", help="port of the pretend bank (default: the next one)")
+    top.add_argument("--card-port", type=int, metavar="N", help="port of the pretend card issuer (default: the next)")
+    top.add_argument("--example-port", type=int, metavar="N", help="port of the sample platform (default: the next)")
+    top.add_argument("--with-example", action="store_true", help="also run the sample platform")
+    top.add_argument("--data-directory", type=Path, metavar="DIR", help="where the data is kept (default: var)")
+    top.add_argument("--reset", action="store_true", help="begin with an empty data directory")
+    top.add_argument("--json", action="store_true", help="print one line of JSON when ready; all else on stderr")
+    return top
 
 
 def prepare_instance(options: argparse.Namespace) -> Instance:
@@ -207,7 +211,7 @@ def run(options: argparse.Namespace, planned: Callable[[Instance], Plan]) -> Non
 
 
 def main(arguments: list[str], planned: Callable[[Instance], Plan] = plan) -> int:
-    options = parse(arguments)
+    options = parser().parse_args(arguments)
     os.umask(0o077)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _count_signal)

@@ -2,11 +2,12 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from gateway import health
+from gateway import health, metrics
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("livez", health.livez, name="livez"),
     path("readyz", health.readyz, name="readyz"),
+    path("metrics", metrics.metrics, name="metrics"),
     path("", include("gateway.api.urls")),
     path("", include("gateway.oauth.urls")),
     path("", include("gateway.identity.urls")),

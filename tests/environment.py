@@ -58,6 +58,7 @@ def generated_secrets() -> dict[str, str]:
         "SLUICE_SECRET_KEY": secrets.token_urlsafe(50),
         "SLUICE_VAULT_KEYS": json.dumps({"test": _random_key()}),
         "SLUICE_PAIRWISE_ROOT_KEY": _random_key(),
+        "SLUICE_METRICS_TOKEN": secrets.token_urlsafe(32),
         "SANDBOX_CONTROL_TOKEN": secrets.token_urlsafe(32),
     }
 

@@ -1,5 +1,6 @@
 """`python3 run.py tour`: exit 0 only when every step was seen."""
 
+import argparse
 import sys
 import time
 from collections.abc import Callable
@@ -166,8 +167,15 @@ def main(walk: Callable[[dict[str, Any]], None] = lambda instance: Tour(instance
     return 0
 
 
+def parser() -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(
+        prog="run.py tour",
+        description="Walk the whole way of a consent as a third party would, over HTTP, on an instance of its own that "
+        "is gone afterwards. Exit code 0 only when every step was seen.",
+        epilog="For example: python3 run.py tour",
+    )
+
+
 if __name__ == "__main__":
-    if "--help" in sys.argv[1:] or "-h" in sys.argv[1:]:
-        print(__doc__)
-        sys.exit(0)
+    parser().parse_args()
     sys.exit(main())

@@ -7,6 +7,8 @@ import json
 import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
 
 HOST = "127.0.0.1"
 VARIABLE = "SLUICE_EMBEDDED_BANKS"
@@ -42,5 +44,13 @@ def told(banks: Iterable[PretendBank]) -> dict[str, str]:
 
 
 def heard() -> list[PretendBank]:
-    """The banks that this process was told of. Raises KeyError outside an embedded instance."""
-    return [PretendBank(**bank) for bank in json.loads(os.environ[VARIABLE])]
+    """The banks that this process was told of. Raises KeyError outside an embedded instance.
+
+    Where they are written down for anybody to read, `control_token_file` names a file that holds the token.
+    """
+    return [_heard(bank) for bank in json.loads(os.environ[VARIABLE])]
+
+
+def _heard(bank: dict[str, Any]) -> PretendBank:
+    file = bank.pop("control_token_file", None)
+    return PretendBank(**bank) if file is None else PretendBank(**bank, control_token=Path(file).read_text())

@@ -136,11 +136,12 @@ def make_secrets(directory: Path) -> None:
     for name, make in SECRETS.items():
         file = directory / name
         if not file.exists():
-            _write_private(file, make())
+            write_private(file, make())
         file.chmod(0o600)
 
 
-def _write_private(file: Path, text: str) -> None:
+def write_private(file: Path, text: str) -> None:
+    """A file that only its owner reads; it appears whole or not at all."""
     fresh = file.with_name(f".{file.name}")  # renamed when complete: a half-written key would be taken for a key
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as output:
         output.write(text)
@@ -168,16 +169,16 @@ def choose_port(wanted: int | None, first: int, option: str, taken: Collection[i
     if wanted is not None:
         if not 1 <= wanted <= 65535:
             raise CannotStart(f"{option} {wanted} is not a port; choose one between 1 and 65535.")
-        if not _is_free(wanted):
+        if not is_free(wanted):
             raise CannotStart(f"Port {wanted} is in use. Choose another with {option} N.")
         return wanted
     for port in range(first, min(first + PORTS_TRIED, 65536)):
-        if port not in taken and _is_free(port):
+        if port not in taken and is_free(port):
             return port
     raise CannotStart(f"No free port from {first} on. Choose one with {option} N.")
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
     with socket.socket() as probe:
         # As the servers do: a port that only lingers in TIME_WAIT is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

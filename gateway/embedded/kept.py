@@ -18,8 +18,8 @@ class Kept:
 
     @classmethod
     def load(cls) -> "Kept":
-        folder = Path(os.environ.get("SLUICE_SECRETS_DIRECTORY", settings.DATA_DIRECTORY / "secrets"))
-        path = folder / "embedded_credentials.json"
+        # Not where the other secrets are: those may be mounted, and then nothing can be written beside them.
+        path: Path = settings.DATA_DIRECTORY / "secrets" / "embedded_credentials.json"
         return cls(path, json.loads(path.read_text()) if path.exists() else {})
 
     def get(self, name: str) -> str:
@@ -30,7 +30,7 @@ class Kept:
         return self.values.setdefault(name, base64.b32encode(secrets.token_bytes(20)).decode())
 
     def save(self) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
             json.dump(self.values, file)

@@ -18,13 +18,21 @@ class Log:
     def __init__(self, directory: Path, name: str) -> None:
         directory.mkdir(mode=0o700, exist_ok=True)
         self.file = directory / f"{name}.log"
+        self._writing = threading.Lock()
+        self._open()
+        self._prefix = f"{name:<6} | "
+
+    def _open(self) -> None:
         _rotate(self.file)
         self._output = self.file.open("ab", buffering=0)
-        self._prefix = f"{name:<6} | "
 
     def line(self, text: str) -> None:
         text = text.rstrip("\n")
-        self._output.write(text.encode(errors="replace") + b"\n")
+        with self._writing:
+            if self._output.tell() >= ROTATE_BYTES:
+                self._output.close()
+                self._open()
+            self._output.write(text.encode(errors="replace") + b"\n")
         with self._terminal:
             to_terminal(self._prefix + text)
 

@@ -567,6 +567,7 @@ ROWS: list[Row] = [
     _public("problems/<str:code>"),
     _public("livez"),
     _public("readyz"),
+    _public("metrics", 401),  # the tests' service has a token for it, which is nobody's here
     _public(".well-known/oauth-authorization-server"),
     _public(".well-known/oauth-protected-resource/v1"),
     _public(".well-known/oauth-protected-resource"),

@@ -1,13 +1,36 @@
 """Every worker runs the whole schedule by itself, and no failure of one task ends that."""
 
 import threading
+from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from django.conf import settings
 
+from gateway import heartbeat
 from gateway.celery import app
 from gateway.reconciler import Reconciler
+
+
+@pytest.fixture(autouse=True)
+def signs(monkeypatch: pytest.MonkeyPatch) -> list[datetime]:
+    """When it gave a sign of life."""
+    given: list[datetime] = []
+    monkeypatch.setattr(heartbeat, "give", lambda *, now: given.append(now))
+    return given
+
+
+def test_each_round_gives_a_sign_of_life_even_if_all_of_it_failed(signs: list[datetime]) -> None:
+    def fails() -> None:
+        raise ZeroDivisionError
+
+    reconciler = Reconciler(application({"fails": 1.0}, {"fails": fails}), seconds=30)
+
+    reconciler.round(0.0)
+    reconciler.round(30.0)
+
+    assert len(signs) == 2
 
 
 def application(schedule: dict[str, float], tasks: dict[str, Any]) -> Any:

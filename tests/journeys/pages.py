@@ -273,7 +273,7 @@ NO_PAGE = {
     "docs/": "Swagger's page, whose targets are not ours; tests/gateway/api/test_docs.py looks at it",
 }
 #: First words of routes that answer with JSON, or redirect a protocol's request.
-MACHINES = ("v1/", "oauth/", ".well-known/", "openapi.json", "livez", "readyz")
+MACHINES = ("v1/", "oauth/", ".well-known/", "openapi.json", "livez", "readyz", "metrics")
 
 
 def cookie(client: Client, name: str) -> dict[str, Any]:

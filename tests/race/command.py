@@ -30,20 +30,21 @@ def positive(text: str) -> int:
     return number
 
 
-def parse(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
         prog="run.py race",
         description="Read as fast as possible while each of the four hands (user, platform, bank, operator) stops "
         "consents, and look for an answer with data whose read began after the stop was acknowledged.",
-        epilog="The last line is `L leaks in N reads`. The exit code is 0 only when L is 0 and the race was sound.",
+        epilog="The last line is `L leaks in N reads`. The exit code is 0 only when L is 0 and the race was sound. "
+        "For example: python3 run.py race --database sqlite --reads 2000",
     )
-    parser.add_argument("--reads", type=positive, default=20_000, metavar="N", help="on each database (default: 20000)")
-    parser.add_argument("--revocations", type=positive, default=200, metavar="N", help="by each hand (default: 200)")
-    parser.add_argument("--database", choices=[SQLITE, POSTGRESQL, "both"], default="both", help="default: both")
-    parser.add_argument("--mutant", choices=sorted(MUTANTS), default="", help="a server with a hole: must leak")
-    parser.add_argument("--readers", type=positive, default=6, metavar="N", help="reading processes (default: 6)")
-    parser.add_argument("--workers", type=positive, default=2, metavar="N", help="of the web server (default: 2)")
-    return parser.parse_args(arguments)
+    top.add_argument("--reads", type=positive, default=20_000, metavar="N", help="on each database (default: 20000)")
+    top.add_argument("--revocations", type=positive, default=200, metavar="N", help="by each hand (default: 200)")
+    top.add_argument("--database", choices=[SQLITE, POSTGRESQL, "both"], default="both", help="default: both")
+    top.add_argument("--mutant", choices=sorted(MUTANTS), default="", help="a server with a hole: must leak")
+    top.add_argument("--readers", type=positive, default=6, metavar="N", help="reading processes (default: 6)")
+    top.add_argument("--workers", type=positive, default=2, metavar="N", help="of the web server (default: 2)")
+    return top
 
 
 def race(database: str, options: argparse.Namespace, directory: Path) -> list[Tally]:
@@ -76,7 +77,7 @@ def _terminated(*_: object) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    options = parse(arguments)
+    options = parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _terminated)
     databases = [SQLITE, POSTGRESQL] if options.database == "both" else [options.database]
     directory = Path(tempfile.mkdtemp(prefix="sluice-race-"))

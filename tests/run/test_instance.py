@@ -158,3 +158,13 @@ def test_large_log_is_rotated_when_its_process_starts(tmp_path: Path, monkeypatc
         "second",
     ]
     assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_large_log_is_rotated_while_its_process_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "ROTATE_BYTES", 10)
+    log = logs.Log(tmp_path, "web")
+    for text in ("first", "second", "third", "fourth"):
+        log.line(text)
+
+    assert (tmp_path / "web.log.1").read_text() == "first\nsecond\n"
+    assert (tmp_path / "web.log").read_text() == "third\nfourth\n"

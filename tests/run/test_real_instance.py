@@ -95,6 +95,21 @@ def test_a_web_server_that_dies_is_started_again(shared: tuple[Running, Path]) -
     eventually(lambda: ready(instance.described), seconds=20)
 
 
+def test_t14_no_log_of_an_instance_holds_what_was_printed_or_what_is_kept_secret(
+    shared: tuple[Running, Path],
+) -> None:
+    instance, directory = shared
+    described = instance.described
+    secrets = {file.read_text() for file in (directory / "data" / "secrets").glob("*_*")}
+    for kind in ("users", "bank_admins", "operators", "platforms"):
+        secrets |= {one[name] for one in described[kind] for name in ("password", "client_secret") if name in one}
+
+    logs = {file.name: file.read_text() for file in (directory / "data" / "logs").iterdir()}
+
+    assert len(secrets) > 10 and {"web.log", "worker.log", "bank.log", "setup.log"} <= set(logs)
+    assert [name for name, text in logs.items() if any(secret in text for secret in secrets)] == []
+
+
 def test_worker_starts_without_advice_that_nobody_can_follow(shared: tuple[Running, Path]) -> None:
     _, directory = shared
     bound = directory / "data" / "spool" / "control" / "celery.exchange"

@@ -25,7 +25,13 @@ _LIMITS = (
 
 
 class Command(BaseCommand):
-    help = "Adds a bank, or updates the one with this slug. It serves nothing until a policy is signed (sign_policy)."
+    help = (
+        "Adds a bank, or updates the one with this slug. It serves nothing until a policy is signed (sign_policy). "
+        "For example: manage.py add_bank first-bank --name 'First Bank' --dialect uk_obie --dialect-version 4.0 "
+        "--issuer https://auth.bank.example --authorization-url https://auth.bank.example/authorize --token-url "
+        "https://auth.bank.example/token --resource-url https://api.bank.example/open-banking/v4.0/aisp --client-id "
+        "sluice --new-key first-bank-keys.json --country GB --timezone Europe/London"
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("slug", help="short name for addresses, as in first-bank")

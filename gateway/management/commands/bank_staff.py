@@ -16,7 +16,10 @@ from gateway.identity.models import Membership, MembershipRole, User
 
 
 class Command(BaseCommand):
-    help = "Lists a bank's staff; --add and --end change it. Wider limits need two of them at the bank's console."
+    help = (
+        "Lists a bank's staff; --add and --end change it. Wider limits need two of them at the bank's console. "
+        "For example: manage.py bank_staff first-bank --add alice"
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("bank", help="slug")

@@ -14,7 +14,8 @@ from banks.errors import InstitutionNotFound
 class Command(BaseCommand):
     help = (
         "Lists open findings (balances that do not add up, another person behind a login, less history than promised, "
-        "lists that keep changing, bank consents that cannot be ended) and why rows were set aside. No customer data."
+        "lists that keep changing, bank consents that cannot be ended) and why rows were set aside. No customer data. "
+        "For example: manage.py findings --bank first-bank"
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -12,7 +12,10 @@ _PERIOD_SECONDS = 30
 
 
 class Command(BaseCommand):
-    help = "Prints the one-time code of a member of staff of this embedded instance, good for half a minute or so."
+    help = (
+        "Prints the one-time code of a member of staff of this embedded instance, good for half a minute or so. "
+        "For example: manage.py one_time_code operator"
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("username", help="as printed at the start: first-bank-admin, operator ...")

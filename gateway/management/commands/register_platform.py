@@ -12,7 +12,11 @@ from consents.states import Initiator, PlatformStatus
 
 
 class Command(BaseCommand):
-    help = "Registers a platform and activates it. Its client secret is printed once and cannot be read again."
+    help = (
+        "Registers a platform and activates it. Its client secret is printed once and cannot be read again. "
+        "For example: manage.py register_platform 'Budget Bot' --redirect-uri https://bot.example/callback --purposes "
+        "budgeting --attested"
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", help="as people read it when they are asked for consent")

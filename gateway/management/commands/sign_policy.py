@@ -19,7 +19,10 @@ from gateway.identity.models import Membership
 
 
 class Command(BaseCommand):
-    help = "Signs a new policy version as the operator, for a bank without staff here."
+    help = (
+        "Signs a new policy version as the operator, for a bank without staff here. For example: manage.py sign_policy "
+        "first-bank --scopes accounts balances --purposes budgeting --history-days-max 90"
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("bank", help="slug")

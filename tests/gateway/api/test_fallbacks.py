@@ -74,6 +74,13 @@ def test_alive_and_ready(db: None) -> None:
     assert (Client().get("/readyz").status_code, Client().get("/readyz").json()) == (200, {"status": "ok"})
 
 
+@pytest.fixture
+def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that has not seen its migrations yet."""
+    monkeypatch.setattr(health, "_migrated", False)
+
+
+@pytest.mark.usefixtures("fresh")
 def test_not_ready_without_a_database_and_no_reason_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "MigrationExecutor", raising(OperationalError("could not connect to db.internal")))
 
@@ -83,6 +90,34 @@ def test_not_ready_without_a_database_and_no_reason_is_told(monkeypatch: pytest.
     assert Client().get("/livez").status_code == 200
 
 
+def test_ready_no_longer_when_the_database_went_away(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Client().get("/readyz").status_code == 200
+    monkeypatch.setattr(health.ContentType.objects, "exists", raising(OperationalError("could not connect")))
+
+    assert Client().get("/readyz").status_code == 503
+
+
+def test_once_all_migrations_were_seen_they_are_not_looked_for_again(
+    db: None, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
+) -> None:
+    Client().get("/readyz")
+    monkeypatch.setattr(health, "MigrationExecutor", raising(AssertionError("it reads every file of every migration")))
+
+    with django_assert_num_queries(1):
+        assert Client().get("/readyz").status_code == 200
+
+
+def test_without_its_redis_it_is_degraded_and_goes_on(db: None, settings: Any, redis_url: str) -> None:
+    settings.REDIS_URL = redis_url
+    assert Client().get("/readyz").json() == {"status": "ok"}
+
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+
+    answer = Client().get("/readyz")
+    assert (answer.status_code, answer.json()) == (200, {"status": "degraded"})
+
+
+@pytest.mark.usefixtures("fresh")
 def test_not_ready_before_the_last_migration(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health.MigrationExecutor, "migration_plan", lambda self, targets: ["one"])
 

@@ -17,10 +17,14 @@ _PRIVATE_MEMBERS = {"d", "k", "p", "q", "dp", "dq", "qi", "oth"}
 
 
 class Command(BaseCommand):
-    help = "Registers a client, or updates it: public keys, display name and redirect URIs. May be repeated."
+    help = (
+        "Registers a client, or updates it: public keys, display name and redirect URIs. May be repeated. For example: "
+        "python -m banks.sandbox register_client --client-id sluice --name Sluice --jwks keys.json --redirect-uri "
+        "http://127.0.0.1:8000/banks/first-sandbox-bank/callback"
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--client-id", required=True)
+        parser.add_argument("--client-id", required=True, help="what the bank calls it")
         parser.add_argument("--name", required=True, help="what customers read at the consent page")
         parser.add_argument("--jwks", required=True, type=Path, metavar="FILE", help="JWK Set with public keys")
         parser.add_argument("--redirect-uri", required=True, action="append", metavar="URI", help="may be repeated")

@@ -12,7 +12,10 @@ from banks.sandbox.people import PASSWORD
 
 
 class Command(BaseCommand):
-    help = "Lists the customers of the bank: user name, password, scenario."
+    help = (
+        "Lists the customers of the bank: user name, password, scenario. "
+        "For example: python -m banks.sandbox scenarios --json"
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         form = parser.add_mutually_exclusive_group()
