@@ -38,6 +38,7 @@ RUN_BY = {
     "celery -A gateway worker -P threads -c 8 -Q celery,slow-bank": "tests/faults/test_banks_apart.py",
 }
 #: The beginning of every command that is one of ours.
+_MANAGED = re.compile(r"(?:\.venv/bin/)?(?:python3? )?manage\.py ")
 _LAUNCHERS = re.compile(
     r"(?:\.venv/bin/python |python3? )?(?:manage\.py|run\.py|-m (?:examples|banks|gateway|tests)\.)"
 )
@@ -46,9 +47,9 @@ PAGES_READ = {page.name: page for page in map(read, PAGES)}
 
 
 def managed(command: str) -> list[str] | None:
-    """What follows `manage.py`; None for any other command."""
-    words = shlex.split(command)
-    return words[words.index("manage.py") + 1 :] if "manage.py" in words else None
+    """What follows `manage.py`, where it is to be run here; None for any other command."""
+    typed = _MANAGED.match(command)
+    return shlex.split(command[typed.end() :]) if typed and command not in RUN_BY else None
 
 
 def commands() -> Iterator[tuple[str, str]]:
