@@ -38,6 +38,7 @@ RUN_BY = {
     "celery -A gateway worker -P threads -c 8 -Q celery,slow-bank": "tests/faults/test_banks_apart.py",
 }
 #: The beginning of every command that is one of ours.
+_MANAGED = re.compile(r"(?:\.venv/bin/)?(?:python3? )?manage\.py ")
 _LAUNCHERS = re.compile(
     r"(?:\.venv/bin/python |python3? )?(?:manage\.py|run\.py|-m (?:examples|banks|gateway|tests)\.)"
 )
@@ -46,9 +47,9 @@ PAGES_READ = {page.name: page for page in map(read, PAGES)}
 
 
 def managed(command: str) -> list[str] | None:
-    """What follows `manage.py`; None for any other command."""
-    words = shlex.split(command)
-    return words[words.index("manage.py") + 1 :] if "manage.py" in words else None
+    """What follows `manage.py`, where it is to be run here; None for any other command."""
+    typed = _MANAGED.match(command)
+    return shlex.split(command[typed.end() :]) if typed and command not in RUN_BY else None
 
 
 def commands() -> Iterator[tuple[str, str]]:
@@ -133,8 +134,8 @@ def test_a_command_in_a_sentence_is_one_that_there_is(page: str, command: str, l
         known = options_of(name)
         assert {word.partition("=")[0] for word in rest if word.startswith("--")} <= known, command
     elif "run.py" in words:
-        arguments = [word for word in words[words.index("run.py") + 1 :] if word != "..."]
-        launcher.command([str(ROOT / word) if word.startswith("tests/") else word for word in arguments])
+        chosen, rest = launcher.parser().parse_known_args(words[words.index("run.py") + 1 :])
+        assert not rest or chosen.command not in (None, "test"), command
     else:
         module = words[words.index("-m") + 1]
         assert importlib.util.find_spec(module) is not None, command

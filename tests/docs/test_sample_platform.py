@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.journeys import walk
-from tests.journeys.seeing import Eye
+from tests.journeys.seeing import TWO_VIEWS, Eye
 
 pytestmark = pytest.mark.browser
 
@@ -51,7 +51,7 @@ def test_a_user_connects_looks_and_stops_at_sluice_and_the_app_says_so(instance:
     eye = Eye(page, *(at.rstrip("/") for at in (home, instance["issuer"], instance["banks"][0]["issuer"])))
     page.goto(home)
     is_at(page, "Know where your money goes")
-    eye.look("budget-welcome")
+    eye.look("budget-welcome", TWO_VIEWS)
     connect(page, instance["users"][0])
 
     expect(page.locator(".account dd").first).to_contain_text("GBP")
@@ -61,7 +61,7 @@ def test_a_user_connects_looks_and_stops_at_sluice_and_the_app_says_so(instance:
     page.get_by_role("link", name="Payments of").click()
     expect(page.get_by_role("row")).to_have_count(26)
     first = page.get_by_role("row").nth(1).inner_text()
-    eye.look("budget-payments")
+    eye.look("budget-payments", TWO_VIEWS)
     page.get_by_role("link", name="Older payments").click()
     expect(page.get_by_role("link", name="Newest payments")).to_be_visible()
     assert page.get_by_role("row").nth(1).inner_text() != first
@@ -74,7 +74,7 @@ def test_a_user_connects_looks_and_stops_at_sluice_and_the_app_says_so(instance:
     page.get_by_role("button", name="Pause").click()
     page.goto(home)
     is_at(page, "You paused this")
-    eye.look("budget-paused")
+    eye.look("budget-paused", TWO_VIEWS)
     page.get_by_role("link", name="Go to your sharing at Sluice").click()
     page.get_by_role("link", name="View Pocket Budget").first.click()
     page.get_by_role("button", name="Resume").click()
@@ -88,11 +88,11 @@ def test_a_user_connects_looks_and_stops_at_sluice_and_the_app_says_so(instance:
     page.goto(home)
     is_at(page, "You stopped sharing")
     expect(page.get_by_text("You stopped sharing with Pocket Budget at Sluice.")).to_be_visible()
-    eye.look("budget-stopped")
+    eye.look("budget-stopped", TWO_VIEWS)
 
     connect(page, None)
     page.get_by_role("link", name="Disconnect your bank").click()
-    eye.look("budget-disconnect")
+    eye.look("budget-disconnect", TWO_VIEWS)
     walk.press(page, "Disconnect now")
     is_at(page, "You disconnected your bank")
     assert not eye.findings, "\n".join(eye.findings)
