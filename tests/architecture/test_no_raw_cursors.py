@@ -9,7 +9,8 @@ from tests.architecture import source
 
 #: What is forbidden -> the modules that may, each for a reason. Migrations see historical models, not ours.
 ALLOWED: dict[str, set[str]] = {
-    "raw SQL": set(),
+    # A batch of rows as one JSON parameter; the ORM binds each column of each row. Names and types are the models' own.
+    "raw SQL": {"banks.store_postgresql"},
     "app registry": {"gateway.management.commands.dumpdata"},  # looks at which tables there are, to refuse them
     "manager past the governed one": set(),
     "extra SQL": set(),
