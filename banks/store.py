@@ -33,6 +33,7 @@ from consents.scopes import Presence
 
 #: Rows in one transaction: enough to be cheap, few enough that a revocation never waits long.
 CHUNK = 500
+_REMOVED = TransactionStatus.REMOVED
 
 
 class NoLongerNeeded(Exception):
@@ -83,14 +84,11 @@ def _locked(held: Claim, stage: str | None = None) -> Connection:
 
 def compared(account_id: UUID, fetched: Sequence[Entry], *, asked: Asked) -> Changes:
     """What `reconcile` says of this fetch. Where the bank lists what it listed before, nothing but keys is read."""
-    if says_the_same(_kept_keys(account_id, asked), fetched):
+    kept = list(_in_window(account_id, asked.since, asked.until).values_list("identity_key", "content_hash", "status"))
+    if says_the_same([(key, content) for key, content, status in kept if status != _REMOVED], fetched):
         return Changes(unchanged=len(listed(fetched)))
-    return reconcile(stored_entries(account_id, fetched, since=asked.since, until=asked.until), fetched, asked=asked)
-
-
-def _kept_keys(account_id: UUID, asked: Asked) -> list[tuple[str, str]]:
-    rows = _in_window(account_id, asked.since, asked.until).exclude(status=TransactionStatus.REMOVED)
-    return list(rows.values_list("identity_key", "content_hash"))
+    in_window = _as_stored(_in_window(account_id, asked.since, asked.until)) if kept else []
+    return reconcile(_with_namesakes(account_id, in_window, fetched), fetched, asked=asked)
 
 
 def _in_window(account_id: UUID, since: date, until: date | None) -> QuerySet[Transaction]:
@@ -106,7 +104,11 @@ def stored_entries(
 
     Removed rows too: one the bank lists again comes back under its old id.
     """
-    found = {row.id: row for row in _as_stored(_in_window(account_id, since, until))}
+    return _with_namesakes(account_id, _as_stored(_in_window(account_id, since, until)), fetched)
+
+
+def _with_namesakes(account_id: UUID, in_window: list[Stored], fetched: Sequence[Entry]) -> list[Stored]:
+    found = {row.id: row for row in in_window}
     rows = Transaction.objects.for_sync().filter(account_id=account_id)
     keys = sorted({entry.identity_key for entry in fetched if entry.has_bank_id})
     for start in range(0, len(keys), CHUNK):

@@ -83,7 +83,7 @@ FETCHES: tuple[tuple[Entry, ...], ...] = (
     (
         told(1, value_on=DAY),
         told(2, mcc="7995"),
-        told(13),
+        told(13, merchant_name='Corner "Café" \\ 3'),
         told(3, money=Money(Decimal("-7.00"), "GBP")),
         told(4),
         told(15, merchant_name="Bookshop"),

@@ -20,6 +20,7 @@ def worker_fixup() -> DjangoWorkerFixup:
 
 
 def test_a_connection_outlives_a_task() -> None:
+    connection.close()
     connection.ensure_connection()
     before = connection.connection
 
@@ -40,6 +41,7 @@ def test_one_that_is_too_old_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_one_that_died_meanwhile_is_opened_anew() -> None:
+    connection.close()
     connection.ensure_connection()
     worker_fixup().close_database()
     assert connection.connection is not None
