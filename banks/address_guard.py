@@ -85,6 +85,11 @@ class Target:
     def url(self) -> str:
         return self.origin + self.target
 
+    @property
+    def is_literal(self) -> bool:
+        """Whether the host is an address, and no name that has to be resolved."""
+        return _literal(self.host) is not None
+
 
 def parse_url(url: str) -> Target:
     """Take an absolute http(s) URL apart, refusing every spelling that two parsers could read differently.

@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from uuid import UUID
 
-from banks import balances, findings, quota, store, windows
+from banks import balances, covered_days, findings, quota, store, windows
 from banks.connector import Connector
-from banks.coverage import DAY, OVERLAP, Pace, Span, Window, from_day, newest_window, to_fetch
+from banks.coverage import DAY, OVERLAP, Covered, Pace, Span, Window, from_day, newest_window, to_fetch
 from banks.errors import AccountUnavailable, AnswerTooLarge, BankError, BankMisconfigured
 from banks.models import Account, Connection, FindingKind, QuarantinedRow
-from banks.plan import plan
 from banks.proof import Drift, Unclear, booked_balance
-from banks.reconcile import Asked, Changes, reconcile
+from banks.reconcile import Asked, Changes
 from banks.turn import Turn
 from banks.types import Resource
 from banks.windows import Fetched, WindowTooLarge
@@ -48,15 +47,13 @@ class Backlog:
 
 def still_needed(turn: Turn, account_id: UUID, resource: Resource, *, since: date | None = None) -> None:
     """Before every call: the bank hears nothing that no live consent asks for. Raises NoLongerNeeded."""
-    connection = Connection.objects.select_related("institution").get(id=turn.connection.id)
-    needs = plan(connection, presence=turn.presence, now=turn.clock())
-    store.require(needs, account_id, resource, since=since)
+    store.require(turn.plan_for_call(), account_id, resource, since=since)
 
 
 def begin(turn: Turn, account_id: UUID, since: date) -> Backlog:
     """What is missing now. Reads only."""
     account, today = Account.objects.for_sync().get(id=account_id), turn.local_today()
-    covered = store.covered(account_id)
+    covered = Covered.of(account.coverage_first_on, account.coverage_last_on, account.coverage_gaps)
     if account.bank_first_on is not None:
         since = max(since, account.bank_first_on)
     if covered.first_on is not None and _older_days_are_refused(turn, account_id):
@@ -143,8 +140,8 @@ def _give_back(turn: Turn, account_id: UUID, resource: Resource, error: BankErro
 def _store(turn: Turn, backlog: Backlog, window: Window, fetched: Fetched) -> None:
     """Chunk by chunk, and the days as covered last of all."""
     account_id, told_from = backlog.account_id, max(window.since, fetched.bank_first_on or window.since)
-    changes = reconcile(
-        store.stored_entries(account_id, fetched.entries, since=window.since, until=window.until),
+    changes = store.compared(
+        account_id,
         fetched.entries,
         asked=Asked(
             since=window.since,
@@ -165,6 +162,7 @@ def _store(turn: Turn, backlog: Backlog, window: Window, fetched: Fetched) -> No
     with store.fenced(turn.held, stage="TRANSACTIONS", presence=turn.presence, now=turn.clock) as (link, needs):
         store.require(needs, account_id, Resource.TRANSACTIONS, since=window.since)
         _complete(turn, link, backlog, window, fetched)
+    turn.found(needs)
     _count(turn, changes, fetched)
 
 
@@ -175,7 +173,7 @@ def _complete(turn: Turn, link: Connection, backlog: Backlog, window: Window, fe
         backlog.was_unstable = turn.result.list_unstable = True
         findings.open_finding(FindingKind.LIST_UNSTABLE, link, account_id=account_id, code=CHANGED_WHILE_PAGED, now=now)
         return
-    store.mark_covered(account_id, window, bank_first_on=fetched.bank_first_on, now=now)
+    covered_days.mark_covered(account_id, window, bank_first_on=fetched.bank_first_on, now=now)
     if fetched.bank_first_on is not None:
         _compare_with_promise(turn, link, account_id, fetched.bank_first_on)
 
@@ -225,7 +223,10 @@ def _older_days_refused(turn: Turn, backlog: Backlog) -> None:
 def close(turn: Turn, connector: Connector, backlog: Backlog) -> None:
     """Close what is right again, and prove the rows. Raises as `step`."""
     account_id, now = backlog.account_id, turn.clock()
-    if not (backlog.was_unstable and backlog.was_refused):
+    # Nobody but this turn opens or closes them, for it holds the connection's only job.
+    opened = findings.open_kinds(turn.connection.id, account_id)
+    may_close = opened & {FindingKind.LIST_UNSTABLE, FindingKind.HISTORY_SHORT}
+    if may_close and not (backlog.was_unstable and backlog.was_refused):
         with store.fenced_alone(turn.held, stage="TRANSACTIONS") as link:
             if not backlog.was_unstable:
                 findings.close_finding(FindingKind.LIST_UNSTABLE, link, account_id=account_id, now=now)
@@ -233,31 +234,33 @@ def close(turn: Turn, connector: Connector, backlog: Backlog) -> None:
                 findings.close_finding(
                     FindingKind.HISTORY_SHORT, link, account_id=account_id, code=OLDER_DAYS_REFUSED, now=now
                 )
-    if _can_be_proved(turn, backlog) and _drifts(turn, backlog):
+    if _can_be_proved(turn, backlog) and _drifts(turn, backlog, opened):
         # A row may have been booked between the two calls: both once more, then it is said.
         again = _balance_and_overlap_again(turn, connector, backlog)
-        if again is not None and _can_be_proved(turn, backlog) and _drifts(turn, backlog):
+        if again is not None and _can_be_proved(turn, backlog) and _drifts(turn, backlog, opened):
             _drifted(turn, backlog, again)
 
 
 def _reaches_back(account_id: UUID, since: date) -> bool:
-    first_on = store.covered(account_id).first_on
+    first_on = covered_days.covered(account_id).first_on
     return first_on is not None and first_on <= since
 
 
 def _can_be_proved(turn: Turn, backlog: Backlog) -> bool:
     """With a booked balance of this turn, and everything wanted there without a gap."""
-    covered = store.covered(backlog.account_id)
+    covered = covered_days.covered(backlog.account_id)
     is_whole = len(covered.spans) == 1 and covered.holds_all(Span(backlog.since, turn.local_today()))
     return backlog.account_id in turn.booked and is_whole and not backlog.was_unstable
 
 
-def _drifts(turn: Turn, backlog: Backlog) -> bool:
+def _drifts(turn: Turn, backlog: Backlog, opened: frozenset[FindingKind]) -> bool:
     account_id = backlog.account_id
+    if FindingKind.BALANCE_DRIFT not in opened and balances.is_proven(account_id, turn.booked[account_id]):
+        return False
     with store.fenced(turn.held, stage="PROOF", presence=turn.presence, now=turn.clock) as (link, needs):
         store.require(needs, account_id, Resource.TRANSACTIONS)
         verdict = balances.proved(account_id, turn.booked[account_id])
-        if not isinstance(verdict, Drift | Unclear):
+        if not isinstance(verdict, Drift | Unclear) and FindingKind.BALANCE_DRIFT in opened:
             findings.close_finding(FindingKind.BALANCE_DRIFT, link, account_id=account_id, now=turn.clock())
     return isinstance(verdict, Drift)
 
@@ -283,7 +286,7 @@ def _drifted(turn: Turn, backlog: Backlog, again: Span) -> None:
             FindingKind.BALANCE_DRIFT, link, account_id=account_id, code=code, now=turn.clock()
         )
         if is_new:
-            store.doubt_coverage(account_id, since=again.first_on)
+            covered_days.doubt_coverage(account_id, since=again.first_on)
 
 
 def fetch_balances(turn: Turn, connector: Connector, account_id: UUID) -> None:
@@ -306,8 +309,8 @@ def fetch_balances(turn: Turn, connector: Connector, account_id: UUID) -> None:
     with store.fenced(turn.held, stage="BALANCES", presence=turn.presence, now=turn.clock) as (_, needs):
         store.require(needs, account_id, Resource.BALANCES)
         turn.result.balances += balances.store_balances(account_id, fetched, now=turn.clock())
+    turn.found(needs)
     turn.result.has_fetched = True
-    currency = Account.objects.for_sync().values_list("currency", flat=True).get(id=account_id)
-    booked = booked_balance(fetched, currency)
+    booked = booked_balance(fetched, turn.currencies[account_id])
     if booked is not None:
         turn.booked[account_id] = booked

@@ -62,6 +62,13 @@ def _balance(account_id: UUID, data: BalanceData) -> Balance:
     )
 
 
+def is_proven(account_id: UUID, balance: Booked) -> bool:
+    """Whether the rows stand on what was noted last: then nothing is to be written. Reads only, without a lock."""
+    account = Account.objects.for_sync().get(id=account_id)
+    before = _noted(account)
+    return before is not None and _verdict(account, balance, before) == before
+
+
 def proved(account_id: UUID, balance: Booked) -> Proven | Drift | Unclear:
     """Whether the booked rows since the first covered day stand on what they stood on; a proof is noted.
 
@@ -69,19 +76,28 @@ def proved(account_id: UUID, balance: Booked) -> Proven | Drift | Unclear:
     everything wanted is covered without a gap.
     """
     account = Account.objects.for_sync().get(id=account_id)
-    assert account.coverage_first_on is not None
-    before = None
-    if account.proven_opening_minor is not None and account.proven_first_on is not None:
-        before = Proven(opening_minor=account.proven_opening_minor, first_on=account.proven_first_on)
-    booked = Transaction.objects.for_sync().filter(account_id=account_id, status=TransactionStatus.BOOKED)
-    if booked.exclude(currency=account.currency).exists():
-        return Unclear()
-    totals: dict[date, int] = dict(
-        booked.order_by("listed_on").values_list("listed_on").annotate(total=Sum("amount_minor"))
-    )
-    verdict = prove(balance, totals, covered_from=account.coverage_first_on, before=before)
+    before = _noted(account)
+    verdict = _verdict(account, balance, before)
     if isinstance(verdict, Proven) and verdict != before:
         Account.objects.for_sync().filter(id=account_id).update(
             proven_opening_minor=verdict.opening_minor, proven_first_on=verdict.first_on
         )
     return verdict
+
+
+def _noted(account: Account) -> Proven | None:
+    if account.proven_opening_minor is None or account.proven_first_on is None:
+        return None
+    return Proven(opening_minor=account.proven_opening_minor, first_on=account.proven_first_on)
+
+
+def _verdict(account: Account, balance: Booked, before: Proven | None) -> Proven | Drift | Unclear:
+    assert account.coverage_first_on is not None
+    booked = Transaction.objects.for_sync().filter(account_id=account.id, status=TransactionStatus.BOOKED)
+    totals: dict[date, int] = {}
+    days = booked.order_by("listed_on").values_list("listed_on", "currency").annotate(total=Sum("amount_minor"))
+    for listed_on, currency, total in days:
+        if currency != account.currency:
+            return Unclear()
+        totals[listed_on] = total
+    return prove(balance, totals, covered_from=account.coverage_first_on, before=before)

@@ -18,7 +18,8 @@ from banks import gate
 from banks.leases import WAITING_JOBS, claimable
 from banks.models import LIVE_JOBS, Connection, Institution, SyncJob, SyncJobStatus
 
-BATCH = 50
+#: Over all banks and workers. Each bank's free slots bound it further, so that no queue grows ahead of its workers.
+BATCH = 250
 #: A dispatched job that nobody claimed in this time is dispatched again: its message was lost.
 REDISPATCH_AFTER = timedelta(seconds=15)
 

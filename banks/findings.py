@@ -36,6 +36,12 @@ def close_finding(
     (found if code is None else found.filter(code=code)).update(closed_at=now)
 
 
+def open_kinds(connection_id: UUID, account_id: UUID) -> frozenset[FindingKind]:
+    """What is open of this account."""
+    found = Finding.objects.filter(connection_id=connection_id, account_id=account_id, closed_at=None)
+    return frozenset(FindingKind(kind) for kind in found.values_list("kind", flat=True))
+
+
 def is_open(kind: FindingKind, connection_id: UUID, *, account_id: UUID | None = None, code: str) -> bool:
     return _open(kind, connection_id, account_id).filter(code=code).exists()
 

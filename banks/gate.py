@@ -4,7 +4,7 @@ The decisions are pure, over a GateFacts; the row InstitutionGate only stores. L
 the job alone (`leases.claim`), or alone (`settle`); whoever holds a consent, a connection or an account takes no gate.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
@@ -243,8 +243,11 @@ _STORED = tuple(
 
 
 @contextmanager
-def locked(institution_id: UUID, *, now: datetime) -> Iterator[GateFacts]:
-    """The bank's gate, held until the surrounding transaction ends; made, full and closed, when there is none."""
+def locked(institution_id: UUID, *, now: datetime, with_jobs: bool = True) -> Iterator[GateFacts]:
+    """The bank's gate, held until the surrounding transaction ends; made, full and closed, when there is none.
+
+    `with_jobs` False: `leased_jobs` is not looked up, for what does not ask how many there are.
+    """
     with transaction.atomic():
         row = _row(institution_id)
         if row is None:
@@ -252,7 +255,9 @@ def locked(institution_id: UUID, *, now: datetime) -> Iterator[GateFacts]:
             InstitutionGate.objects.bulk_create([_new_row(institution_id, now)], ignore_conflicts=True)
             row = _row(institution_id)
             assert row is not None
-        yield _facts(row, row.institution, leased_jobs=_leased_jobs(institution_id, now), probe_until=_probe_until(row))
+        # Counted under the lock, in a statement of its own: one begun before it would not see who came in meanwhile.
+        leased_jobs = _leased_jobs(institution_id, now) if with_jobs else 0
+        yield _facts(row, row.institution, leased_jobs=leased_jobs, probe_until=_probe_until(row))
 
 
 def store(facts: GateFacts) -> None:
@@ -264,7 +269,7 @@ def store(facts: GateFacts) -> None:
 
 def settle(institution_id: UUID, tally: Tally, *, job_id: UUID, now: datetime) -> None:
     """Write down what a job's calls came to. The caller holds no lock."""
-    with locked(institution_id, now=now) as facts:
+    with locked(institution_id, now=now, with_jobs=False) as facts:
         store(settled(facts, tally, job_id=job_id, now=now))
 
 
@@ -274,10 +279,10 @@ def half_open(*, now: datetime) -> int:
     return over.update(breaker=BreakerStatus.HALF_OPEN, breaker_until=None, probe_job_id=None, probe_until=None)
 
 
-def open_until(institution_id: UUID) -> datetime | None:
-    """Until when the bank is left alone; None: it is asked."""
-    opened = InstitutionGate.objects.filter(institution_id=institution_id, breaker=BreakerStatus.OPEN)
-    return opened.values_list("breaker_until", flat=True).first()
+def open_until(institution_ids: Iterable[UUID]) -> dict[UUID, datetime]:
+    """Until when each bank that is left alone is; the others are asked."""
+    opened = InstitutionGate.objects.filter(institution_id__in=set(institution_ids), breaker=BreakerStatus.OPEN)
+    return {one: until for one, until in opened.values_list("institution_id", "breaker_until") if until is not None}
 
 
 def seen(banks: Collection[Institution], leased_jobs: dict[UUID, int], *, now: datetime) -> dict[UUID, GateFacts]:

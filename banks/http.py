@@ -2,7 +2,8 @@
 
 One attempt per call: it never retries, never sleeps, follows no redirect, keeps no cookie and reads no environment
 (proxies, netrc, key logs), which is why it stands on urllib3's connection pools and not on a requests.Session. Who may
-be called is decided by `banks.address_guard`; how long a socket may take, by `banks.pinned`.
+be called is decided by `banks.address_guard`; how long a socket may take, and which connection may serve once more, by
+`banks.pinned`.
 """
 
 import logging
@@ -11,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from functools import partial
 from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 from types import TracebackType
 from typing import Self
@@ -18,7 +20,6 @@ from urllib.parse import urlencode, urljoin
 
 import certifi
 from urllib3 import BaseHTTPResponse
-from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.exceptions import DecodeError, HTTPError, NewConnectionError, ProtocolError, SSLError
 from urllib3.exceptions import TimeoutError as PoolTimeoutError
 
@@ -36,7 +37,7 @@ from banks.errors import (
     PagingBroken,
     Retry,
 )
-from banks.pinned import Budget, pinned_pool, tls_context, within
+from banks.pinned import KeptConnections, within
 from banks.strict_json import JsonValue, canonical, parse
 
 JSON_TYPES = frozenset({"application/json"})
@@ -107,14 +108,16 @@ class Answer:
 
 
 class BankClient:
-    """HTTP to one institution. For one job and one thread; closes its connections as a context manager.
+    """HTTP to one institution. For one job and one thread; closes its own connections as a context manager.
 
     `allowed_origins`: the institution's own, exactly (`https://bank.example`, `https://bank.example:8443`): nothing in
     an answer can lead elsewhere. `allowed_loopback_origins`: those among them that are pretend banks on this machine;
     they may speak http and must resolve to loopback addresses only. `job_deadline_monotonic` is on time.monotonic()'s
     clock and caps every exchange's own deadline; a function is asked before each, for a job that renews its lease.
     `certificate`: (certificate file, key file) for mutual TLS.
-    `certificate_authorities`: PEM file instead of certifi's. `on_exchange` is told of every exchange, failed ones too.
+    `certificate_authorities`: PEM file instead of certifi's. `kept`: connections of this institution that outlive the
+    client, with certificates of their own; None: it makes and closes its own. `on_exchange` is told of every exchange,
+    failed ones too.
 
     Raises AddressForbidden when an origin is no origin.
     """
@@ -128,6 +131,7 @@ class BankClient:
         job_deadline_monotonic: float | Callable[[], float] | None = None,
         certificate: tuple[str, str] | None = None,
         certificate_authorities: str | None = None,
+        kept: KeptConnections | None = None,
         on_exchange: Callable[[Exchange], None] | None = None,
         resolve: Resolver = resolve_system,
     ) -> None:
@@ -135,12 +139,18 @@ class BankClient:
         self._origins = frozenset(origin_of(origin) for origin in allowed_origins)
         self._loopback_origins = frozenset(origin_of(origin) for origin in allowed_loopback_origins)
         self._job_deadline = job_deadline_monotonic
-        self._certificate = certificate
-        self._certificate_authorities = certificate_authorities or certifi.where()
         self._on_exchange = on_exchange
         self._resolve = resolve
-        self._budget = Budget()
-        self._pools: dict[str, HTTPConnectionPool] = {}
+        self._own = kept is None
+        self._connections = kept or KeptConnections(
+            connections_max=1,
+            connect_timeout=self.limits.connect_timeout,
+            certificate=certificate,
+            certificate_authorities=certificate_authorities or certifi.where(),
+        )
+        self._budget = self._connections.budget
+        #: By origin, as its name was resolved and verified when this client first called it.
+        self._addresses: dict[str, tuple[str, ...]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -151,10 +161,10 @@ class BankClient:
         self.close()
 
     def close(self) -> None:
-        """Close all connections. The client may be used again; names are then resolved afresh."""
-        for pool in self._pools.values():
-            pool.close()
-        self._pools.clear()
+        """Close all connections but kept ones. The client may be used again; names are then resolved afresh."""
+        if self._own:
+            self._connections.close()
+        self._addresses.clear()
 
     def get_json(
         self, url: str, *, headers: Mapping[str, str] | None = None, content_types: frozenset[str] = JSON_TYPES
@@ -279,11 +289,15 @@ class BankClient:
         if self._job_deadline is not None:
             job_deadline = self._job_deadline() if callable(self._job_deadline) else self._job_deadline
             deadline = min(deadline, job_deadline)
-        self._budget.start(deadline=deadline, received_max=self.limits.decoded_bytes_max + _HEADERS_BYTES_ALLOWED)
-        self._budget.seconds_left()
-        response = self._pool(target).urlopen(
-            method, target.target, body=body, headers=headers, retries=False, redirect=False, preload_content=False
+        self._budget.start(
+            deadline=deadline,
+            received_max=self.limits.decoded_bytes_max + _HEADERS_BYTES_ALLOWED,
+            # A bank that hangs up on an old connection leaves open whether it heard a POST: each has a new one.
+            may_reuse=method == "GET",
         )
+        self._budget.seconds_left()
+        self._budget.addresses = self._verified(target)
+        response = self._sent(method, target, body, headers)
         clean = False
         try:
             seen.status = response.status
@@ -297,27 +311,34 @@ class BankClient:
             response.release_conn()
         return Answer(response.status, answered, self._json(response.status, answered, content, types), target.origin)
 
-    def _pool(self, target: Target) -> HTTPConnectionPool:
-        """The origin's connections, pinned to the addresses that its name had when it was first called."""
-        if target.origin not in self._pools:
-            addresses = within(
-                self._budget.seconds_left(),
-                lambda: verified_addresses(target, self._resolve, loopback=target.origin in self._loopback_origins),
-            )
-            context = None
-            if target.scheme == "https":
-                context = tls_context(
-                    certificate=self._certificate, certificate_authorities=self._certificate_authorities
-                )
-            self._pools[target.origin] = pinned_pool(
-                target.host,
-                target.port,
-                context=context,
-                addresses=addresses,
-                budget=self._budget,
-                connect_timeout=self.limits.connect_timeout,
-            )
-        return self._pools[target.origin]
+    def _sent(self, method: str, target: Target, body: bytes | None, headers: Mapping[str, str]) -> BaseHTTPResponse:
+        """The answer, its body not yet read."""
+        send = partial(
+            self._connections.to(target).urlopen,
+            *(method, target.target),
+            body=body,
+            headers=headers,
+            retries=False,
+            redirect=False,
+            preload_content=False,
+        )
+        try:
+            return send()
+        except ProtocolError:
+            if not self._budget.has_reused or self._budget.received:
+                raise
+        # The bank had left the old connection, and the call never began (RFC 9112 section 9.3.1): on a new one, in the
+        # seconds that are left.
+        self._budget.may_reuse = False
+        return send()
+
+    def _verified(self, target: Target) -> tuple[str, ...]:
+        """Where the origin may be called: the addresses that its name had when this client first called it."""
+        if target.origin not in self._addresses:
+            find = partial(verified_addresses, target, self._resolve, loopback=target.origin in self._loopback_origins)
+            # Only a name is looked up, which may take its time.
+            self._addresses[target.origin] = find() if target.is_literal else within(self._budget.seconds_left(), find)
+        return self._addresses[target.origin]
 
     def _read(self, response: BaseHTTPResponse, headers: Mapping[str, str], seen: "_Seen") -> bytearray:
         # A chain of encodings multiplies; we asked for one.

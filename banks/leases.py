@@ -54,10 +54,15 @@ class Claim:
 
 
 def enqueue(
-    connection_id: UUID, *, trigger: SyncTrigger, now: datetime, customer_ip_address: str | None = None
+    connection_id: UUID,
+    *,
+    trigger: SyncTrigger,
+    now: datetime,
+    institution_id: UUID | None = None,
+    customer_ip_address: str | None = None,
 ) -> UUID:
     """One live job per connection: a second request joins the one there is. The caller holds the connection's lock, or
-    has just ended its live job.
+    has just ended its live job. `institution_id`: the connection's, where the caller has it at hand.
 
     A job that runs already was planned before this request: it is followed at once by a round of its own, because
     `leases.finish` looks at `requested_again`. One that waits is brought forward by a user who is there, never ahead of
@@ -68,7 +73,7 @@ def enqueue(
         if live is None:
             return SyncJob.objects.create(
                 connection_id=connection_id,
-                institution_id=Connection.objects.values_list("institution_id", flat=True).get(id=connection_id),
+                institution_id=institution_id or _institution_of(connection_id),
                 trigger=trigger,
                 customer_ip_address=customer_ip_address,
                 next_attempt_at=now,
@@ -88,13 +93,17 @@ def enqueue_check(connection_id: UUID, *, now: datetime) -> bool:
         return False
     SyncJob.objects.create(
         connection_id=connection_id,
-        institution_id=Connection.objects.values_list("institution_id", flat=True).get(id=connection_id),
+        institution_id=_institution_of(connection_id),
         trigger=SyncTrigger.SCHEDULE,
         checks_only=True,
         next_attempt_at=now,
         created_at=now,
     )
     return True
+
+
+def _institution_of(connection_id: UUID) -> UUID:
+    return Connection.objects.values_list("institution_id", flat=True).get(id=connection_id)
 
 
 def _joined(live: SyncJob, trigger: SyncTrigger, customer_ip_address: str | None, now: datetime) -> bool:
@@ -138,14 +147,15 @@ def claim(job_id: UUID, *, now: datetime) -> Claim | None:
 
     A job whose holders died ATTEMPTS_MAX times over is not given to another: it may be what killed them.
     """
-    if _given_up(job_id, now):
-        return None
     due = SyncJob.objects.filter(id=job_id).filter(claimable(now))
-    institution_id = due.values_list("connection__institution_id", flat=True).first()
-    if institution_id is None:
+    seen = due.values_list("connection__institution_id", "status", "attempts").first()
+    if seen is None:
+        return None
+    institution_id, status, attempts = seen
+    if status == SyncJobStatus.LEASED and attempts >= ATTEMPTS_MAX and _given_up(job_id, now):
         return None
     lease_until = now + timedelta(seconds=settings.JOB_LEASE_SECONDS)
-    with transaction.atomic(), gate.locked(institution_id, now=now) as facts:
+    with gate.locked(institution_id, now=now) as facts:
         admitted = gate.admit(facts, job_id=job_id, lease_until=lease_until, now=now)
         if isinstance(admitted, gate.Refused):
             _turn_away(due, admitted)
@@ -215,24 +225,28 @@ def finish(
     held: Claim, status: SyncJobStatus, *, counts: dict[str, int], error: "JobError | None", now: datetime
 ) -> None:
     """End it; a request that came meanwhile gets a job of its own. Raises StaleLease."""
-    with transaction.atomic():
-        # Whoever asked meanwhile may have brought an address; the row that ends forgets it.
-        address = _held(held).values_list("customer_ip_address", flat=True).first()
-        ended = _held(held).update(
-            status=status,
-            stage="",
-            counts=counts,
-            finished_at=now,
-            lease_until=None,
-            customer_ip_address=None,
-            **_columns(error),
-        )
-        if not ended:
-            raise StaleLease(held.job_id)
-        asked = SyncJob.objects.filter(id=held.job_id, requested_again=True).values_list("trigger", flat=True).first()
-        if asked is not None:
-            enqueue(held.connection_id, trigger=SyncTrigger(asked), customer_ip_address=address, now=now)
+    columns: dict[str, object] = {
+        "status": status,
+        "stage": "",
+        "counts": counts,
+        "finished_at": now,
+        "lease_until": None,
+        "customer_ip_address": None,  # the row that ends forgets it
+        **_columns(error),
+    }
+    if not _held(held).filter(requested_again=False).update(**columns):
+        _finish_and_enqueue(held, columns, now)
     _tell("job ended", held, status, error)
+
+
+def _finish_and_enqueue(held: Claim, columns: dict[str, object], now: datetime) -> None:
+    with transaction.atomic():
+        # Whoever asked meanwhile may have brought an address.
+        asked = _held(held).select_for_update(no_key=True).values_list("trigger", "customer_ip_address").first()
+        if asked is None or not _held(held).update(**columns):
+            raise StaleLease(held.job_id)
+        trigger, address = asked
+        enqueue(held.connection_id, trigger=SyncTrigger(trigger), customer_ip_address=address, now=now)
 
 
 def retry(held: Claim, *, error: "JobError", counts: dict[str, int], now: datetime) -> None:

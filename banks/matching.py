@@ -100,6 +100,8 @@ def reissued(left: Iterable[Stored], new: Iterable[Entry]) -> list[Pair]:
 
 
 def _paired(rows: Sequence[Stored], entries: Sequence[Entry], said: Callable[[Facts], Hashable]) -> list[Pair]:
+    if not rows or not entries:
+        return []
     by_row = _classes(_in_order(rows), lambda row: said(row.facts))
     by_entry = _classes(_in_order_of_content(entries), lambda entry: said(Facts.of(entry.columns)))
     pairs: list[Pair] = []
@@ -137,7 +139,10 @@ def booked(pending: Iterable[Stored], new: Iterable[Entry]) -> list[Pair]:
     Same amount, currency and text, listed 0 to LINK_DAYS days after. Where several fit nothing is guessed, unless they
     are truly equal: then they are handed out in order.
     """
-    rows = _classes(_in_order(pending), lambda row: _looks(row.facts))
+    waiting = _in_order(pending)
+    if not waiting:
+        return []
+    rows = _classes(waiting, lambda row: _looks(row.facts))
     entries = _classes(_in_order_of_content(new), lambda entry: _looks(Facts.of(entry.columns)))
     as_facts = {key: Facts.of(group[0].columns) for key, group in entries.items()}
     by_amount = _classes(as_facts, lambda key: (as_facts[key].amount_minor, as_facts[key].currency))
@@ -192,6 +197,8 @@ class Alike:
 
 def alike(pending: Sequence[Stored], new: Sequence[Entry]) -> list[Alike]:
     """What `booked` would not link: another amount of the same payee, or several that fit. For people to look at."""
+    if not pending:
+        return []
     facts_of = [(entry, Facts.of(entry.columns)) for entry in new]
     found: list[tuple[Stored, Entry, int]] = []
     for row in pending:

@@ -56,7 +56,7 @@ def finish(turn: Turn, *, unfinished: bool) -> None:
     Raises StaleLease.
     """
     now, result = turn.clock(), turn.result
-    with store.fenced_alone(turn.held, stage="FINISHING") as connection:
+    with store.ending(turn.held) as connection:
         _succeeded(connection, now)
         _announce(connection, result, now)
         if result.error is not None and result.retry:
@@ -91,12 +91,16 @@ def _announce(connection: Connection, result: SyncResult, now: datetime) -> None
 
 
 def _succeeded(connection: Connection, now: datetime) -> None:
-    """The bank answered: a passing trouble is over. A status that only a person may lift stays."""
+    """The bank answered: a passing trouble is over. A status that only a person may lift stays.
+
+    The caller holds the connection's lock.
+    """
     healed = (ConnectionStatus.DEGRADED, ConnectionStatus.RATE_LIMITED)
-    Connection.objects.filter(id=connection.id).update(last_succeeded_at=now)
-    if Connection.objects.filter(id=connection.id, status__in=healed).update(
-        status=ConnectionStatus.ACTIVE, status_reason=""
-    ):
+    columns: dict[str, object] = {"last_succeeded_at": now}
+    if connection.status in healed:
+        columns |= {"status": ConnectionStatus.ACTIVE, "status_reason": ""}
+    Connection.objects.filter(id=connection.id).update(**columns)
+    if connection.status in healed:
         events.publish(
             events.EventType.CONNECTION_RECOVERED, now=now, user_id=connection.user_id, connection_id=connection.id
         )

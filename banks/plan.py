@@ -1,16 +1,17 @@
 """What may be fetched for one connection right now: the union of what live consents open, and nothing else."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from banks.authority import slices_of
-from banks.models import Account, Connection
+from banks.authority import connections_of, slices_from
+from banks.models import Connection
 from banks.types import Resource
 from consents.denials import Denial
-from consents.facts import consent_facts
+from consents.facts import consent_facts, consents_accounts, policies_in_force
 from consents.models import Consent, ConsentAccount
-from consents.policy import Permit, PermitSlice, decide
+from consents.policy import Permit, PermitSlice, PolicyFacts, decide
 from consents.scopes import Presence, Purpose, fetched_for
 from consents.states import ConsentAccountStatus, ConsentStatus, PlatformStatus
 
@@ -32,25 +33,41 @@ class Plan:
         return part is not None and resource in part.resources
 
 
-def plan(connection: Connection, *, presence: Presence, now: datetime, lock: bool = False) -> Plan:
-    """Asks decide() for every purpose of every consent on this connection. `lock`: hold the consents (by id) while a
-    transaction writes, so that a revocation comes before or after it, never within."""
+def plan(connection: Connection, *, presence: Presence, now: datetime) -> Plan:
+    """Asks decide() for every purpose of every consent on this connection."""
+    return plan_of(consents_on(connection.id), connection, presence=presence, now=now)
+
+
+def plan_of(consents: Sequence[Consent], connection: Connection, *, presence: Presence, now: datetime) -> Plan:
+    """The same for these consents of it, as `consents_on` gave them."""
     accounts: dict[UUID, AccountPlan] = {}
-    own = frozenset(Account.objects.for_sync().filter(connection=connection).values_list("id", flat=True))
-    for consent in _consents_on(connection.id, lock=lock):
-        slices = slices_of(consent, now=now)
+    members = consents_accounts([consent.id for consent in consents]) if consents else {}
+    rows = [row for of_consent in members.values() for row in of_consent]
+    states = connections_of({row.account_id for row in rows}, now) if rows else {}
+    # One person may have two logins at one bank, and a consent may span them.
+    own = frozenset(row.account_id for row in rows if row.connection_id == connection.id)
+    policies: dict[UUID, dict[UUID, PolicyFacts]] = {}
+    for consent in consents:
+        if consent.platform_id not in policies:
+            banks = {row.institution_id for row in rows}
+            policies[consent.platform_id] = policies_in_force(banks, consent.platform_id, now=now)
+        slices = slices_from(members.get(consent.id, []), policies[consent.platform_id], states)
+        facts, platform = consent_facts(consent), PlatformStatus(consent.platform.status)
         for purpose in consent.purposes:
-            answer = decide(
-                consent_facts(consent),
-                slices,
-                PlatformStatus(consent.platform.status),
-                Purpose(purpose),
-                presence,
-                now,
-            )
+            answer = decide(facts, slices, platform, Purpose(purpose), presence, now)
             if not isinstance(answer, Denial):
                 _add(accounts, answer, connection, own, now)
     return Plan(accounts=accounts)
+
+
+def consents_on(connection_id: UUID, *, lock: bool = False) -> list[Consent]:
+    """Consents that may open something of it now. `lock`: hold them (by id) while a transaction writes, so that a
+    revocation comes before or after it, never within."""
+    accounts = ConsentAccount.objects.filter(connection_id=connection_id, status=ConsentAccountStatus.ACTIVE)
+    consents = Consent.objects.filter(id__in=accounts.values("consent_id"), status=ConsentStatus.AUTHORISED)
+    if lock:
+        consents = consents.select_for_update(no_key=True, of=("self",))
+    return list(consents.select_related("user", "platform").order_by("id"))
 
 
 def holds_live_consent(connection_id: UUID) -> bool:
@@ -60,18 +77,10 @@ def holds_live_consent(connection_id: UUID) -> bool:
     return Consent.objects.filter(id__in=accounts.values("consent_id"), status__in=live).exists()
 
 
-def _consents_on(connection_id: UUID, *, lock: bool) -> list[Consent]:
-    accounts = ConsentAccount.objects.filter(connection_id=connection_id, status=ConsentAccountStatus.ACTIVE)
-    consents = Consent.objects.filter(id__in=accounts.values("consent_id"), status=ConsentStatus.AUTHORISED)
-    if lock:
-        consents = consents.select_for_update(no_key=True, of=("self",))
-    return list(consents.select_related("user", "platform").order_by("id"))
-
-
 def _add(
     accounts: dict[UUID, AccountPlan], permit: Permit, connection: Connection, own: frozenset[UUID], now: datetime
 ) -> None:
-    """`own`: one person may have two logins at one bank, and a consent may span them."""
+    """`own`: accounts of this connection."""
     for part in permit.slices:
         if part.institution_id != connection.institution_id:
             continue

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
 from banks import store
 from banks.errors import BankError, BankRateLimited, BankUnavailable, QuotaSpent
@@ -34,16 +34,14 @@ def spend(
     Raises QuotaSpent (nothing was counted), StaleLease.
     """
     with store.fenced_alone(held, stage=stage) as connection:
-        mine = FetchRecord.objects.filter(connection_id=connection.id, account_id=account_id, resource=resource)
-        if not counts_pages and _is_going_on(mine.filter(job_id=held.job_id), held, now):
+        records = _recent(connection.id, now)
+        mine = [one for one in records if (one.account_id, one.resource) == (account_id, resource)]
+        if not counts_pages and _is_going_on([one for one in mine if one.job_id == held.job_id], held, now):
             return
-        allowed = _allowed(connection.institution, held.presence)
-        if allowed is not None:
-            recent = mine.filter(presence=held.presence, fetched_at__gt=now - WINDOW).order_by("-fetched_at")
-            oldest_that_counts = recent.values_list("fetched_at", flat=True)[allowed - 1 : allowed].first()
-            if oldest_that_counts is not None:
-                raise QuotaSpent(oldest_that_counts + WINDOW)
-        FetchRecord.objects.create(
+        spent_until = _end([one.fetched_at for one in mine if one.presence == held.presence], connection, held.presence)
+        if spent_until is not None:
+            raise QuotaSpent(spent_until)
+        new = FetchRecord.objects.create(
             connection_id=connection.id,
             account_id=account_id,
             resource=resource,
@@ -52,7 +50,7 @@ def spend(
             epoch=held.epoch,
             fetched_at=now,
         )
-        _announce(connection.id, connection.institution, account_id, now)
+        _announce(connection, [*records, new], account_id)
 
 
 def give_back(held: Claim, *, account_id: UUID | None, resource: Resource, error: BankError, now: datetime) -> None:
@@ -72,15 +70,17 @@ def give_back(held: Claim, *, account_id: UUID | None, resource: Resource, error
             job_id=held.job_id,
             epoch=held.epoch,
         ).delete()
-        _announce(link.id, link.institution, account_id, now)
+        _announce(link, _recent(link.id, now), account_id)
 
 
-def _is_going_on(of_job: QuerySet[FetchRecord], held: Claim, now: datetime) -> bool:
+def _recent(connection_id: UUID, now: datetime) -> list[FetchRecord]:
+    return list(FetchRecord.objects.filter(connection_id=connection_id, fetched_at__gt=now - WINDOW))
+
+
+def _is_going_on(of_job: Iterable[FetchRecord], held: Claim, now: datetime) -> bool:
     """The first attempt of a job that was put back because there was more to fetch: leases.go_on begins anew to count
     attempts, while each failed one counts up and is an access of its own."""
-    if of_job.filter(epoch=held.epoch).exists():
-        return True
-    return held.attempts == 1 and of_job.filter(fetched_at__gt=now - ONE_ACCESS).exists()
+    return any(one.epoch == held.epoch or (held.attempts == 1 and one.fetched_at > now - ONE_ACCESS) for one in of_job)
 
 
 def next_allowed(
@@ -99,6 +99,28 @@ def next_allowed(
     return _spent_until(recent.values_list("account_id", "resource", "fetched_at"), allowed)
 
 
+def spent_until(connections: Collection[Connection], *, presence: Presence, now: datetime) -> dict[UUID, datetime]:
+    """By connection: from when a refresh of all its accounts can do everything it is for; absent: now. One query.
+
+    `connections` are loaded with their institution.
+    """
+    recent = FetchRecord.objects.filter(
+        connection_id__in=[connection.id for connection in connections],
+        presence=presence,
+        fetched_at__gt=now - WINDOW,
+    )
+    records: dict[UUID, list[tuple[UUID | None, str, datetime]]] = defaultdict(list)
+    for connection_id, *record in recent.values_list("connection_id", "account_id", "resource", "fetched_at"):
+        records[connection_id].append((record[0], record[1], record[2]))
+    found = {}
+    for connection in connections:
+        allowed = _allowed(connection.institution, presence)
+        until = None if allowed is None else _spent_until(records[connection.id], allowed)
+        if until is not None:
+            found[connection.id] = until
+    return found
+
+
 def forget(*, now: datetime, batch: int) -> int:
     """Delete records that no window reaches any more; how many."""
     old = FetchRecord.objects.filter(fetched_at__lt=now - 2 * WINDOW).values_list("id", flat=True)[:batch]
@@ -112,14 +134,29 @@ def _allowed(institution: Institution, presence: Presence) -> int | None:
     return institution.attested_fetches_max if presence == Presence.ATTESTED else institution.unattended_fetches_max
 
 
-def _announce(connection_id: UUID, institution: Institution, account_id: UUID | None, now: datetime) -> None:
-    """`next_refresh_after` of the accounts concerned: told in every answer without looking here again."""
-    concerned = Account.objects.for_sync().filter(connection_id=connection_id)
+def _end(fetched_at: list[datetime], connection: Connection, presence: Presence) -> datetime | None:
+    """When the oldest fetch that counts is forgotten; None: one more is allowed now."""
+    allowed = _allowed(connection.institution, presence)
+    if allowed is None or len(fetched_at) < allowed:
+        return None
+    return sorted(fetched_at, reverse=True)[allowed - 1] + WINDOW
+
+
+def _announce(connection: Connection, records: Iterable[FetchRecord], account_id: UUID | None) -> None:
+    """`next_refresh_after` of the accounts concerned: told in every answer without looking here again.
+
+    `records`: the connection's of the whole window.
+    """
+    allowed = _allowed(connection.institution, Presence.ABSENT)
+    assert allowed is not None, "only who is present asks without limit"
+    unattended = [(one.account_id, one.resource, one.fetched_at) for one in records if one.presence == Presence.ABSENT]
+    concerned = Account.objects.for_sync().filter(connection_id=connection.id)
     if account_id is not None:
         concerned = concerned.filter(id=account_id)
-    for one in concerned.values_list("id", flat=True):
-        until = next_allowed(connection_id, institution, [one], presence=Presence.ABSENT, now=now)
-        Account.objects.for_sync().filter(id=one).update(next_refresh_after=until)
+    for row_id, told in concerned.values_list("id", "next_refresh_after"):
+        until = _spent_until([one for one in unattended if one[0] in (None, row_id)], allowed)
+        if until != told:
+            Account.objects.for_sync().filter(id=row_id).update(next_refresh_after=until)
 
 
 def _spent_until(records: Iterable[tuple[UUID | None, str, datetime]], allowed: int) -> datetime | None:

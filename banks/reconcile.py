@@ -1,6 +1,6 @@
 """What did this fetch change? Pure: no database, no clock, no network."""
 
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
@@ -123,6 +123,20 @@ def reconcile(stored: Iterable[Stored], fetched: Iterable[Entry], *, asked: Aske
         left = work.take(matching.booked(vanished, work.new_booked), left, link="exact")
     gone = [row for row in left if row.status != TransactionStatus.REMOVED and asked.proves_absence_on(row.listed_on)]
     return work.finished(gone)
+
+
+def listed(fetched: Iterable[Entry]) -> list[Entry]:
+    """The entries that count, without those that turning the page shows twice."""
+    return [entry for entries in _listed(fetched).values() for entry in entries]
+
+
+def says_the_same(kept: Iterable[tuple[str, str]], fetched: Iterable[Entry]) -> bool:
+    """Whether `reconcile` would find every entry unchanged and nothing absent.
+
+    `kept`: identity and content of the rows in the asked window that are not removed. As many of each as are listed,
+    and no other: then each entry meets a row that says the same, and no row is left over.
+    """
+    return Counter(kept) == Counter((entry.identity_key, entry.content_hash) for entry in listed(fetched))
 
 
 class _Work:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from banks import registry, vault
+from banks import kept_connections, registry, vault
 from banks.connector import Connector, ConnectorContext, Credentials, InstitutionProfile
 from banks.errors import BankConsentEnded, BankError, ReauthorisationRequired, StaleLease
 from banks.http import BankClient, Exchange, HttpLimits
@@ -35,7 +35,7 @@ def connector_for(
     deadline_monotonic: float | Callable[[], float] | None = None,
     on_exchange: Callable[[Exchange], None] | None = None,
 ) -> Iterator[Connector]:
-    """A connector whose connections are closed afterwards. Raises UnknownConnector, Unsealable.
+    """A connector on the connections that are kept to this bank. Raises UnknownConnector, Unsealable.
 
     `bank_consent_id` goes with `credentials`: it lets the connector tell an ended consent from a dead token.
     `customer_ip_address`: where the customer is now; None: nobody is present. A `deadline_monotonic` that is a function
@@ -48,6 +48,7 @@ def connector_for(
         # Loopback is for pretend banks alone, and for exactly their addresses.
         allowed_loopback_origins=origins if institution.is_sandbox else frozenset(),
         job_deadline_monotonic=deadline_monotonic,
+        kept=kept_connections.of(institution.id, jobs_max=institution.concurrent_jobs_max),
         on_exchange=on_exchange,
     ) as client:
         context = ConnectorContext(

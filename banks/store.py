@@ -10,20 +10,30 @@ from uuid import UUID, uuid4
 from django.db import transaction
 from django.db.models import F, Min, QuerySet
 
-from banks import leases
-from banks.coverage import Covered, Span, Window
+from banks import leases, store_rows
 from banks.leases import Claim
 from banks.matching import FACT_NAMES, Facts, Stored
 from banks.models import Account, Connection, LinkSuggestion, QuarantinedRow, RawPayload, Transaction
-from banks.normalize.entries import Column, Entry
-from banks.plan import Plan, plan
-from banks.reconcile import Addition, Changes, Correction, Renaming, Suggestion
+from banks.normalize.entries import Entry
+from banks.plan import Plan, consents_on, plan_of
+from banks.reconcile import (
+    Addition,
+    Asked,
+    Changes,
+    Correction,
+    Renaming,
+    Suggestion,
+    listed,
+    reconcile,
+    says_the_same,
+)
 from banks.types import RejectedRow, Resource, TransactionStatus
 from banks.vault import Vault, keyed_digest
 from consents.scopes import Presence
 
 #: Rows in one transaction: enough to be cheap, few enough that a revocation never waits long.
 CHUNK = 500
+_REMOVED = TransactionStatus.REMOVED
 
 
 class NoLongerNeeded(Exception):
@@ -39,10 +49,9 @@ def fenced(
     Raises StaleLease.
     """
     with transaction.atomic():
-        unlocked = Connection.objects.select_related("institution").get(id=held.connection_id)
-        needs = plan(unlocked, presence=presence, now=now(), lock=True)
-        with fenced_alone(held, stage=stage) as connection:
-            yield connection, needs
+        consents = consents_on(held.connection_id, lock=True)
+        connection = _locked(held, stage)
+        yield connection, plan_of(consents, connection, presence=presence, now=now())
 
 
 @contextmanager
@@ -52,16 +61,39 @@ def fenced_alone(held: Claim, *, stage: str) -> Iterator[Connection]:
     Raises StaleLease.
     """
     with transaction.atomic():
-        connection = (
-            Connection.objects.select_for_update(no_key=True, of=("self",))
-            .select_related("institution")
-            .get(id=held.connection_id)
-        )
+        yield _locked(held, stage)
+
+
+@contextmanager
+def ending(held: Claim) -> Iterator[Connection]:
+    """As `fenced_alone`, for a transaction that ends by handing back the job: that is its fence."""
+    with transaction.atomic():
+        yield _locked(held)
+
+
+def _locked(held: Claim, stage: str | None = None) -> Connection:
+    rows = Connection.objects.select_for_update(no_key=True, of=("self",)).select_related("institution")
+    connection = rows.get(id=held.connection_id)
+    if stage is not None:
         leases.fence(held, stage=stage)
-        yield connection
+    return connection
 
 
 # -- transactions ------------------------------------------------------------------------------------------------------
+
+
+def compared(account_id: UUID, fetched: Sequence[Entry], *, asked: Asked) -> Changes:
+    """What `reconcile` says of this fetch. Where the bank lists what it listed before, nothing but keys is read."""
+    kept = list(_in_window(account_id, asked.since, asked.until).values_list("identity_key", "content_hash", "status"))
+    if says_the_same([(key, content) for key, content, status in kept if status != _REMOVED], fetched):
+        return Changes(unchanged=len(listed(fetched)))
+    in_window = _as_stored(_in_window(account_id, asked.since, asked.until)) if kept else []
+    return reconcile(_with_namesakes(account_id, in_window, fetched), fetched, asked=asked)
+
+
+def _in_window(account_id: UUID, since: date, until: date | None) -> QuerySet[Transaction]:
+    rows = Transaction.objects.for_sync().filter(account_id=account_id, listed_on__gte=since)
+    return rows if until is None else rows.filter(listed_on__lte=until)
 
 
 def stored_entries(
@@ -72,11 +104,12 @@ def stored_entries(
 
     Removed rows too: one the bank lists again comes back under its old id.
     """
+    return _with_namesakes(account_id, _as_stored(_in_window(account_id, since, until)), fetched)
+
+
+def _with_namesakes(account_id: UUID, in_window: list[Stored], fetched: Sequence[Entry]) -> list[Stored]:
+    found = {row.id: row for row in in_window}
     rows = Transaction.objects.for_sync().filter(account_id=account_id)
-    here = rows.filter(listed_on__gte=since)
-    if until is not None:
-        here = here.filter(listed_on__lte=until)
-    found = {row.id: row for row in _as_stored(here)}
     keys = sorted({entry.identity_key for entry in fetched if entry.has_bank_id})
     for start in range(0, len(keys), CHUNK):
         found |= {row.id: row for row in _as_stored(rows.filter(identity_key__in=keys[start : start + CHUNK]))}
@@ -129,38 +162,49 @@ def _adding(
 ) -> Write:
     def write(connection: Connection) -> None:
         first = _sequence(connection, len(additions))
-        rows = [
-            Transaction(
-                account_id=account_id,
-                id=uuid4(),
-                identity_key=addition.entry.identity_key,
-                occurrence=addition.occurrence,
-                content_hash=addition.entry.content_hash,
-                change_sequence=first + number,
-                added_sequence=first + number,
-                refiled_sequence=first + number,
-                first_seen_at=now,
-                updated_at=now,
-                **addition.entry.columns,
-            )
-            for number, addition in enumerate(additions)
-        ]
-        Transaction.objects.for_sync().bulk_create(rows)
-        owner = Vault.of(connection.id, connection.wrapped_key)
-        RawPayload.objects.for_sync().bulk_create(
-            RawPayload(account_id=account_id, transaction_id=row.id, sealed=_sealed(owner, row.id, addition.entry))
-            for row, addition in zip(rows, additions, strict=True)
+        placed = [(uuid4(), addition) for addition in additions]
+        store_rows.insert(
+            Transaction,
+            [
+                {
+                    "account_id": account_id,
+                    "id": row_id,
+                    "identity_key": addition.entry.identity_key,
+                    "occurrence": addition.occurrence,
+                    "content_hash": addition.entry.content_hash,
+                    "revision": 1,
+                    "change_sequence": first + number,
+                    "added_sequence": first + number,
+                    "refiled_sequence": first + number,
+                    "first_seen_at": now,
+                    "updated_at": now,
+                    **addition.entry.columns,
+                }
+                for number, (row_id, addition) in enumerate(placed)
+            ],
         )
-        LinkSuggestion.objects.for_sync().bulk_create(
-            LinkSuggestion(
-                account_id=account_id,
-                pending_transaction_id=one.pending_id,
-                booked_transaction_id=row.id,
-                confidence_percent=one.confidence_percent,
-                created_at=now,
-            )
-            for row in rows
-            for one in suggested.get((row.identity_key, row.occurrence), ())
+        owner = Vault.of(connection.id, connection.wrapped_key)
+        store_rows.insert(
+            RawPayload,
+            [
+                {"account_id": account_id, "transaction_id": row_id, "sealed": _sealed(owner, row_id, addition.entry)}
+                for row_id, addition in placed
+            ],
+        )
+        store_rows.insert(
+            LinkSuggestion,
+            [
+                {
+                    "id": uuid4(),
+                    "account_id": account_id,
+                    "pending_transaction_id": one.pending_id,
+                    "booked_transaction_id": row_id,
+                    "confidence_percent": one.confidence_percent,
+                    "created_at": now,
+                }
+                for row_id, addition in placed
+                for one in suggested.get((addition.entry.identity_key, addition.occurrence), ())
+            ],
         )
         _touch(account_id)
 
@@ -170,23 +214,29 @@ def _adding(
 def _correcting(account_id: UUID, corrections: Sequence[Correction], now: datetime) -> Write:
     def write(connection: Connection) -> None:
         first = _sequence(connection, len(corrections))
-        owner = Vault.of(connection.id, connection.wrapped_key)
-        for number, correction in enumerate(corrections):
-            told: dict[str, Column] = dict(correction.entry.columns)
-            if correction.link is not None:
-                told["link_method"] = correction.link
-            if correction.refiled:
-                told["refiled_sequence"] = first + number
-            Transaction.objects.for_sync().filter(account_id=account_id, id=correction.id).update(
-                **told,
-                identity_key=correction.entry.identity_key,
-                occurrence=correction.occurrence,
-                content_hash=correction.entry.content_hash,
-                revision=F("revision") + 1,
-                change_sequence=first + number,
-                updated_at=now,
-            )
-            _reseal(owner, account_id, correction.id, correction.entry)
+        rows: list[dict[str, object]] = [
+            {
+                "id": correction.id,
+                "identity_key": correction.entry.identity_key,
+                "occurrence": correction.occurrence,
+                "content_hash": correction.entry.content_hash,
+                "change_sequence": first + number,
+                "refiled_sequence": first + number if correction.refiled else None,
+                "link_method": correction.link,
+                "updated_at": now,
+                **correction.entry.columns,
+            }
+            for number, correction in enumerate(corrections)
+        ]
+        store_rows.update(
+            Transaction,
+            rows,
+            account_id=account_id,
+            key="id",
+            counted="revision",
+            kept=("refiled_sequence", "link_method"),
+        )
+        _reseal(connection, account_id, [(correction.id, correction.entry) for correction in corrections])
         _touch(account_id)
 
     return write
@@ -196,33 +246,40 @@ def _renaming(account_id: UUID, renamings: Sequence[Renaming]) -> Write:
     """No number and no revision: a reader sees the same row as before."""
 
     def write(connection: Connection) -> None:
-        owner = Vault.of(connection.id, connection.wrapped_key)
-        for renaming in renamings:
-            told = {name: renaming.entry.columns[name] for name in ("bank_transaction_id", "provenance")}
-            Transaction.objects.for_sync().filter(account_id=account_id, id=renaming.id).update(
-                **told, identity_key=renaming.entry.identity_key, occurrence=renaming.occurrence
-            )
-            _reseal(owner, account_id, renaming.id, renaming.entry)
+        rows: list[dict[str, object]] = [
+            {
+                "id": renaming.id,
+                "identity_key": renaming.entry.identity_key,
+                "occurrence": renaming.occurrence,
+                **{name: renaming.entry.columns[name] for name in ("bank_transaction_id", "provenance")},
+            }
+            for renaming in renamings
+        ]
+        store_rows.update(Transaction, rows, account_id=account_id, key="id")
+        _reseal(connection, account_id, [(renaming.id, renaming.entry) for renaming in renamings])
 
     return write
 
 
-def _reseal(owner: Vault, account_id: UUID, row_id: UUID, entry: Entry) -> None:
-    RawPayload.objects.for_sync().filter(account_id=account_id, transaction_id=row_id).update(
-        sealed=_sealed(owner, row_id, entry)
-    )
+def _reseal(connection: Connection, account_id: UUID, entries: Sequence[tuple[UUID, Entry]]) -> None:
+    owner = Vault.of(connection.id, connection.wrapped_key)
+    sealed = [{"transaction_id": row_id, "sealed": _sealed(owner, row_id, entry)} for row_id, entry in entries]
+    store_rows.update(RawPayload, sealed, account_id=account_id, key="transaction_id")
 
 
 def _removing(account_id: UUID, ids: Sequence[UUID], now: datetime) -> Write:
     def write(connection: Connection) -> None:
         first = _sequence(connection, len(ids))
-        for number, row_id in enumerate(ids):
-            Transaction.objects.for_sync().filter(account_id=account_id, id=row_id).update(
-                status=TransactionStatus.REMOVED,
-                revision=F("revision") + 1,
-                change_sequence=first + number,
-                updated_at=now,
-            )
+        rows: list[dict[str, object]] = [
+            {
+                "id": row_id,
+                "status": TransactionStatus.REMOVED,
+                "change_sequence": first + number,
+                "updated_at": now,
+            }
+            for number, row_id in enumerate(ids)
+        ]
+        store_rows.update(Transaction, rows, account_id=account_id, key="id", counted="revision")
         _touch(account_id)
 
     return write
@@ -230,9 +287,7 @@ def _removing(account_id: UUID, ids: Sequence[UUID], now: datetime) -> Write:
 
 def _sequence(connection: Connection, count: int) -> int:
     """The first of `count` numbers, taken under the connection's row lock: no reader can skip a late commit."""
-    Connection.objects.filter(id=connection.id).update(change_sequence=F("change_sequence") + count)
-    last = Connection.objects.values_list("change_sequence", flat=True).get(id=connection.id)
-    return last - count + 1
+    return store_rows.take_sequence(connection.id, count) - count + 1
 
 
 def _touch(account_id: UUID) -> None:
@@ -241,45 +296,6 @@ def _touch(account_id: UUID) -> None:
 
 def _sealed(owner: Vault, row_id: UUID, entry: Entry) -> bytes:
     return owner.seal(f"raw:{row_id}", entry.raw)
-
-
-def covered(account_id: UUID) -> Covered:
-    names = ("coverage_first_on", "coverage_last_on", "coverage_gaps")
-    return Covered.of(*Account.objects.for_sync().filter(id=account_id).values_list(*names).get())
-
-
-def mark_covered(account_id: UUID, window: Window, *, bank_first_on: date | None, now: datetime) -> None:
-    """The whole window was answered and stored. `bank_first_on`: the first day the bank says it has anything for.
-
-    Rows older than that were once fetched and stay covered. The caller holds the connection's lock.
-    """
-    columns: dict[str, object] = {}
-    if bank_first_on is not None:
-        columns["bank_first_on"] = bank_first_on
-    if window.until is None:
-        columns["transactions_as_of"] = now
-    first_on = max(window.covers.first_on, bank_first_on or window.covers.first_on)
-    if first_on <= window.covers.last_on:
-        before = covered(account_id)
-        columns |= _coverage_columns(before, before.plus(Span(first_on, window.covers.last_on)))
-    Account.objects.for_sync().filter(id=account_id).update(**columns)
-
-
-def doubt_coverage(account_id: UUID, *, since: date) -> None:
-    """What is older than `since` is to be fetched once more: the rows do not add up. They stay, and are served."""
-    before = covered(account_id)
-    spans = (span for span in before.spans if span.last_on >= since)
-    kept = Covered(tuple(Span(max(span.first_on, since), span.last_on) for span in spans))
-    Account.objects.for_sync().filter(id=account_id).update(**_coverage_columns(before, kept))
-
-
-def _coverage_columns(before: Covered, after: Covered) -> dict[str, object]:
-    columns: dict[str, object] = {
-        "coverage_first_on": after.first_on,
-        "coverage_last_on": after.last_on,
-        "coverage_gaps": after.gaps,
-    }
-    return columns if before == after else {**columns, "version": F("version") + 1}
 
 
 def quarantine(

@@ -156,9 +156,12 @@ def _sync_accounts(turn: Turn, connector: Connector) -> None:
             with_numbers=lambda account: account is not None and needs.needs(account, Resource.ACCOUNT_NUMBERS),
             now=turn.clock(),
         )
+        turn.accounts = {row.id: row for _, row in kept}
+        turn.currencies = {row.id: data.currency for data, row in kept}
         _keep_holders(kept)
         unlisted = needs.accounts.keys() - turn.bank_ids.keys()
         accounts.mark_unlisted(unlisted)
+    turn.found(needs)
     turn.result.accounts = len(turn.bank_ids)
     for account_id in sorted(unlisted):
         log.info("account not listed", extra={**turn.ids, "account_id": account_id})
@@ -170,6 +173,8 @@ def _were_just_listed(turn: Turn) -> bool:
     if not all(turn.was_just_fetched(account.fetched_at) for account in planned):
         return False
     turn.bank_ids = {account.id: account.bank_account_id for account in planned}
+    turn.accounts = {account.id: account for account in planned}
+    turn.currencies = {account.id: account.currency for account in planned}
     turn.result.accounts = len(turn.bank_ids)
     return True
 
@@ -220,19 +225,19 @@ def _keep_holders(kept: list[tuple[AccountData, Account]]) -> None:
 # -- balances, then transactions ---------------------------------------------------------------------------------------
 
 
-def _planned(turn: Turn, resource: Resource) -> list[UUID]:
-    """Those fetched longest ago first, so that a short turn reaches everyone in the end."""
-    column = "balances_as_of" if resource == Resource.BALANCES else "transactions_as_of"
-    wanted = [row_id for row_id in turn.bank_ids if turn.plan.needs(row_id, resource)]
-    as_of: dict[UUID, datetime | None] = dict(
-        Account.objects.for_sync().filter(id__in=wanted).values_list("id", column)
-    )
-    return sorted(as_of, key=lambda row_id: (as_of[row_id] is not None, as_of[row_id] or turn.clock(), row_id))
+def _planned(turn: Turn, resource: Resource) -> dict[UUID, datetime | None]:
+    """When each was fetched; those fetched longest ago first, so that a short turn reaches everyone in the end."""
+    as_of: dict[UUID, datetime | None] = {
+        row_id: row.balances_as_of if resource == Resource.BALANCES else row.transactions_as_of
+        for row_id, row in turn.accounts.items()
+        if turn.plan.needs(row_id, resource)
+    }
+    longest_ago = sorted(as_of, key=lambda row_id: (as_of[row_id] is not None, as_of[row_id] or turn.clock(), row_id))
+    return {row_id: as_of[row_id] for row_id in longest_ago}
 
 
 def _sync_balances(turn: Turn, connector: Connector) -> None:
-    for account_id in _planned(turn, Resource.BALANCES):
-        as_of = Account.objects.for_sync().values_list("balances_as_of", flat=True).get(id=account_id)
+    for account_id, as_of in _planned(turn, Resource.BALANCES).items():
         if not turn.was_just_fetched(as_of):
             _guarded(turn, account_id, partial(backlog.fetch_balances, turn, connector, account_id))
 

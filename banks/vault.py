@@ -38,6 +38,11 @@ class Vault:
 
     owner_id: UUID
     key: bytes = field(repr=False)
+    #: Set up once, however many rows are sealed with it.
+    _cipher: AESGCM = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_cipher", AESGCM(self.key))
 
     @classmethod
     def of(cls, owner_id: UUID, wrapped: bytes | memoryview) -> "Vault":
@@ -46,13 +51,13 @@ class Vault:
 
     def seal(self, field: str, plain: bytes) -> bytes:
         nonce = os.urandom(_NONCE_BYTES)
-        return nonce + AESGCM(self.key).encrypt(nonce, plain, self._bound_to(field))
+        return nonce + self._cipher.encrypt(nonce, plain, self._bound_to(field))
 
     def open(self, field: str, sealed: bytes | memoryview) -> bytes:
         """Raises Unsealable."""
         kept = bytes(sealed)  # PostgreSQL hands out a memoryview
         try:
-            return AESGCM(self.key).decrypt(kept[:_NONCE_BYTES], kept[_NONCE_BYTES:], self._bound_to(field))
+            return self._cipher.decrypt(kept[:_NONCE_BYTES], kept[_NONCE_BYTES:], self._bound_to(field))
         except (InvalidTag, ValueError) as error:
             raise Unsealable(field) from error
 

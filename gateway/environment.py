@@ -52,6 +52,9 @@ class Environment(BaseSettings):
     #: Seconds between two looks that every worker takes by itself, whether or not there is a beat.
     sluice_reconcile_seconds: Annotated[float, Field(ge=1, le=300)] = 30.0
 
+    #: Jobs that one worker process does at once, each with a database connection of its own.
+    sluice_worker_threads: Annotated[int, Field(ge=1, le=512)] = 8
+
     #: Proxies of yours in front, each of which appends to X-Forwarded-For; 0: the header is anybody's word, and unread.
     sluice_trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
 

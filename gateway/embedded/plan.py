@@ -25,7 +25,7 @@ def plan(instance: Instance) -> Plan:
         banks={bank.process: _granian("banks.sandbox.wsgi:application", bank.port) for bank in instance.banks()},
         web=_granian("gateway.wsgi:application", instance.port),
         worker=[
-            *("celery", "-q", "-A", "gateway", "worker", "-P", "threads", "-c", "8", "-l", "WARNING"),
+            *("celery", "-q", "-A", "gateway", "worker", "-P", "threads", "-l", "WARNING"),
             *("--without-gossip", "--without-mingle", "--without-heartbeat"),
         ],
     )

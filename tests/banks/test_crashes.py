@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from banks import backlog, leases, store, sync
+from banks import backlog, covered_days, leases, store, sync
 from banks.coverage import Pace
 from banks.models import FetchRecord, QuarantinedRow, RawPayload, SyncJob, SyncTrigger, Transaction
 from banks.types import RejectedRow
@@ -41,7 +41,8 @@ class Reaper:
         self.reached = 0
         for name in ALONE:
             monkeypatch.setattr(leases, name, self._around(getattr(leases, name)))
-        monkeypatch.setattr(store, "fenced_alone", self._around_context(store.fenced_alone))
+        for name in ("fenced", "fenced_alone", "ending"):
+            monkeypatch.setattr(store, name, self._around_context(getattr(store, name)))
 
     def _point(self) -> None:
         self.reached += 1
@@ -130,7 +131,7 @@ def finish(scene: Scene) -> int:
 
 def truthful(scene: Scene) -> None:
     """Every booked row of the days that are said to be covered is there."""
-    covered = store.covered(scene.account.id)
+    covered = covered_days.covered(scene.account.id)
     rows = {row.bank_transaction_id for row in linked.rows()}
     for row in scene.bank.rows["current"]:
         if isinstance(row, RejectedRow) or not covered.holds(row.listed_on) or row.listed_on >= ago(14):

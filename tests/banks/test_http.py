@@ -31,6 +31,7 @@ from banks.errors import (
     PagingBroken,
 )
 from banks.http import Answer, BankClient, Exchange, HttpLimits, retry_after_seconds
+from banks.pinned import KeptConnections
 from tests.support.hostile_server import MIB, HostileServer, answer, json_answer
 
 #: Only for tests that wait for the deadline; a busy machine may need longer than this for an honest answer.
@@ -657,6 +658,25 @@ def test_a_certificate_of_another_name_or_authority_is_refused(tls_server: Hosti
             client.get_json(f"https://{name}:{tls_server.port}/good")
         assert caught.value.reason == "tls"
     assert tls_server.requests == []
+
+
+def test_a_kept_connection_saves_the_next_job_its_handshake(tls_server: HostileServer, authority: Authority) -> None:
+    origin = f"https://bank.example:{tls_server.port}"
+    kept = KeptConnections(
+        connections_max=1, connect_timeout=5, certificate=None, certificate_authorities=str(authority.file)
+    )
+    for _ in range(2):
+        with BankClient(
+            allowed_origins=frozenset({origin}),
+            allowed_loopback_origins=frozenset({origin}),
+            limits=AMPLE,
+            kept=kept,
+            resolve=lambda host, port: ["127.0.0.1"],
+        ) as client:
+            assert client.get_json(f"{origin}/good").status == 200
+
+    assert tls_server.names == ["bank.example"]  # type: ignore[attr-defined]
+    kept.close()
 
 
 @pytest.mark.parametrize("path", ["/slow_headers", "/slow_body", "/silence"])

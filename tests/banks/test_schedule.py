@@ -243,8 +243,7 @@ def test_while_the_bank_is_left_alone_nothing_is_due() -> None:
         committed(held)
         schedule.after_run(link.id, now=NOW)
 
-    assert gate.open_until(soon.institution_id) is not None
-    assert next_of(soon) == gate.open_until(soon.institution_id)
+    assert next_of(soon) == gate.open_until([soon.institution_id])[soon.institution_id]
     assert next_of(late) == NOW + schedule._interval(late)  # by then it is over
 
 
@@ -270,10 +269,11 @@ def test_a_connection_that_ends_in_that_moment_is_not_put_back(monkeypatch: pyte
     link, _ = needed(next_sync_at=NOW + HOUR)
     committed(claimed(due(link)))
 
-    def ends_meanwhile(connection: Connection, now: datetime) -> None:
+    def ends_meanwhile(connections: object, **named: object) -> dict[UUID, datetime]:
         Connection.objects.filter(id=link.id).update(status=ConnectionStatus.CLOSED, next_sync_at=None)
+        return {}
 
-    monkeypatch.setattr(schedule, "_spent_until", ends_meanwhile)
+    monkeypatch.setattr(quota, "spent_until", ends_meanwhile)
     schedule.after_run(link.id, now=NOW)
 
     assert next_of(link) is None

@@ -1,0 +1,48 @@
+"""Which days of an account are fetched, as its columns say it (banks.coverage). Writers hold the connection's lock."""
+
+from datetime import date, datetime
+from uuid import UUID
+
+from django.db.models import F
+
+from banks.coverage import Covered, Span, Window
+from banks.models import Account
+
+
+def covered(account_id: UUID) -> Covered:
+    names = ("coverage_first_on", "coverage_last_on", "coverage_gaps")
+    return Covered.of(*Account.objects.for_sync().filter(id=account_id).values_list(*names).get())
+
+
+def mark_covered(account_id: UUID, window: Window, *, bank_first_on: date | None, now: datetime) -> None:
+    """The whole window was answered and stored. `bank_first_on`: the first day the bank says it has anything for.
+
+    Rows older than that were once fetched and stay covered. The caller holds the connection's lock.
+    """
+    columns: dict[str, object] = {}
+    if bank_first_on is not None:
+        columns["bank_first_on"] = bank_first_on
+    if window.until is None:
+        columns["transactions_as_of"] = now
+    first_on = max(window.covers.first_on, bank_first_on or window.covers.first_on)
+    if first_on <= window.covers.last_on:
+        before = covered(account_id)
+        columns |= _coverage_columns(before, before.plus(Span(first_on, window.covers.last_on)))
+    Account.objects.for_sync().filter(id=account_id).update(**columns)
+
+
+def doubt_coverage(account_id: UUID, *, since: date) -> None:
+    """What is older than `since` is to be fetched once more: the rows do not add up. They stay, and are served."""
+    before = covered(account_id)
+    spans = (span for span in before.spans if span.last_on >= since)
+    kept = Covered(tuple(Span(max(span.first_on, since), span.last_on) for span in spans))
+    Account.objects.for_sync().filter(id=account_id).update(**_coverage_columns(before, kept))
+
+
+def _coverage_columns(before: Covered, after: Covered) -> dict[str, object]:
+    columns: dict[str, object] = {
+        "coverage_first_on": after.first_on,
+        "coverage_last_on": after.last_on,
+        "coverage_gaps": after.gaps,
+    }
+    return columns if before == after else {**columns, "version": F("version") + 1}
