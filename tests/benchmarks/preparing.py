@@ -68,7 +68,7 @@ def _target(number: int, member: "Member", bank: Any, now: datetime) -> tuple[An
     from consents.scopes import Scope
     from tests.support import cast, ledger
 
-    person = cast.person(f"bench-{number}")
+    person = ledger.user(f"bench-{number}")
     account = ledger.account(
         cast.connection(person, bank, now=now),
         id=dataset.account_id(number),
@@ -184,7 +184,7 @@ def _insert(
     chosen = ", ".join(values.get(column, f'pattern."{column}"') for column in columns)
     named = ", ".join(f'"{column}"' for column in columns)
     connection.execute(
-        f'INSERT INTO "{model._meta.db_table}" ({named}) SELECT {chosen}'  # type: ignore[arg-type]
+        f'INSERT INTO "{model._meta.db_table}" ({named}) SELECT {chosen}'
         f' FROM "{model._meta.db_table}" AS pattern, generate_series({span[0]}::bigint, {span[1]}::bigint) AS n'
         f" WHERE pattern.id = '{pattern}'"
     )
