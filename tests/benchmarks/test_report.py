@@ -75,6 +75,22 @@ def test_a_line_of_the_table_names_figure_baseline_ratio_and_goal() -> None:
     assert made(PAGE, LIMIT, START).missed == [LIMIT.name]
 
 
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (0.5, "0.5 s"),
+        (3.0, "3 s"),
+        (8.256, "8.26 s"),
+        (10.0, "10 s"),
+        (12.34, "12.3 s"),
+        (2000.0, "2 000 s"),
+        (0, "0 s"),
+    ],
+)
+def test_an_amount_has_three_digits_and_no_idle_ones(value: float, said: str) -> None:
+    assert report.amount(value, "s") == said
+
+
 def test_the_heading_says_when_others_were_at_work_and_that_it_was_quick() -> None:
     loaded = Report(machine=MACHINE, run={**RUN, "was_loaded": True, "is_quick": False}, figures=[], missing={})
 
