@@ -45,8 +45,8 @@ class Size:
     @classmethod
     def of(cls, *, is_quick: bool, rows: int | None) -> "Size":
         if is_quick:
-            pace = Pace(rounds=1, seconds=0.5, warm_up_seconds=0.2)
-            return cls(rows=rows or 20_000, few=2_000, codes=1_500, stock_codes=60, pace=pace, is_quick=True)
+            pace = Pace(rounds=1, seconds=0.3, warm_up_seconds=0.1)
+            return cls(rows=rows or 20_000, few=2_000, codes=500, stock_codes=60, pace=pace, is_quick=True)
         pace = Pace(rounds=5, seconds=2.5, warm_up_seconds=1.0)
         return cls(rows=rows or 1_000_000, few=10_000, codes=16_000, stock_codes=400, pace=pace, is_quick=False)
 

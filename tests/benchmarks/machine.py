@@ -19,7 +19,7 @@ def described(*, postgresql: str, redis: str) -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()}",
         "versions": {
             "Python": platform.python_version(),
-            "PostgreSQL": postgresql.partition(" ")[0],
+            "PostgreSQL": postgresql,
             "Redis or Valkey": redis,
             **{name: version(name) for name in _PACKAGES},
         },

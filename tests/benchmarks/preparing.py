@@ -4,7 +4,6 @@
 """
 
 import argparse
-import contextlib
 import json
 import os
 import secrets
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from tests.benchmarks import dataset
+from tests.benchmarks import dataset, filling
 
 if TYPE_CHECKING:
     from banks.models import Account
@@ -68,7 +67,7 @@ def _target(number: int, member: "Member", bank: Any, now: datetime) -> tuple[An
     from consents.scopes import Scope
     from tests.support import cast, ledger
 
-    person = cast.person(f"bench-{number}")
+    person = ledger.user(f"bench-{number}")
     account = ledger.account(
         cast.connection(person, bank, now=now),
         id=dataset.account_id(number),
@@ -164,16 +163,10 @@ def _copy(rows: int, like: "Account", counted: int, now: datetime) -> None:
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
         connection.execute("SET TIME ZONE 'UTC'")
         _insert(connection, Account, str(like.pk), accounts, (min(TARGETS, counted) + 1, counted))
-        _insert(connection, Transaction, str(one.id), {**values, **sequence}, (1, rows))
+        with filling.emptied_of_indexes(connection, Transaction._meta.db_table):
+            _insert(connection, Transaction, str(one.id), {**values, **sequence}, (1, rows))
         connection.execute("DELETE FROM banks_transaction WHERE id = %s", [one.id])
-        settle(connection)
-
-
-def settle(connection: psycopg.Connection[Any]) -> None:
-    """Do now what the server would otherwise begin by itself while we measure."""
-    connection.execute("VACUUM (ANALYZE)")
-    with contextlib.suppress(psycopg.errors.InsufficientPrivilege):  # of a role that is not the server's owner
-        connection.execute("CHECKPOINT")
+        filling.settle(connection)
 
 
 def _insert(
@@ -184,7 +177,7 @@ def _insert(
     chosen = ", ".join(values.get(column, f'pattern."{column}"') for column in columns)
     named = ", ".join(f'"{column}"' for column in columns)
     connection.execute(
-        f'INSERT INTO "{model._meta.db_table}" ({named}) SELECT {chosen}'  # type: ignore[arg-type]
+        f'INSERT INTO "{model._meta.db_table}" ({named}) SELECT {chosen}'
         f' FROM "{model._meta.db_table}" AS pattern, generate_series({span[0]}::bigint, {span[1]}::bigint) AS n'
         f" WHERE pattern.id = '{pattern}'"
     )

@@ -126,4 +126,4 @@ def amount(value: float, unit: str) -> str:
     """`1 234 us CPU`, `8.2 s`: three digits that say something."""
     digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
     number = f"{value:,.{digits}f}".replace(",", " ")
-    return f"{number.removesuffix('.00')} {unit}"
+    return f"{number.rstrip('0').rstrip('.') if digits else number} {unit}"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -25,8 +26,8 @@ class PostgreSQL:
         with self._connected() as connection:
             row = connection.execute("SELECT pg_backend_pid(), current_setting('server_version')").fetchone()
             assert row is not None
-            backend, self.version = row
-            self.process_id = _postmaster(int(backend))
+            self.version = str(row[1]).partition(" ")[0]  # without the distribution's own
+            self.process_id = _postmaster(row[0])
 
     def create(self, name: str, *, template: str = "template1") -> str:
         """An empty database, or a copy of one that the run made; its URL."""
@@ -51,7 +52,7 @@ class PostgreSQL:
         with self._connected() as connection:
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(full)))
 
-    def _connected(self) -> psycopg.Connection[tuple[object, ...]]:
+    def _connected(self) -> psycopg.Connection[tuple[Any, ...]]:
         return psycopg.connect(self.url, autocommit=True)
 
 

@@ -7,34 +7,42 @@ import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pytest
+
 from tests import environment, servers
+from tests.benchmarks import command
 from tests.benchmarks.cases import CASES
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def bench(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SLUICE_", "SANDBOX_"))}
-    return subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks.command", *arguments],
-        cwd=ROOT, env={**kept, **variables}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+def test_help_names_every_case_and_option(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        command.main(["--help"])
+
+    assert left.value.code == 0
+    told = capsys.readouterr().out
+    for word in (*CASES, "--quick", "--only", "--rows", "--json", "--chart", "--docs", "--strict", "DATABASE_URL"):
+        assert word in told
 
 
-def test_help_names_every_case_and_touches_nothing() -> None:
-    done = bench("--help")
+@pytest.mark.parametrize("wrong", [["--only", "nothing"], ["--rows", "99"], ["--rows", "x"], ["--fast"]])
+def test_a_mistyped_command_line_is_refused_before_anything_is_started(
+    wrong: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "run", None)
 
-    assert done.returncode == 0
-    for word in (*CASES, "--quick", "--rows", "--json", "--chart", "--strict", "DATABASE_URL"):
-        assert word in done.stdout
+    with pytest.raises(SystemExit) as left:
+        command.main(wrong)
+
+    assert left.value.code == 2
 
 
-def test_an_unknown_case_and_too_few_rows_are_refused_in_one_line() -> None:
-    for arguments in (("--only", "nothing"), ("--rows", "99")):
-        done = bench(*arguments)
+def test_results_go_where_the_caller_stands(tmp_path: Path) -> None:
+    options = command.parse(["--from", str(tmp_path), "--json", "a/b.json", "--chart", "/c.svg"])
 
-        assert done.returncode == 2
-        assert "Traceback" not in done.stderr
+    assert (options.json, options.chart) == (tmp_path / "a" / "b.json", Path("/c.svg"))
+    assert command.parse([]).json == ROOT / "var" / "benchmarks.json"
 
 
 def test_a_page_is_measured_end_to_end(tmp_path: Path) -> None:
@@ -44,7 +52,11 @@ def test_a_page_is_measured_end_to_end(tmp_path: Path) -> None:
     }
     files = ["--json", "bench.json", "--chart", "bench.svg", "--from", str(tmp_path)]
 
-    done = bench("--quick", "--only", "page", "--rows", "2000", *files, **urls)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SLUICE_", "SANDBOX_"))}
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks.command", "--quick", "--only", "page", "--rows", "2000", *files],
+        cwd=ROOT, env={**kept, **urls}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "400 rows are the same in all three" in done.stderr

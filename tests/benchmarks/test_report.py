@@ -41,7 +41,7 @@ MACHINE = {
 
 
 def made(*figures: Figure, missing: dict[str, str] | None = None) -> Report:
-    return Report(machine=MACHINE, run=RUN, figures=figures, missing=missing or {})
+    return Report(machine=MACHINE, run=RUN, figures=list(figures), missing=missing or {})
 
 
 def test_what_was_written_is_read_again(tmp_path: Path) -> None:
@@ -75,6 +75,22 @@ def test_a_line_of_the_table_names_figure_baseline_ratio_and_goal() -> None:
     assert made(PAGE, LIMIT, START).missed == [LIMIT.name]
 
 
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (0.5, "0.5 s"),
+        (3.0, "3 s"),
+        (8.256, "8.26 s"),
+        (10.0, "10 s"),
+        (12.34, "12.3 s"),
+        (2000.0, "2 000 s"),
+        (0, "0 s"),
+    ],
+)
+def test_an_amount_has_three_digits_and_no_idle_ones(value: float, said: str) -> None:
+    assert report.amount(value, "s") == said
+
+
 def test_the_heading_says_when_others_were_at_work_and_that_it_was_quick() -> None:
     loaded = Report(machine=MACHINE, run={**RUN, "was_loaded": True, "is_quick": False}, figures=[], missing={})
 
@@ -96,7 +112,7 @@ def test_the_picture_has_a_bar_and_a_text_for_each_and_no_script() -> None:
     assert [bar.value for bar in drawn] == [9870.0, 1234.0, 600.0, 300.0]
     assert widths == sorted(widths, reverse=True)
     assert {"Sluice", "9.87 ms", "1.23 ms  (1/8.0)", "Less & less", "of <all>"} <= set(said)
-    assert "script" not in text.lower()
+    assert "<script" not in text.lower()
     assert "prefers-color-scheme: dark" in text
 
 

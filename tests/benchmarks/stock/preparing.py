@@ -15,8 +15,8 @@ from pathlib import Path
 import django
 import psycopg
 
-from tests.benchmarks import dataset
-from tests.benchmarks.preparing import TARGETS, settle
+from tests.benchmarks import dataset, filling
+from tests.benchmarks.preparing import TARGETS
 
 _LIFE = timedelta(days=1)
 _REDIRECT_URI = "https://bench.example/callback"
@@ -128,11 +128,12 @@ def _copy(rows, now):
     }
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
         connection.execute("SET TIME ZONE 'UTC'")
-        connection.execute(
-            f"INSERT INTO stock_transaction ({', '.join(values)}) SELECT {', '.join(values.values())}"
-            f" FROM generate_series(1::bigint, {rows}::bigint) AS n"
-        )
-        settle(connection)
+        with filling.emptied_of_indexes(connection, "stock_transaction"):
+            connection.execute(
+                f"INSERT INTO stock_transaction ({', '.join(values)}) SELECT {', '.join(values.values())}"
+                f" FROM generate_series(1::bigint, {rows}::bigint) AS n"
+            )
+        filling.settle(connection)
 
 
 def main():
