@@ -116,7 +116,10 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", f"{name}: {meaning}")
     from django.conf import settings
 
+    from tests.support import emptying
+
     settings.PASSWORD_HASHERS = ["tests.support.hashing.OneRound"]
+    emptying.install()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -184,7 +187,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 @pytest.fixture(scope="session")
 def django_db_use_migrations() -> bool:
-    """They take a quarter of a minute. SQLite gets its tables from the models, unless everything runs on both.
+    """They take some seconds. SQLite gets its tables from the models, unless everything runs on both.
 
     The instances that tests/run and tests/journeys start migrate SQLite, and a check holds migrations to the models.
     """

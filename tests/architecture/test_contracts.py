@@ -1,10 +1,10 @@
 """Each import contract is broken on purpose, on a copy of the tree, and import-linter must see it."""
 
+import json
 import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -93,48 +93,39 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.fixture
-def appended(copy: Path, request: pytest.FixtureRequest) -> Iterator[None]:
-    """`line` stands at the end of `file` in the copy, for one test."""
-    path = copy / request.getfixturevalue("file")
-    before = path.read_text() if path.exists() else None
-    path.write_text((before or "") + "\n" + request.getfixturevalue("line") + "\n")
-    yield
-    if before is None:
-        path.unlink()
-    else:
-        path.write_text(before)
-
-
-def _lint(root: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [Path(sys.executable).parent / "lint-imports"],
-        cwd=root,
-        env={"PYTHONPATH": str(root), "PATH": "/usr/bin:/bin", "COLUMNS": "200"},
+@pytest.fixture(scope="module")
+def linted(copy: Path) -> list[tuple[int, str]]:
+    """Exit code and output: of the copy as it is, then with each of CASES."""
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "tests" / "architecture" / "lint_each.py")],
+        cwd=copy,
+        env={"PYTHONPATH": str(copy), "PATH": "/usr/bin:/bin", "COLUMNS": "200"},
+        input=json.dumps(CASES),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)  # type: ignore[no-any-return]
 
 
-def test_the_tree_as_it_is_keeps_every_contract(copy: Path) -> None:
-    result = _lint(copy)
+def test_the_tree_as_it_is_keeps_every_contract(linted: list[tuple[int, str]]) -> None:
+    code, said = linted[0]
 
-    assert result.returncode == 0, result.stdout + result.stderr
-    assert "0 broken" in result.stdout
+    assert code == 0, said
+    assert "0 broken" in said
 
 
 @pytest.mark.parametrize(("contract", "file", "line"), CASES)
-@pytest.mark.usefixtures("appended")
 def test_one_line_across_a_wall_breaks_its_contract(
-    contracts: list[dict[str, object]], copy: Path, contract: str, file: str, line: str
+    contracts: list[dict[str, object]], linted: list[tuple[int, str]], contract: str, file: str, line: str
 ) -> None:
     (name,) = [str(one["name"]) for one in contracts if one["id"] == contract]
 
-    result = _lint(copy)
+    code, said = linted[1 + CASES.index((contract, file, line))]
 
-    assert result.returncode == 1, result.stdout + result.stderr
-    assert f"{name} BROKEN" in result.stdout
+    assert code == 1, said
+    assert f"{name} BROKEN" in said
 
 
 def test_every_contract_is_broken_at_least_once_here_and_tells_what_to_do(contracts: list[dict[str, object]]) -> None:

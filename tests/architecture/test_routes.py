@@ -7,6 +7,7 @@ address are real rows of Alice's; whoever is not Alice, or not her platform, mus
 import hashlib
 import json
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
@@ -18,6 +19,7 @@ from allauth.mfa.models import Authenticator
 from django.test import Client
 from django.urls import get_resolver
 from django.urls.resolvers import URLPattern, URLResolver
+from pytest_django import DjangoDbBlocker
 
 from banks.models import Account, Connection, LinkAttempt, RefreshRequest
 from consents import clock, platforms
@@ -33,6 +35,7 @@ from gateway.portal.models import ExportJob
 from gateway.portal.tasks import make_export
 from tests.support import cast, everything, factors, ledger
 from tests.support.cast import Member, Tokens
+from tests.support.keeping import kept
 
 pytestmark = pytest.mark.django_db
 
@@ -48,7 +51,7 @@ BROWSER = "django.contrib.auth.backends.ModelBackend"
 class World:
     """Alice's account at Northbank, shared with Chat; Bob's, shared with Chat too; Alice's savings, shared with Budget.
 
-    Everything is made when first asked for: each test needs one corner of it.
+    What every test needs is made once; the rest when it is first asked for: each test needs one corner of it.
     """
 
     def __init__(self) -> None:
@@ -777,7 +780,7 @@ def _path(row: Row, caller: Caller) -> str:
             "<str:account_id>": pairwise.encode("acc", platform, world.account.id),
             "<str:consent_id>": consent and pairwise.encode("con", platform, consent.id),
             "<str:grant_id>": consent and pairwise.encode("con", platform, consent.id),
-            "<str:refresh_id>": pairwise.encode("rfr", platform, world.refresh.id),
+            "<str:refresh_id>": "refresh_id>" in row.route and pairwise.encode("rfr", platform, world.refresh.id),
         }
     else:
         consent = world.waiting_for(caller.client) if row.route.startswith("connect/") else world.consent
@@ -808,9 +811,23 @@ def _ask(row: Row, caller: Caller, method: str | None = None) -> Any:
     return caller.send(method or row.method, path, row.data(caller), content_type=row.content_type, QUERY_STRING=query)
 
 
+@pytest.fixture(scope="module")
+def beginning(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[World]:
+    """With Chat's tokens for Alice, which most callers hold."""
+
+    def make() -> World:
+        world = World()
+        assert world.alices
+        return world
+
+    with kept(django_db_blocker, make) as world:
+        yield world
+
+
 @pytest.fixture
-def world() -> World:
-    return World()
+def world(beginning: World, db: None) -> World:
+    """A copy, so that no test sees what another did to its rows."""
+    return deepcopy(beginning)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Answers that are no JSON, or not all of it."""
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,6 +9,8 @@ from django.http import HttpResponse, StreamingHttpResponse
 from banks.sandbox.behaviours.base import Behaviour, Visit
 
 _ERROR_PAGE = "<!doctype html><html><head><title>Error</title></head><body><h1>Something went wrong</h1></body></html>"
+
+_SENT_WITHIN_SECONDS = 0.2
 
 
 class Truncated(Behaviour):
@@ -44,3 +47,5 @@ class Malformed(Behaviour):
 
 def _once(part: bytes) -> Iterator[bytes]:
     yield part
+    # A server that hears of the end in the same moment hangs up before it has sent anything at all.
+    time.sleep(_SENT_WITHIN_SECONDS)
