@@ -144,6 +144,6 @@ def _prepares() -> bool:
     for whoever logs queries: those want to see them."""
     return (
         connection.vendor == "postgresql"
-        and not connection.settings_dict["DISABLE_SERVER_SIDE_CURSORS"]
+        and not connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS")
         and not connection.queries_logged
     )
