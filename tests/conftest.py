@@ -48,6 +48,7 @@ _ON_EITHER = (
     "tests/faults/test_worker.py::test_messages_lost_with",
     "tests/gateway/api/test_bad_input.py",
     "tests/gateway/api/test_ending.py",
+    "tests/gateway/api/test_etags.py",
     "tests/gateway/api/test_events.py",
     "tests/gateway/api/test_fallbacks.py",
     "tests/gateway/api/test_foreign_ids.py",

@@ -195,12 +195,13 @@ def _transactions(platform: Platform, account_id: str, rows: Sequence[Row]) -> l
     assert isinstance(rows, Rows)
     id_at = rows.columns.index("id")
     ids = pairwise.encode_all("txn", platform.id, [values[id_at] for values in rows.values])
-    return render.transactions(rows, transaction_ids=ids, account_id=account_id)
+    return render.transactions(rows, transaction_ids=ids, account_ids=[account_id] * len(rows))
 
 
 def _changed(platform: Platform, account_ids: Mapping[UUID, str], rows: Sequence[Row]) -> list[Body]:
     ids = pairwise.encode_all("txn", platform.id, _uuids(rows, "id"))
     accounts_of = [account_ids[account_id] for account_id in _uuids(rows, "account_id")]
+    # One by one: rows of several accounts may have different columns.
     return [
         render.transaction(row, transaction_id=transaction_id, account_id=account_id)
         for row, transaction_id, account_id in zip(rows, ids, accounts_of, strict=True)
