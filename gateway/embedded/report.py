@@ -22,8 +22,8 @@ _CODES = (
 )
 
 
-def addresses(instance: Instance) -> dict[str, str]:
-    issuer, budget = instance.issuer, example.origin(instance)
+def addresses(issuer: str, *, budget: str | None = None) -> dict[str, str]:
+    """`budget`: the origin of the sample platform, where it runs."""
     found = {"issuer": issuer, "api": f"{issuer}/v1", "portal": f"{issuer}/", "docs": f"{issuer}/docs/"}
     return found if budget is None else {**found, "example": f"{budget}/"}
 
@@ -32,11 +32,11 @@ def as_json(instance: Instance, seed: Mapping[str, Any], process_ids: Mapping[st
     """One line: issuer, api, portal, docs, processes (name -> id), platforms, users, bank_admins, operators, banks, and
     example, where it runs."""
     lists = {name: seed.get(name, []) for name in LISTS}
-    return json.dumps({**addresses(instance), "processes": dict(process_ids), **lists})
+    return json.dumps({**addresses(instance.issuer, budget=example.origin(instance)), "processes": dict(process_ids), **lists})
 
 
 def as_text(instance: Instance, seed: Mapping[str, Any], seconds: float) -> str:
-    where = addresses(instance)
+    where = addresses(instance.issuer, budget=example.origin(instance))
     metadata = f"curl -s {instance.issuer}/.well-known/oauth-authorization-server"
     parts = [
         f"Sluice is running (ready after {seconds:.1f} s).",
