@@ -32,7 +32,9 @@ def as_json(instance: Instance, seed: Mapping[str, Any], process_ids: Mapping[st
     """One line: issuer, api, portal, docs, processes (name -> id), platforms, users, bank_admins, operators, banks, and
     example, where it runs."""
     lists = {name: seed.get(name, []) for name in LISTS}
-    return json.dumps({**addresses(instance.issuer, budget=example.origin(instance)), "processes": dict(process_ids), **lists})
+    return json.dumps(
+        {**addresses(instance.issuer, budget=example.origin(instance)), "processes": dict(process_ids), **lists}
+    )
 
 
 def as_text(instance: Instance, seed: Mapping[str, Any], seconds: float) -> str:
