@@ -128,7 +128,7 @@ class Statement:
         """Every row. In the caller's transaction, or one of its own."""
         with connection.cursor() as cursor:
             if connection.vendor == "postgresql":
-                cursor.adapters.register_loader("timestamptz", InstantLoader)  # type: ignore[attr-defined]
+                cursor.adapters.register_loader("timestamptz", InstantLoader)
             if _prepares():
                 self._prepare(cursor)
                 cursor.execute(f"EXECUTE {self._name}{self._arguments}", parameters)
