@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from allauth.mfa.models import Authenticator
-from django.core.checks import CheckMessage, Error
+from django.core.checks import CheckMessage, Error, run_checks
 from django.db import DatabaseError
 
 from consents import clock, platforms
@@ -119,6 +119,21 @@ def test_secrets_that_are_variables_have_no_files_to_look_at(safe: Any, tmp_path
     safe.SECRETS_DIRECTORY = tmp_path / "none"
 
     assert _found(checks.secret_files) == {}
+
+
+@pytest.mark.django_db
+def test_an_installation_in_which_all_is_done_passes_every_check_there_is(safe: Any) -> None:
+    """Django's, the libraries' and ours together, with nothing silenced but what the settings silence."""
+    safe.SECURE_SSL_REDIRECT = safe.SECURE_HSTS_INCLUDE_SUBDOMAINS = safe.SECURE_HSTS_PRELOAD = True
+    safe.SECRET_KEY = "a-secret-of-its-own-with-more-than-fifty-characters-0123456789"
+    safe.OAUTH2_PROVIDER = {**safe.OAUTH2_PROVIDER, "COMPLIANT_BCP_RFC9700_REDIRECT_URI_SCHEME": True}
+    for name in ("operator", "second-operator"):
+        person = User.objects.create(username=name, is_staff=True, is_superuser=True)
+        factors.set_up_codes(person)
+
+    found = {one.id for one in run_checks(include_deployment_checks=True) if not one.is_silenced()}
+
+    assert found - {"sluice.W006"} == set()
 
 
 # -- what is in the database -------------------------------------------------------------------------------------------
