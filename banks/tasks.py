@@ -1,6 +1,7 @@
 """Background work: thin calls with row ids only, safe to run twice, lost or late."""
 
 import logging
+import threading
 from uuid import UUID
 
 from celery import Task, shared_task
@@ -17,11 +18,22 @@ log = logging.getLogger(__name__)
 FORGET_BATCH = 10_000
 
 
+#: Held by the tick that runs in this process. Several are harmless, but on a busy machine they would all look at the
+#: same rows, and be slower for it.
+_ticking = threading.Lock()
+
+
 @shared_task(name="banks.tick")
 def tick() -> None:
     """Looks at the queue of record: what is due, and what a lost message or a dead worker left behind."""
-    schedule.enqueue_due(now=clock.now())
-    for job in dispatch.due(now=clock.now()):
+    if not _ticking.acquire(blocking=False):
+        return
+    try:
+        schedule.enqueue_due(now=clock.now())
+        found = dispatch.due(now=clock.now())
+    finally:
+        _ticking.release()
+    for job in found:
         _send(run_job, job.job_id, job.queue)
 
 
