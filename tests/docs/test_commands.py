@@ -27,10 +27,21 @@ RUN_AS_A_WHOLE = {
 #: What cannot be run where tests run, and why.
 NOT_HERE = {
     "python3 run.py test": "it is what runs this very test",
+    # tests/run/test_compose.py runs every command of the file as a process.
+    "docker compose up --build --detach": "no Docker engine is asked for",
+    "docker compose exec web python manage.py createsuperuser": "no Docker engine is asked for",
+    "docker compose exec web python manage.py check --deploy": "no Docker engine is asked for",
+    'pg_dump --format=custom --file=sluice.dump "$DATABASE_URL"': "PostgreSQL's own, at a server of the reader's",
+    'pg_restore --clean --if-exists --dbname="$DATABASE_URL" sluice.dump': "PostgreSQL's own, at a server of the reader's",
 }
 #: Command -> the test that runs it, with other ports, sizes and directories where it says so.
 RUN_BY = {
     "python3 run.py": "tests/run/test_real_instance.py::test_both_banks_run_with_their_own_people_staff_and_control",
+    "python3 run.py doctor": "tests/gateway/test_doctor.py::test_run_py_hands_over_to_the_doctor_whatever_is_installed",
+    "python manage.py check --deploy": "tests/gateway/test_checks.py",
+    "python3 -m gateway.compose --issuer https://sluice.bank.example": (
+        "tests/run/test_compose.py::test_with_an_issuer_it_is_a_real_installation"
+    ),
     "python3 run.py tour": "tests/journeys/test_tour.py::test_the_tour_sees_every_step",
     "python3 run.py race": "tests/race/test_race.py",
     "celery -A gateway worker -P threads -c 8": "tests/faults/test_worker.py",

@@ -56,7 +56,9 @@ def test_either_option_runs_it(tmp_path: Path, options: list[str], runs: bool, m
         lambda wanted, first: asked.update(wanted) or {name: first + number for number, name in enumerate(wanted)},
     )
 
-    made = supervisor.prepare_instance(supervisor.parse(["--data-directory", str(tmp_path / "data"), *options]))
+    made = supervisor.prepare_instance(
+        supervisor.parser().parse_args(["--data-directory", str(tmp_path / "data"), *options])
+    )
 
     assert ("--example-port" in asked) == runs
     assert (made.example_port is not None) == runs
