@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tests.benchmarks import growth, page, start, tokens
+from tests.benchmarks import alone, growth, page, start, tokens
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.figures import Figure
 
@@ -12,5 +12,7 @@ CASES: dict[str, Case] = {
     "page": page.measure,
     "growth": growth.measure,
     "token": tokens.measure,
+    "ingest": alone.case("ingest"),
+    "fanout": alone.case("fanout"),
     "start": start.measure,
 }

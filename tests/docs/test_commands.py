@@ -31,8 +31,8 @@ NOT_HERE = {
     "docker compose up --build --detach": "no Docker engine is asked for",
     "docker compose exec web python manage.py createsuperuser": "no Docker engine is asked for",
     "docker compose exec web python manage.py check --deploy": "no Docker engine is asked for",
-    'pg_dump --format=custom --file=sluice.dump "$DATABASE_URL"': "PostgreSQL's own, at a server of the reader's",
-    'pg_restore --clean --if-exists --dbname="$DATABASE_URL" sluice.dump': "PostgreSQL's own, at a server of the reader's",
+    'pg_dump --format=custom --file=sluice.dump "$DATABASE_URL"': "PostgreSQL's own",
+    'pg_restore --clean --if-exists --dbname="$DATABASE_URL" sluice.dump': "PostgreSQL's own",
 }
 #: Command -> the test that runs it, with other ports, sizes and directories where it says so.
 RUN_BY = {
