@@ -110,8 +110,10 @@ def spent_until(connections: Collection[Connection], *, presence: Presence, now:
         fetched_at__gt=now - WINDOW,
     )
     records: dict[UUID, list[tuple[UUID | None, str, datetime]]] = defaultdict(list)
-    for connection_id, *record in recent.values_list("connection_id", "account_id", "resource", "fetched_at"):
-        records[connection_id].append((record[0], record[1], record[2]))
+    for connection_id, account_id, resource, fetched_at in recent.values_list(
+        "connection_id", "account_id", "resource", "fetched_at"
+    ):
+        records[connection_id].append((account_id, resource, fetched_at))
     found = {}
     for connection in connections:
         allowed = _allowed(connection.institution, presence)

@@ -42,7 +42,7 @@ def update(
 
 def take_numbers(model: type[Model], row_id: UUID, column: str, count: int) -> int:
     """Raise `column` of one row by `count`, and its value then, read under the row's lock by the same statement."""
-    table, name = _quoted(model._meta.db_table), _quoted(_field(model, column).column)
+    table, name = _quoted(model._meta.db_table), _column(model, column)
     sql = f"UPDATE {table} SET {name} = {name} + %s WHERE {_quoted('id')} = %s RETURNING {name}"
     with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
         cursor.execute(sql, [count, row_id])
@@ -50,14 +50,14 @@ def take_numbers(model: type[Model], row_id: UUID, column: str, count: int) -> i
     return int(value)
 
 
-def _execute(sql: str, parameters: Sequence[object]) -> None:
+def _execute(sql: str, parameters: Sequence[str | UUID]) -> None:
     with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
         cursor.execute(sql, parameters)
 
 
 @cache
 def _insert_sql(model: type[Model], names: tuple[str, ...]) -> str:
-    columns = [_quoted(_field(model, name).column) for name in names]
+    columns = [_column(model, name) for name in names]
     told = ", ".join(f"told.{column}" for column in columns)
     return (
         f"INSERT INTO {_quoted(model._meta.db_table)} ({', '.join(columns)}) SELECT {told} FROM {_told(model, names)}"
@@ -71,13 +71,13 @@ def _update_sql(
     new: dict[str, str] = {}
     for name in names:
         if name != key:
-            column = _quoted(_field(model, name).column)
+            column = _column(model, name)
             new[column] = f"COALESCE(told.{column}, kept.{column})" if name in kept else f"told.{column}"
     changes = [f"{column} = {value}" for column, value in new.items()]
     if counted is not None:
-        column = _quoted(_field(model, counted).column)
+        column = _column(model, counted)
         changes.append(f"{column} = kept.{column} + 1")
-    key_column, account = _quoted(_field(model, key).column), _quoted("account_id")
+    key_column, account = _column(model, key), _quoted("account_id")
     return (
         f"UPDATE {_quoted(model._meta.db_table)} AS kept SET {', '.join(changes)} FROM {_told(model, names)} "
         f"WHERE kept.{account} = %s AND kept.{key_column} = told.{key_column} "
@@ -91,12 +91,18 @@ def _told(model: type[Model], names: Sequence[str]) -> str:
     columns = []
     for name in names:
         field = _field(model, name)
-        columns.append(f"{_quoted(field.column)} {field.cast_db_type(connection)}")
+        columns.append(f"{_column(model, name)} {field.cast_db_type(connection)}")
     return f"json_to_recordset(%s::json) AS told({', '.join(columns)})"
 
 
 def _field(model: type[Model], name: str) -> "Field[object, object]":
     return next(field for field in model._meta.concrete_fields if field.attname == name)
+
+
+def _column(model: type[Model], name: str) -> str:
+    column = _field(model, name).column
+    assert column is not None, "concrete fields have one"
+    return _quoted(column)
 
 
 def _quoted(name: str) -> str:

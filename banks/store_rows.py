@@ -5,12 +5,14 @@ connection's lock.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import F
 
 from banks import store_postgresql
+from banks.governed import GovernedManager
 from banks.models import Connection, LinkSuggestion, RawPayload, Transaction
 
 Row = Mapping[str, object]
@@ -29,7 +31,8 @@ def insert(model: Governed, rows: Sequence[Row]) -> None:
     if takes_json():
         store_postgresql.insert(model, rows)
     else:
-        model.objects.for_sync().bulk_create([model(**row) for row in rows])  # type: ignore[arg-type]
+        manager: GovernedManager[Any] = model.objects  # Any: one of the three, and rows of it
+        manager.for_sync().bulk_create([model(**row) for row in rows])
 
 
 def update(

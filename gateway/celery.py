@@ -10,7 +10,10 @@ from typing import Any
 
 from celery import Celery, bootsteps, signals
 from celery.exceptions import SecurityWarning
-from celery.fixups.django import DjangoFixup, DjangoWorkerFixup
+from celery.fixups.django import (  # type: ignore[attr-defined]  # the stubs know half of it
+    DjangoFixup,
+    DjangoWorkerFixup,
+)
 from django.db import close_old_connections
 from kombu.transport import TRANSPORT_ALIASES
 
@@ -49,7 +52,7 @@ class ReconcilerThread(bootsteps.StartStopStep):
         return Reconciler(worker.app, seconds=settings.RECONCILE_SECONDS)
 
 
-class _KeptDatabaseConnections(DjangoWorkerFixup):
+class _KeptDatabaseConnections(DjangoWorkerFixup):  # type: ignore[misc]
     """A thread's database connection outlives its task, as Django's own outlive a request (CONN_MAX_AGE).
 
     Celery's fixup closes it before and after every task, and opening one costs PostgreSQL more than a sync does.
@@ -60,11 +63,14 @@ class _KeptDatabaseConnections(DjangoWorkerFixup):
 
 
 class _Fixup(DjangoFixup):
+    #: Made when it is first asked for: it reads the settings.
+    _kept: _KeptDatabaseConnections | None = None
+
     @property
     def worker_fixup(self) -> Any:
-        if self._worker_fixup is None:
-            self._worker_fixup = _KeptDatabaseConnections(self.app)
-        return self._worker_fixup
+        if self._kept is None:
+            self._kept = _KeptDatabaseConnections(self.app)
+        return self._kept
 
 
 def _fixup(made: Celery) -> Any:
@@ -76,7 +82,7 @@ if os.environ.get("SLUICE_EMBEDDED") == "1":
     warnings.filterwarnings("ignore", "You're running the worker with superuser privileges", SecurityWarning)
 
 TRANSPORT_ALIASES["filesystem"] = "gateway.spool:Transport"  # kombu's own lets a reader take a half-written message
-app = Celery("gateway", fixups={_fixup})
+app = Celery("gateway", fixups=[_fixup])  # type: ignore[list-item]  # names in the stubs, callables in the code
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.steps["worker"].add(ThreadBeat)
