@@ -17,7 +17,7 @@ from django.db import connection  # noqa: TID251 -- one of the modules that may
 from django.db.models import Model
 from django.db.models.expressions import Col
 
-from banks.compiled import Statement, adapted, converted, converters_of
+from banks.compiled import Statement, converted, converters_of
 from banks.models import Account, Connection
 from consents import facts
 from consents.models import AccessToken, BankPolicy, Consent, ConsentAccount, Platform
@@ -89,7 +89,7 @@ class Gathered:
 def gather(token_digest: str, *, now: datetime) -> Gathered | None:
     """Behind the token with this SHA-256; None: there is none."""
     statement, converters = _statement()
-    rows = converted(statement.run([adapted(now), adapted(now), token_digest]), converters)
+    rows = converted(statement.run([now, now, token_digest]), converters)
     if not rows:
         return None
     token, consent, person, platform, *_ = _split(rows[0])
@@ -175,7 +175,7 @@ def _statement() -> tuple[Statement, list[tuple[int, list[Any], Any]]]:
         WHERE token.token_checksum = %s
         ORDER BY held.account_id
     """  # noqa: S608 -- names of our own tables and columns
-    return Statement(" ".join(text.split())), converters_of(columns)
+    return Statement(" ".join(text.split()), is_read=True), converters_of(columns)
 
 
 def _newest(alias: str, of_platform: str) -> str:
