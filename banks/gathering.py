@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
-from django.db import connection  # noqa: TID251 -- one of the modules that may
+from django.db import DEFAULT_DB_ALIAS
 from django.db.models import Model
 from django.db.models.expressions import Col
 
@@ -115,9 +115,13 @@ def _bounds() -> tuple[tuple[int, int], ...]:
 
 
 def _consent(columns: Sequence[Any], person: Sequence[Any], platform: Sequence[Any]) -> Consent:
-    consent: Consent = Consent.from_db(connection.alias, _CONSENT, columns)
-    consent.user = get_user_model().from_db(connection.alias, _PERSON, person)
-    consent.platform = Platform.from_db(connection.alias, _PLATFORM, platform)
+    consent: Consent = Consent.from_db(DEFAULT_DB_ALIAS, _CONSENT, columns)
+    # Past the descriptors, which look the keys of both up: the statement has joined by them.
+    user = get_user_model().from_db(DEFAULT_DB_ALIAS, _PERSON, person)
+    Consent._meta.get_field("user").set_cached_value(consent, user)
+    Consent._meta.get_field("platform").set_cached_value(
+        consent, Platform.from_db(DEFAULT_DB_ALIAS, _PLATFORM, platform)
+    )
     return consent
 
 
@@ -150,7 +154,7 @@ def _policy(own: _Key | None, general: _Key | None) -> PolicyFacts | None:
 
 
 def _row(key: _Key | None) -> BankPolicy | None:
-    return None if key is None else BankPolicy.from_db(connection.alias, _POLICY, key)
+    return None if key is None else BankPolicy.from_db(DEFAULT_DB_ALIAS, _POLICY, key)
 
 
 # -- the text ---------------------------------------------------------------------------------------------------------

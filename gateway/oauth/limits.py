@@ -148,7 +148,7 @@ _SCRIPT_DIGEST = hashlib.sha1(_SCRIPT.encode()).hexdigest()  # noqa: S324 -- how
 def _in_redis(names: Sequence[str], window_at: datetime) -> list[int]:
     begun = int(window_at.timestamp())
     keys = [f"sluice:calls:{name}:{begun}" for name in names]
-    arguments = (len(keys), *keys, int(2 * WINDOW.total_seconds()))
+    arguments: tuple[str | int, ...] = (len(keys), *keys, int(2 * WINDOW.total_seconds()))
     try:
         counted = _asked("EVALSHA", _SCRIPT_DIGEST, *arguments)
     except redis.exceptions.NoScriptError:
