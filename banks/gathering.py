@@ -162,7 +162,7 @@ def _row(key: _Key | None) -> BankPolicy | None:
 
 @lru_cache(maxsize=1)
 def _statement() -> tuple[Statement, list[tuple[int, list[Any], Any]]]:
-    columns = [Col(alias, _field(model, name)) for alias, model, names in _PARTS for name in names]
+    columns: list[Col] = [_field(model, name).get_col(alias) for alias, model, names in _PARTS for name in names]
     selected = ", ".join(f'{column.alias}."{column.target.column}"' for column in columns)
     table = {alias: f'"{model._meta.db_table}" {alias}' for alias, model, _ in _PARTS}
     text = f"""
