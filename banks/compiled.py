@@ -6,17 +6,23 @@ planning it again for every read.
 """
 
 import itertools
+import re
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
-from django.db import connection  # noqa: TID251 -- one of the modules that may
-from django.db.models import DateField, DateTimeField, QuerySet, UUIDField
+import orjson
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, connections  # noqa: TID251 -- one that may
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import DateField, DateTimeField, JSONField, QuerySet, UUIDField
 from django.db.models.expressions import Col
-from psycopg.adapt import Loader
+from psycopg import adapters as defaults
+from psycopg import errors, pq
+from psycopg.adapt import AdaptersMap, Loader, Transformer
+from psycopg.types.string import TextLoader
 
 Converters = list[tuple[int, list[Any], Any]]  #: position in a row, what is applied to it one after another, expression
 
@@ -53,16 +59,18 @@ def adapted(value: object) -> object:
 class Compiled:
     """One shape of a query. `rows` are tuples in the order of its columns."""
 
-    def __init__(self, query: QuerySet[Any, Any], *, slots: Mapping[str, Any] = SLOTS) -> None:
-        """`query` is one of `.values_list()`, made with `slots`."""
+    def __init__(self, query: QuerySet[Any, Any], *, slots: Mapping[str, Any] = SLOTS, by_values: bool = False) -> None:
+        """`query` is one of `.values_list()`, made with `slots`. `by_values`: as of Statement."""
         compiler = query.query.get_compiler(connection=connection)
         text, parameters = compiler.as_sql()
         names = {adapted(slot): name for name, slot in slots.items()}
-        self._parameters = [(names.get(one), one) for one in parameters]
-        self.text = text
-        self._statement = Statement(text)
+        self.text, kept = _with_words(text, parameters)
+        self._parameters = [(names.get(one), one) for one in kept]
+        self._statement = Statement(self.text, is_read=True, by_values=by_values)
         found = compiler.get_converters([one[0] for one in compiler.select])
-        self._converters: Converters = [(position, *found[position]) for position in sorted(found)]
+        self._converters: Converters = [
+            (position, _quicker(found[position][0]), found[position][1]) for position in sorted(found)
+        ]
 
     def embedded(self) -> tuple[str, list[tuple[str | None, object]]]:
         """Text, and names or values of its parameters: to be part of another statement."""
@@ -70,7 +78,7 @@ class Compiled:
 
     def rows(self, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
         """`values` for every slot that the query has."""
-        parameters = [constant if name is None else adapted(values[name]) for name, constant in self._parameters]
+        parameters = [constant if name is None else values[name] for name, constant in self._parameters]
         return converted(self._statement.run(parameters), self._converters)
 
 
@@ -80,8 +88,34 @@ def converters_of(columns: Sequence[Col]) -> Converters:
     for position, column in enumerate(columns):
         applied = [*connection.ops.get_db_converters(column), *column.get_db_converters(connection)]
         if applied:
-            found.append((position, applied, column))
+            found.append((position, _quicker(applied), column))
     return found
+
+
+def _quicker(applied: list[Any]) -> list[Any]:
+    """With a quicker reader of JSON in the place of Django's, which says the same of what a database has checked."""
+    return [_json if getattr(one, "__func__", None) is JSONField.from_db_value else one for one in applied]
+
+
+def _json(value: str | None, expression: object, connection: object) -> object:
+    return None if value is None else orjson.loads(value)
+
+
+_WORD = re.compile(r"[A-Za-z_]+\Z")
+
+
+def _with_words(text: str, parameters: Sequence[object]) -> tuple[str, list[object]]:
+    """Words of ours (a status, a group) stand in the text: a plan for any word would reckon with the rarest."""
+    pieces, kept = text.split("%s"), []
+    written = [pieces[0]]
+    for piece, parameter in zip(pieces[1:], parameters, strict=True):
+        if isinstance(parameter, str) and _WORD.match(parameter):
+            written.append(f"'{parameter}'")
+        else:
+            written.append("%s")
+            kept.append(parameter)
+        written.append(piece)
+    return "".join(written), kept
 
 
 def converted(rows: list[tuple[Any, ...]], converters: Converters) -> list[tuple[Any, ...]]:
@@ -114,10 +148,16 @@ _numbers = itertools.count(1)
 
 
 class Statement:
-    """Text with a `%s` for each parameter, as Django's cursors take it."""
+    """Text with a `%s` for each parameter, as Django's cursors take it.
 
-    def __init__(self, text: str) -> None:
+    `is_read`: it changes nothing, so that it may be asked again when its connection turns out to be gone. `by_values`:
+    PostgreSQL plans it for the values of each run, where one plan for all of them would be wrong for some.
+    """
+
+    def __init__(self, text: str, *, is_read: bool = False, by_values: bool = False) -> None:
         self.text = text
+        self._is_read = is_read
+        self._by_values = by_values
         self._name = f"sluice_{next(_numbers)}"
         pieces = text.split("%s")
         numbered = "".join(f"{piece}${number}" for number, piece in enumerate(pieces[:-1], 1)) + pieces[-1]
@@ -126,20 +166,35 @@ class Statement:
 
     def run(self, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
         """Every row. In the caller's transaction, or one of its own."""
-        with connection.cursor() as cursor:
-            if connection.vendor == "postgresql":
+        database = connections[DEFAULT_DB_ALIAS]  # once: `connection` looks it up for each of its attributes
+        if self._is_ready(database) and (values := _as_text(parameters)) is not None:
+            try:
+                return self._at_once(database, values)
+            except OperationalError:
+                # What a look at the connection before each request would find, found by the first that uses it.
+                if not self._is_read or database.in_atomic_block or database.is_usable():
+                    raise
+                database.close()
+        return self._by_cursor(database, parameters)
+
+    # -- by the driver's own cursor ------------------------------------------------------------------------------------
+
+    def _by_cursor(self, database: BaseDatabaseWrapper, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+        adjusted: list[Any] = [adapted(one) for one in parameters]
+        with database.cursor() as cursor:
+            if database.vendor == "postgresql":
                 cursor.adapters.register_loader("timestamptz", InstantLoader)
-            if _prepares():
-                self._prepare(cursor)
-                cursor.execute(f"EXECUTE {self._name}{self._arguments}", parameters)
+            if _prepares(database) and not self._by_values:
+                self._prepare(database, cursor)
+                cursor.execute(f"EXECUTE {self._name}{self._arguments}", adjusted)
             else:
-                cursor.execute(self.text, parameters)
+                cursor.execute(self.text, adjusted)
             found: list[tuple[Any, ...]] = cursor.fetchall()
             return found
 
-    def _prepare(self, cursor: Any) -> None:
+    def _prepare(self, database: BaseDatabaseWrapper, cursor: Any) -> None:
         """On this connection, where it is not known there yet."""
-        known = _prepared.setdefault(connection.connection, OrderedDict())
+        known = _prepared.setdefault(database.connection, OrderedDict())
         if self._name in known:
             known.move_to_end(self._name)
             return
@@ -148,12 +203,81 @@ class Statement:
         cursor.execute(f"PREPARE {self._name} AS {self._numbered}")
         known[self._name] = None
 
+    # -- past the cursor, which costs more than the statement ----------------------------------------------------------
 
-def _prepares() -> bool:
+    def _is_ready(self, database: BaseDatabaseWrapper) -> bool:
+        """On a connection that is open, nobody watching; and in the transaction that is wanted, or none."""
+        if database.connection is None or not _prepares(database) or database.execute_wrappers:
+            return False
+        status = database.connection.pgconn.transaction_status
+        if status != (_IDLE if database.autocommit else _IN_TRANSACTION):
+            return False
+        if self._by_values:
+            return True
+        known = _prepared.get(database.connection)
+        if known is None or self._name not in known:
+            return False
+        known.move_to_end(self._name)
+        return True
+
+    def _at_once(self, database: BaseDatabaseWrapper, values: list[bytes | None]) -> list[tuple[Any, ...]]:
+        with database.wrap_database_errors:
+            driver = database.connection.pgconn
+            if self._by_values:
+                result = driver.exec_params(self._numbered.encode(), values)
+            else:
+                result = driver.exec_prepared(self._name.encode(), values)
+            if result.status != pq.ExecStatus.TUPLES_OK:
+                if driver.status != pq.ConnStatus.OK:
+                    raise errors.OperationalError("the connection is gone")
+                raise errors.error_from_result(result)
+            database.health_check_done = True  # type: ignore[attr-defined]  # unknown to its stubs
+            transformer = Transformer(_Reading(database.connection))
+            transformer.set_pgresult(result)
+            return transformer.load_rows(0, result.ntuples, tuple)
+
+
+_IDLE, _IN_TRANSACTION = pq.TransactionStatus.IDLE, pq.TransactionStatus.INTRANS
+
+
+class _Reading:
+    """How values are read: as Django's cursors do, but for instants."""
+
+    adapters = AdaptersMap(defaults)
+
+    def __init__(self, driver: Any) -> None:
+        self.connection = driver
+
+
+_Reading.adapters.register_loader("timestamptz", InstantLoader)
+for _kind in ("jsonb", "inet", "cidr"):
+    _Reading.adapters.register_loader(_kind, TextLoader)
+
+_TEXT: dict[type, Callable[[Any], bytes | None]] = {
+    str: str.encode,
+    UUID: lambda value: str(value).encode(),
+    datetime: lambda value: value.isoformat().encode(),
+    date: lambda value: value.isoformat().encode(),
+    int: lambda value: b"%d" % value,
+    bool: lambda value: b"t" if value else b"f",
+    type(None): lambda none: none,
+}
+
+
+def _as_text(parameters: Sequence[Any]) -> list[bytes | None] | None:
+    """In PostgreSQL's text format; None: something is for the driver to adapt, or to refuse."""
+    try:
+        values = [_TEXT[type(one)](one) for one in parameters]
+    except (KeyError, UnicodeEncodeError):
+        return None
+    return None if any(value is not None and b"\0" in value for value in values) else values
+
+
+def _prepares(database: BaseDatabaseWrapper) -> bool:
     """On PostgreSQL, but for poolers that give each transaction another connection (Django's own setting for them), and
     for whoever logs queries: those want to see them."""
     return (
-        connection.vendor == "postgresql"
-        and not connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS")
-        and not connection.queries_logged
+        database.vendor == "postgresql"
+        and not database.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS")
+        and not database.queries_logged
     )

@@ -13,11 +13,11 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
-from django.db import connection  # noqa: TID251 -- one of the modules that may
+from django.db import DEFAULT_DB_ALIAS
 from django.db.models import Model
 from django.db.models.expressions import Col
 
-from banks.compiled import Statement, adapted, converted, converters_of
+from banks.compiled import Statement, converted, converters_of
 from banks.models import Account, Connection
 from consents import facts
 from consents.models import AccessToken, BankPolicy, Consent, ConsentAccount, Platform
@@ -89,7 +89,7 @@ class Gathered:
 def gather(token_digest: str, *, now: datetime) -> Gathered | None:
     """Behind the token with this SHA-256; None: there is none."""
     statement, converters = _statement()
-    rows = converted(statement.run([adapted(now), adapted(now), token_digest]), converters)
+    rows = converted(statement.run([now, now, token_digest]), converters)
     if not rows:
         return None
     token, consent, person, platform, *_ = _split(rows[0])
@@ -115,9 +115,13 @@ def _bounds() -> tuple[tuple[int, int], ...]:
 
 
 def _consent(columns: Sequence[Any], person: Sequence[Any], platform: Sequence[Any]) -> Consent:
-    consent: Consent = Consent.from_db(connection.alias, _CONSENT, columns)
-    consent.user = get_user_model().from_db(connection.alias, _PERSON, person)
-    consent.platform = Platform.from_db(connection.alias, _PLATFORM, platform)
+    consent: Consent = Consent.from_db(DEFAULT_DB_ALIAS, _CONSENT, columns)
+    # Past the descriptors, which look the keys of both up: the statement has joined by them.
+    user = get_user_model().from_db(DEFAULT_DB_ALIAS, _PERSON, person)
+    Consent._meta.get_field("user").set_cached_value(consent, user)
+    Consent._meta.get_field("platform").set_cached_value(
+        consent, Platform.from_db(DEFAULT_DB_ALIAS, _PLATFORM, platform)
+    )
     return consent
 
 
@@ -150,7 +154,7 @@ def _policy(own: _Key | None, general: _Key | None) -> PolicyFacts | None:
 
 
 def _row(key: _Key | None) -> BankPolicy | None:
-    return None if key is None else BankPolicy.from_db(connection.alias, _POLICY, key)
+    return None if key is None else BankPolicy.from_db(DEFAULT_DB_ALIAS, _POLICY, key)
 
 
 # -- the text ---------------------------------------------------------------------------------------------------------
@@ -158,7 +162,7 @@ def _row(key: _Key | None) -> BankPolicy | None:
 
 @lru_cache(maxsize=1)
 def _statement() -> tuple[Statement, list[tuple[int, list[Any], Any]]]:
-    columns = [Col(alias, _field(model, name)) for alias, model, names in _PARTS for name in names]
+    columns: list[Col] = [_field(model, name).get_col(alias) for alias, model, names in _PARTS for name in names]
     selected = ", ".join(f'{column.alias}."{column.target.column}"' for column in columns)
     table = {alias: f'"{model._meta.db_table}" {alias}' for alias, model, _ in _PARTS}
     text = f"""
@@ -175,7 +179,7 @@ def _statement() -> tuple[Statement, list[tuple[int, list[Any], Any]]]:
         WHERE token.token_checksum = %s
         ORDER BY held.account_id
     """  # noqa: S608 -- names of our own tables and columns
-    return Statement(" ".join(text.split())), converters_of(columns)
+    return Statement(" ".join(text.split()), is_read=True), converters_of(columns)
 
 
 def _newest(alias: str, of_platform: str) -> str:

@@ -177,7 +177,7 @@ def _matching(rows: QuerySet[models.Transaction], shape: PageShape, values: Valu
 
 @lru_cache(maxsize=_SHAPES_MAX)
 def _page(shape: PageShape) -> Compiled:
-    return Compiled(page_query(shape, SLOTS))
+    return Compiled(page_query(shape, SLOTS), by_values=True)
 
 
 def _values(permit: Permit, account_id: UUID) -> dict[str, Any]:

@@ -43,6 +43,9 @@ class Environment(BaseSettings):
     sluice_metrics_token: SecretStr = SecretStr("")
     #: `postgresql://user:password@host:port/name`; empty: SQLite in the data directory.
     database_url: str = ""
+    #: `transaction` where DATABASE_URL leads to a pooler that gives each transaction another connection (PgBouncer's
+    #: `pool_mode = transaction`); `session` for none, and for one that keeps a client's connection.
+    sluice_database_pooler: Literal["session", "transaction"] = "session"
     #: `redis://host:port/0`; empty: Celery on the file system, caches in the database.
     redis_url: str = ""
     #: Seconds a claimed job stays claimed; its own deadline is three quarters of that.

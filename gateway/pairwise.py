@@ -25,7 +25,7 @@ def encode(kind: str, platform_id: UUID, value: UUID) -> str:
 
 def encode_all(kind: str, platform_id: UUID, values: Iterable[UUID]) -> list[str]:
     """Many at once: one call into the cipher instead of one each."""
-    blocks = b"".join(value.bytes for value in values)
+    blocks = b"".join([value.int.to_bytes(16, "big") for value in values])  # as `.bytes`, one call less for each
     # ECB is right here: one block is one id, and equal ids must give equal strings.
     encryptor = Cipher(algorithms.AES(_key(kind, platform_id)), modes.ECB()).encryptor()  # noqa: S305
     text = encryptor.update(blocks).hex()

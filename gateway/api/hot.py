@@ -126,6 +126,15 @@ def _refused(call: Call, error: Exception) -> HttpResponse | None:
     return response
 
 
+def _found_answer(request: HttpRequest) -> HttpResponse:
+    read, named = getattr(request, "hot_read")  # noqa: B009 -- set below, unknown to the type
+    return answered(request, read, *named)
+
+
+#: With Django's answers to what is nobody's: behind this there is no middleware that would give them.
+_answer: Any = convert_exception_to_response(_found_answer)
+
+
 class HotReads:
     """Middleware, right behind the one that gives a request its id."""
 
@@ -137,9 +146,8 @@ class HotReads:
         read = found(request.path_info) if request.method in METHODS else None
         if read is None or not _is_plain(request):
             return self._get_response(request)
-        # With Django's answers to what is nobody's: behind this there is no middleware that would give them.
-        answer: Any = convert_exception_to_response(lambda request: answered(request, read[0], *read[1]))
-        response: HttpResponse = answer(request)
+        setattr(request, "hot_read", read)  # noqa: B010
+        response: HttpResponse = _answer(request)
         if response.status_code != 304:
             response.setdefault("Content-Length", str(len(response.content)))
         # Of what browsers read from headers, all that could matter if somebody opened an answer in one.

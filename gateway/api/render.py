@@ -8,11 +8,12 @@ opened it: null says "unknown", absent says "not yours to see".
 import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
+from typing import Any
 
 import orjson
 
 from banks.directory import InstitutionCard
-from banks.normalize.money import to_text
+from banks.normalize.money import to_text, to_texts
 from banks.read import AccountProgress, Answer, Coverage, Row, Rows
 from banks.refreshes import Refresh, RefreshPart
 from consents.models import Consent
@@ -88,7 +89,7 @@ def transactions(rows: Rows, *, transaction_ids: Sequence[str], account_ids: Seq
     """Ids of the same order as `rows`. Member by member over all rows, which costs half of going row by row."""
     if not rows:
         return []
-    columns = dict(zip(rows.columns, zip(*rows.values, strict=True), strict=True))
+    columns: dict[str, Sequence[Any]] = dict(zip(rows.columns, zip(*rows.values, strict=True), strict=True))
     members = {
         "transaction_id": transaction_ids,
         "account_id": account_ids,
@@ -252,11 +253,11 @@ def _nested(member: str, columns: Columns, names: Mapping[str, str]) -> dict[str
     return {member: _joined(found)} if found else {}
 
 
-def _amounts(amounts_minor: Column, currencies: Column) -> dict[str, Column]:
+def _amounts(amounts_minor: Sequence[int], currencies: Sequence[str]) -> dict[str, Column]:
     return {
-        "amount": list(map(_text, amounts_minor, currencies)),
+        "amount": to_texts(amounts_minor, currencies),
         "currency": currencies,
-        "credit_debit_indicator": [_indicator(amount) for amount in amounts_minor],
+        "credit_debit_indicator": ["DEBIT" if amount < 0 else "CREDIT" for amount in amounts_minor],
     }
 
 

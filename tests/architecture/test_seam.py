@@ -117,6 +117,37 @@ def test_whatever_hangs_on_a_customer_row_is_governed_too() -> None:
     assert hanging <= governed
 
 
+#: Who may ask for the floor without a permit: its owner, and the texts that banks.read fills in from one.
+WITHIN = {"banks.governed", "banks.read_sql"}
+
+
+def _asks_within(tree: ast.Module) -> bool:
+    names = (node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute))
+    words = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    return "within" in {*names, *(word for word in words if isinstance(word, str))}
+
+
+def test_the_floor_under_a_permit_is_asked_for_without_one_by_the_hot_texts_only() -> None:
+    assert {name for name, tree in source.modules().items() if _asks_within(tree)} == WITHIN
+
+
+@pytest.mark.parametrize("line", ["Account.objects.within(user, ids)", "getattr(Account.objects, 'within')(user, ids)"])
+def test_each_way_to_ask_for_it_would_be_seen(line: str) -> None:
+    assert _asks_within(ast.parse(line))
+
+
+def test_the_hot_texts_are_asked_for_by_the_seam_only() -> None:
+    importers = {
+        name
+        for name, tree in source.modules().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        and (node.module == "banks.read_sql" or (node.module == "banks" and "read_sql" in {n.name for n in node.names}))
+    }
+
+    assert importers == {"banks.read"}
+
+
 def test_a_permit_at_the_manager_reaches_its_own_accounts_and_nobody_elses(current: Account) -> None:
     charlie = ledger.account(ledger.connection(ledger.user("charlie"), ledger.institution("birch")))
     RawPayload.objects.for_sync().create(account=current, transaction_id=UUID(int=7), sealed=b"sealed")

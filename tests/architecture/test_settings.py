@@ -38,6 +38,25 @@ def _refused() -> str:
     return str(refused.value)
 
 
+@pytest.mark.parametrize(("pooler", "is_kept"), [("transaction", True), ("session", False)])
+def test_behind_a_pooler_by_transaction_nothing_is_left_on_a_connection(
+    monkeypatch: pytest.MonkeyPatch, pooler: str, is_kept: bool
+) -> None:
+    from gateway import settings
+
+    monkeypatch.setattr(settings.ENVIRONMENT, "sluice_database_pooler", pooler)
+
+    database = settings._database("postgresql://sluice@127.0.0.1/sluice", Path("unused"))
+
+    assert database["DISABLE_SERVER_SIDE_CURSORS"] is is_kept
+
+
+def test_a_pooler_of_no_known_kind_is_refused(installation: pytest.MonkeyPatch) -> None:
+    installation.setenv("SLUICE_DATABASE_POOLER", "statement")
+
+    assert "SLUICE_DATABASE_POOLER" in _refused()
+
+
 # -- secrets ----------------------------------------------------------------------------------------------------------
 
 

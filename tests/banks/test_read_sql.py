@@ -7,8 +7,9 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import uuid4
 
+import psycopg
 import pytest
-from django.db import connection, transaction
+from django.db import DataError, OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from banks import compiled, permitted, read, read_sql, usage_sql
@@ -238,7 +239,74 @@ def test_more_texts_than_a_connection_keeps_crowd_out_the_oldest(monkeypatch: py
 def test_a_percent_sign_in_a_text_stays_one(db: None) -> None:
     statement = Statement("SELECT 'a%%b', %s + 1")
 
-    assert statement.run([1]) == [("a%b", 2)]
+    assert [statement.run([1]) for _ in range(2)] == [[("a%b", 2)]] * 2
+
+
+def _end_the_connection() -> None:
+    """As a restart of the server does, or a proxy that tires of an idle connection."""
+    mine = connection.connection.info.backend_pid
+    with psycopg.connect(connection.connection.info.dsn, password=connection.settings_dict["PASSWORD"]) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", [mine])
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("by_values", [False, True])
+def test_a_read_on_a_connection_that_is_gone_is_asked_again_on_a_new_one(by_values: bool) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite has no connection to lose")
+    statement = Statement("SELECT %s + 1", is_read=True, by_values=by_values)
+    assert [statement.run([1]) for _ in range(2)] == [[(2,)]] * 2
+
+    _end_the_connection()
+
+    assert [statement.run([2]) for _ in range(2)] == [[(3,)]] * 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_writes_or_stands_in_a_transaction_is_never_asked_twice(world: World) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite has no connection to lose")
+    write = Statement("SELECT %s + 1")
+    write.run([1])
+    _end_the_connection()
+    with pytest.raises(OperationalError):
+        write.run([1])
+    connection.close()
+
+    read_again = Statement("SELECT %s + 1", is_read=True)
+    with pytest.raises(OperationalError), transaction.atomic():
+        read_again.run([1])
+        _end_the_connection()
+        read_again.run([1])
+    connection.close()
+
+
+def test_an_error_of_the_database_is_djangos_own(db: None) -> None:
+    division = Statement("SELECT 1 / %s", is_read=True, by_values=True)
+    if connection.vendor == "postgresql":
+        with pytest.raises(DataError), transaction.atomic():
+            division.run([0])
+    assert division.run([1]) == [(1,)]
+
+
+def test_a_value_that_text_cannot_carry_is_left_to_the_driver(db: None) -> None:
+    statement = Statement("SELECT %s || 'x'", by_values=True)
+    if connection.vendor == "postgresql":
+        with pytest.raises((DataError, ValueError)), transaction.atomic():
+            statement.run(["a\0b"])
+    assert statement.run(["ab"]) == [("abx",)]
+
+
+def test_words_of_ours_stand_in_the_text_and_nobodys_values_do(world: World) -> None:
+    permit = world.permit(hidden_groups=frozenset({SensitiveGroup.HEALTH}))
+    part = permitted.part_of(permit, world.current.id, Record.TRANSACTION)
+    shape = read_sql.page_shape(part, TransactionFilter(start_on=date(2026, 1, 1)), 5)
+
+    text, parameters = Compiled(read_sql.page_query(shape, compiled.SLOTS)).embedded()
+
+    assert "'REMOVED'" in text and "'GAMBLING'" in text
+    assert all(name is not None for name, _ in parameters)
+    assert text.count("%s") == len(parameters)
 
 
 # -- the log of a read -------------------------------------------------------------------------------------------------

@@ -122,6 +122,39 @@ def test_every_changed_row_gets_the_next_number_and_the_others_keep_theirs() -> 
     assert Connection.objects.get().change_sequence == 6
 
 
+@pytest.mark.parametrize(
+    ("fetched", "status"),
+    [
+        ([purchase(0), purchase(1), purchase(2)], "added"),
+        ([purchase(0), purchase(1, pounds=-2)], "corrected"),
+        ([purchase(0)], "removed"),
+    ],
+    ids=lambda one: one if isinstance(one, str) else "",
+)
+def test_whatever_changes_rows_raises_the_accounts_version_with_them(fetched: list[Entry], status: str) -> None:
+    """What a reader holds is known by it: a change that could be seen without it would never be told."""
+    account = linked_account()
+    written(account, additions(0, 2))
+    changes = reconcile(
+        store.stored_entries(account.id, [], since=DAY), fetched, asked=Asked(since=DAY, removable_from=DAY)
+    )
+    before, version = rows(account), Account.objects.for_sync().get().version
+    (write,) = store.writes(account.id, changes, now=NOW)
+
+    with pytest.raises(Undone), transaction.atomic():
+        write(Connection.objects.get(id=account.connection_id))
+        assert Account.objects.for_sync().get().version > version
+        raise Undone
+    assert (rows(account), Account.objects.for_sync().get().version) == (before, version)
+
+    assert written(account, changes) == 1
+    assert Account.objects.for_sync().get().version > version
+
+
+class Undone(Exception):
+    pass
+
+
 def test_no_change_writes_nothing() -> None:
     account = linked_account()
     before = Account.objects.for_sync().values().get(id=account.id)

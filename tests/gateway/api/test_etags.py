@@ -1,17 +1,21 @@
 """An unchanged answer costs a 304; what changed, was narrowed or belongs to another never does."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
-from banks import store
-from banks.models import Account, Institution, Transaction
+from banks import disconnect, endings, purge, store
+from banks.models import Account, Connection, Institution, Transaction
+from banks.normalize.entries import Entry, entry
+from banks.reconcile import Asked
+from banks.types import Money, TransactionData, TransactionStatus
 from consents import clock, lifecycle
 from consents.models import BankPolicy, Consent, ConsentAccount
 from consents.scopes import LocationPrecision, Scope, SensitiveGroup
@@ -213,6 +217,80 @@ def test_a_row_that_is_stored_is_sent_by_its_real_writer(api: Api, account: Acco
 
     answer = again(api, path, etag)
     assert (answer.status_code, answer.json()["transactions"]) == (200, [])
+
+
+def _fetched(number: int, amount: str, day: date) -> Entry:
+    made = entry(
+        TransactionData(
+            bank_transaction_id=f"etag-{number}",
+            status=TransactionStatus.BOOKED,
+            money=Money(Decimal(amount), "GBP"),
+            booked_on=day,
+            listed_on=day,
+            description="purchase",
+            raw=b"{}",
+        )
+    )
+    assert isinstance(made, Entry)
+    return made
+
+
+def test_what_the_bank_adds_corrects_and_takes_back_is_sent(api: Api, account: Account, account_id: str) -> None:
+    path, day = f"/v1/accounts/{account_id}/transactions", clock.now().date()
+    Transaction.objects.for_sync().filter(account_id=account.id).delete()
+
+    for listed in (["-1.00"], ["-1.00", "-2.00"], ["-1.00", "-3.00"], ["-1.00"], []):
+        etag = tag(api, path)
+        changes = store.compared(
+            account.id,
+            [_fetched(number, amount, day) for number, amount in enumerate(listed)],
+            asked=Asked(since=day, removable_from=day),
+        )
+        for write in store.writes(account.id, changes, now=clock.now()):
+            with transaction.atomic():
+                write(Connection.objects.get(id=account.connection_id))
+
+        answer = again(api, path, etag)
+        told = [f"-{row['amount'].removeprefix('-')}" for row in answer.json()["transactions"]]
+        assert (answer.status_code, sorted(told)) == (200, sorted(listed))
+
+
+def test_t20_what_was_disconnected_and_purged_fits_no_tag_of_before(
+    let_in: LetIn, alice: User, account: Account, account_id: str
+) -> None:
+    api = let_in()
+    tags = {path.format(id=account_id): tag(api, path.format(id=account_id)) for path in PATHS}
+
+    disconnect.disconnect(
+        user_id=alice.id, connection_id=account.connection_id, actor=cast.BY_USER, now=clock.now(), deletes_at_once=True
+    )
+    for is_purged in (False, True):
+        if is_purged:
+            endings.sweep(now=clock.now())
+            assert purge.sweep(now=clock.now()) == 1
+        for path, etag in tags.items():
+            for held in (etag, "*"):
+                answer = again(api, path, held)
+                assert answer.status_code in (401, 403, 404)
+                assert "ETag" not in answer
+
+
+@pytest.mark.parametrize("path", ROWS)
+def test_rows_that_were_purged_fit_no_tag_of_before_when_they_are_shared_again(
+    let_in: LetIn, account: Account, account_id: str, path: str
+) -> None:
+    """No consent needed them for a while: the account is there still, and its version is as it was."""
+    path = path.format(id=account_id)
+    etag, version = tag(let_in(), path), Account.objects.for_sync().get(id=account.id).version
+    for consent in Consent.objects.all():
+        cast.revoke(consent)
+    api = let_in([Scope.ACCOUNTS])
+    Account.objects.for_sync().update(transactions_unneeded_at=clock.now() - timedelta(days=2))
+    assert purge.purge_account(account.id, now=clock.now()) and purge.purge_balances(account.id, now=clock.now())
+    assert Account.objects.for_sync().get(id=account.id).version == version
+
+    for reader in (api, let_in()):
+        assert again(reader, path, etag).status_code in (200, 403)
 
 
 def test_a_day_that_leaves_the_window_is_another_answer(

@@ -6,6 +6,7 @@ from threading import Barrier
 from typing import Any
 
 import pytest
+import redis
 from django.db import connections
 
 from gateway.oauth import limits
@@ -87,6 +88,32 @@ def test_t17_redis_counts_the_same_and_no_row_is_written(with_redis: Any) -> Non
     assert counted(at=AT + timedelta(seconds=43)) == [1, 1]
     assert not RequestCount.objects.exists()
     assert all(0 < with_redis.ttl(key) <= 120 for key in with_redis.keys("sluice:calls:*"))
+
+
+def test_a_connection_that_redis_closed_and_a_script_it_forgot_lose_no_count(db: None, with_redis: Any) -> None:
+    assert counted() == [1, 1]
+
+    with_redis.script_flush()
+    assert counted() == [2, 2]
+    with_redis.client_kill_filter(_type="normal", skipme=True)
+    assert counted() == [3, 3]
+    assert not RequestCount.objects.exists()
+
+
+def test_half_an_answer_is_never_taken_for_the_next_ones(
+    db: None, with_redis: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert counted() == [1, 1]
+
+    def late(*rest: Any, **named: Any) -> Any:
+        raise redis.TimeoutError
+
+    with monkeypatch.context() as one:
+        one.setattr(limits._connections.kept[1], "read_response", late)
+        assert counted() == [1, 1]  # by the table
+    assert "fell back" in caplog.text
+    assert counted() == [3, 3]
+    assert counted() == [4, 4]
 
 
 def test_without_redis_the_table_goes_on(db: None, settings: Any, caplog: pytest.LogCaptureFixture) -> None:
