@@ -125,7 +125,7 @@ class Statement:
         self._arguments = f"({', '.join(['%s'] * (len(pieces) - 1))})" if len(pieces) > 1 else ""
 
     def run(self, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
-        """Every row. In the caller's transaction, or one of its own."""
+        """Every row; none of what only writes. In the caller's transaction, or one of its own."""
         with connection.cursor() as cursor:
             if connection.vendor == "postgresql":
                 cursor.adapters.register_loader("timestamptz", InstantLoader)
@@ -134,7 +134,7 @@ class Statement:
                 cursor.execute(f"EXECUTE {self._name}{self._arguments}", parameters)
             else:
                 cursor.execute(self.text, parameters)
-            found: list[tuple[Any, ...]] = cursor.fetchall()
+            found: list[tuple[Any, ...]] = cursor.fetchall() if cursor.description else []
             return found
 
     def _prepare(self, cursor: Any) -> None:
