@@ -108,7 +108,7 @@ _COLUMNS: dict[type[Model], tuple[str, ...]] = {
 
 def bound_query(kind: type[Grant] | type[RefreshToken], values: Values) -> QuerySet[Any, Any]:
     """`values`: `secret_digest` (SHA-256, hex) and `platform_id`, or slots for them."""
-    rows = kind.objects.all()  # Grant's manager would hash what is a digest already
+    rows: QuerySet[Any, Any] = kind.objects.all()  # Grant's manager would hash what is a digest already
     if kind is Grant:
         rows = rows.filter(code=values["secret_digest"])
     else:
