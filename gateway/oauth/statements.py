@@ -30,7 +30,7 @@ _SLOTS: dict[str, Any] = {
     "grant_id": -0x51075,
     "now": datetime(7, 8, 1, tzinfo=UTC),
     "expires_at": datetime(7, 8, 2, tzinfo=UTC),
-    **{name: f"slot:{name}" for name in ("client_id", "secret_digest", "scope")},
+    **{name: f"slot:{name}" for name in ("client_id", "secret_digest", "access_digest", "refresh_digest", "scope")},
 }
 
 
@@ -144,52 +144,68 @@ class Minted:
         return {name: getattr(self, name) for name in self.__slots__ if name != "resource"}
 
 
+def exchange_code(access_digest: str, refresh_digest: str, minted: Minted, *, expires_at: datetime) -> None:
+    """Two new rows, and the code is used. Digests: SHA-256, hex; the tokens themselves are nowhere."""
+    values = {**minted.values(), "access_digest": access_digest, "refresh_digest": refresh_digest}
+    _exchange(minted.resource).run({**values, "expires_at": expires_at})
+
+
 def add_access_token(token_digest: str, minted: Minted, *, expires_at: datetime) -> None:
     """Always a new row. `token_digest`: SHA-256, hex; the token itself is nowhere."""
-    values = {**minted.values(), "secret_digest": token_digest, "expires_at": expires_at}
-    _access_token(minted.resource).run(values)
-
-
-def add_refresh_token(token_digest: str, minted: Minted) -> None:
-    """`token_digest`: SHA-256, hex; the token itself is nowhere."""
-    _refresh_token(minted.resource).run({**minted.values(), "secret_digest": token_digest})
+    _access_token(minted.resource).run({**minted.values(), "access_digest": token_digest, "expires_at": expires_at})
 
 
 def add_platform_token(token_digest: str, platform_id: UUID, *, id: UUID, now: datetime, expires_at: datetime) -> None:
     """`token_digest`: SHA-256, hex; the token itself is nowhere."""
-    values = {"secret_digest": token_digest, "platform_id": platform_id, "id": id, "now": now, "expires_at": expires_at}
+    values = {"access_digest": token_digest, "platform_id": platform_id, "id": id, "now": now, "expires_at": expires_at}
     _platform_token().run(values)
 
 
-def mark_used(grant_id: int, *, now: datetime) -> None:
-    _used().run({"grant_id": grant_id, "now": now})
+class _Writes:
+    """Statements that give no rows. On PostgreSQL they are one: all but the last stand in its WITH, and none sees
+    what another writes.
+    """
 
-
-class _Write:
-    """A statement that gives no rows."""
-
-    def __init__(self, text: str, parameters: list[Any]) -> None:
+    def __init__(self, *compilers: Any) -> None:
         names = {adapted(slot): name for name, slot in _SLOTS.items()}
-        self._parameters = [(names.get(one), one) for one in parameters]
-        self._statement = Statement(text)
+        written = [_text(compiler) for compiler in compilers]
+        if len(written) > 1 and compilers[0].connection.vendor == "postgresql":
+            written = [_joined(written)]
+        self._statements = [
+            (Statement(text), [(names.get(one), one) for one in parameters]) for text, parameters in written
+        ]
 
     def run(self, values: Values) -> None:
-        self._statement.run([one if name is None else adapted(values[name]) for name, one in self._parameters])
+        for statement, parameters in self._statements:
+            statement.write([one if name is None else adapted(values[name]) for name, one in parameters])
 
 
-def _insert(row: Model) -> _Write:
+_Text = tuple[str, list[Any]]
+
+
+def _text(compiler: Any) -> _Text:
+    written = compiler.as_sql()
+    text, parameters = written[0] if isinstance(written, list) else written  # an insert's come in a list
+    return text, list(parameters)
+
+
+def _joined(written: list[_Text]) -> _Text:
+    *before, (last, _) = written
+    named = ", ".join(f"part_{number} AS ({text})" for number, (text, _) in enumerate(before))
+    return f"WITH {named} {last}", [one for _, parameters in written for one in parameters]
+
+
+def _insert(row: Model) -> Any:
     """Of every column as `row` has it; those that fields fill in as they save are the caller's to say."""
     query = InsertQuery(type(row))
     fields = [field for field in type(row)._meta.concrete_fields if getattr(row, field.attname) is not None]
     query.insert_values(fields, [row], raw=True)
-    [(text, parameters)] = query.get_compiler(using=DEFAULT_DB_ALIAS).as_sql()
-    return _Write(text, list(parameters))
+    return query.get_compiler(using=DEFAULT_DB_ALIAS)
 
 
 def _token_columns(resource: str) -> dict[str, Any]:
     return {
         "token": "",
-        "token_checksum": _SLOTS["secret_digest"],
         "user_id": _SLOTS["user_id"],
         "application_id": _SLOTS["platform_id"],
         "consent_id": _SLOTS["consent_id"],
@@ -201,31 +217,38 @@ def _token_columns(resource: str) -> dict[str, Any]:
     }
 
 
-@lru_cache(maxsize=8)
-def _access_token(resource: str) -> _Write:
-    return _insert(AccessToken(expires=_SLOTS["expires_at"], **_token_columns(resource)))
+def _new_access_token(resource: str) -> Any:
+    columns = {**_token_columns(resource), "token_checksum": _SLOTS["access_digest"]}
+    return _insert(AccessToken(expires=_SLOTS["expires_at"], **columns))
+
+
+def _new_refresh_token(resource: str) -> Any:
+    return _insert(RefreshToken(**{**_token_columns(resource), "token_checksum": _SLOTS["refresh_digest"]}))
+
+
+def _used_code() -> Any:
+    query: Any = Grant.objects.filter(pk=_SLOTS["grant_id"]).query.chain(UpdateQuery)
+    query.add_update_values({"used_at": _SLOTS["now"]})
+    return query.get_compiler(using=DEFAULT_DB_ALIAS)
 
 
 @lru_cache(maxsize=8)
-def _refresh_token(resource: str) -> _Write:
-    return _insert(RefreshToken(**_token_columns(resource)))
+def _access_token(resource: str) -> _Writes:
+    return _Writes(_new_access_token(resource))
+
+
+@lru_cache(maxsize=8)
+def _exchange(resource: str) -> _Writes:
+    return _Writes(_used_code(), _new_refresh_token(resource), _new_access_token(resource))
 
 
 @lru_cache(maxsize=1)
-def _platform_token() -> _Write:
+def _platform_token() -> _Writes:
     row = PlatformToken(
         id=_SLOTS["id"],
-        token_digest=_SLOTS["secret_digest"],
+        token_digest=_SLOTS["access_digest"],
         platform_id=_SLOTS["platform_id"],
         created_at=_SLOTS["now"],
         expires_at=_SLOTS["expires_at"],
     )
-    return _insert(row)
-
-
-@lru_cache(maxsize=1)
-def _used() -> _Write:
-    query: Any = Grant.objects.filter(pk=_SLOTS["grant_id"]).query.chain(UpdateQuery)
-    query.add_update_values({"used_at": _SLOTS["now"]})
-    text, parameters = query.get_compiler(using=DEFAULT_DB_ALIAS).as_sql()
-    return _Write(text, list(parameters))
+    return _Writes(_insert(row))

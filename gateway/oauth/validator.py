@@ -86,7 +86,7 @@ class Validator(OAuth2Validator):
         return True  # validate_code compared it: oauthlib's own error here is not the one RFC 6749 section 5.2 names
 
     def invalidate_authorization_code(self, client_id: Any, code: str, request: Any, *args: Any, **kwargs: Any) -> None:
-        statements.mark_used(request.grant_id, now=self._now)
+        pass  # save_bearer_token did, in the statement that wrote its tokens
 
     def _punish_replay(self, grant: Any, consent: Consent) -> None:
         """Ends what the code minted (RFC 6749 section 4.1.2), and no more: ending the consent would let a client that
@@ -131,10 +131,11 @@ class Validator(OAuth2Validator):
             )
         expires_at = min(self._now + ACCESS_TOKEN_LIFETIME, consent.expires_at)
         minted = self._minted(request)
-        statements.add_access_token(digest(token["access_token"]), minted, expires_at=expires_at)
+        access_digest = digest(token["access_token"])
         if request.grant_type == "authorization_code":
-            statements.add_refresh_token(digest(token["refresh_token"]), minted)
+            statements.exchange_code(access_digest, digest(token["refresh_token"]), minted, expires_at=expires_at)
         else:
+            statements.add_access_token(access_digest, minted, expires_at=expires_at)
             del token["refresh_token"]  # it does not rotate: the client has it
         # oauthlib writes the answer from this dict afterwards.
         token["expires_in"] = int((expires_at - self._now).total_seconds())
