@@ -127,23 +127,15 @@ class Statement:
     def run(self, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
         """Every row. In the caller's transaction, or one of its own."""
         with connection.cursor() as cursor:
-            self._execute(cursor, parameters)
+            if connection.vendor == "postgresql":
+                cursor.adapters.register_loader("timestamptz", InstantLoader)
+            if _prepares():
+                self._prepare(cursor)
+                cursor.execute(f"EXECUTE {self._name}{self._arguments}", parameters)
+            else:
+                cursor.execute(self.text, parameters)
             found: list[tuple[Any, ...]] = cursor.fetchall()
             return found
-
-    def write(self, parameters: Sequence[Any]) -> None:
-        """For text that gives no rows."""
-        with connection.cursor() as cursor:
-            self._execute(cursor, parameters)
-
-    def _execute(self, cursor: Any, parameters: Sequence[Any]) -> None:
-        if connection.vendor == "postgresql":
-            cursor.adapters.register_loader("timestamptz", InstantLoader)
-        if _prepares():
-            self._prepare(cursor)
-            cursor.execute(f"EXECUTE {self._name}{self._arguments}", parameters)
-        else:
-            cursor.execute(self.text, parameters)
 
     def _prepare(self, cursor: Any) -> None:
         """On this connection, where it is not known there yet."""

@@ -6,6 +6,7 @@ everywhere (gateway.oauth.locks), then its own. Whoever waited for either sees t
 where it was deleted meanwhile.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -162,8 +163,8 @@ def add_platform_token(token_digest: str, platform_id: UUID, *, id: UUID, now: d
 
 
 class _Writes:
-    """Statements that give no rows. On PostgreSQL they are one: all but the last stand in its WITH, and none sees
-    what another writes.
+    """Statements that change rows. On PostgreSQL they are one: all but the last stand in its WITH, and none sees what
+    another writes. The last is an insert, and returns its key: what is run must give rows there.
     """
 
     def __init__(self, *compilers: Any) -> None:
@@ -177,7 +178,7 @@ class _Writes:
 
     def run(self, values: Values) -> None:
         for statement, parameters in self._statements:
-            statement.write([one if name is None else adapted(values[name]) for name, one in parameters])
+            statement.run([one if name is None else adapted(values[name]) for name, one in parameters])
 
 
 _Text = tuple[str, list[Any]]
@@ -186,7 +187,13 @@ _Text = tuple[str, list[Any]]
 def _text(compiler: Any) -> _Text:
     written = compiler.as_sql()
     text, parameters = written[0] if isinstance(written, list) else written  # an insert's come in a list
-    return text, list(parameters)
+    return text, [_plain(one) for one in parameters]
+
+
+def _plain(parameter: Any) -> Any:
+    """JSON as its text, which either database takes, and not in the driver's wrapping."""
+    document = getattr(parameter, "obj", None)
+    return parameter if document is None else json.dumps(document)
 
 
 def _joined(written: list[_Text]) -> _Text:
@@ -200,7 +207,9 @@ def _insert(row: Model) -> Any:
     query = InsertQuery(type(row))
     fields = [field for field in type(row)._meta.concrete_fields if getattr(row, field.attname) is not None]
     query.insert_values(fields, [row], raw=True)
-    return query.get_compiler(using=DEFAULT_DB_ALIAS)
+    compiler: Any = query.get_compiler(using=DEFAULT_DB_ALIAS)
+    compiler.returning_fields = [type(row)._meta.pk]
+    return compiler
 
 
 def _token_columns(resource: str) -> dict[str, Any]:
