@@ -59,6 +59,7 @@ MIDDLEWARE = [
     "gateway.request_ids.RequestIdMiddleware",
     # Hot reads pass none of what follows.
     "gateway.api.hot.HotReads",
+    "gateway.oauth.lean.LeanToken",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "gateway.health.ProbeMiddleware",

@@ -9,7 +9,7 @@ from django.utils.crypto import constant_time_compare
 from consents.models import Platform
 from consents.models.platform import PlatformProfile
 from consents.models.tokens import digest
-from consents.states import PlatformStatus
+from gateway.oauth import statements
 from gateway.oauth.errors import ClientRefused, Refused
 from gateway.oauth.parameters import Parameters
 
@@ -21,7 +21,7 @@ def usable(client_id: str) -> Platform | None:
     """The ACTIVE platform of this id, of any profile; None for every other case."""
     if not client_id or "\x00" in client_id:  # PostgreSQL raises on NUL instead of finding nothing
         return None
-    return Platform.objects.filter(client_id=client_id, status=PlatformStatus.ACTIVE).first()
+    return statements.active_platform(client_id)
 
 
 def authenticated(authorization: str | None) -> Platform:

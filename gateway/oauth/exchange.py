@@ -4,6 +4,7 @@ And, apart from both, a platform's own token for its credentials alone.
 """
 
 import json
+import secrets
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -37,7 +38,7 @@ def exchange(parameters: Parameters, platform: Platform, *, now: datetime, reque
         return _platform_token(parameters, platform, now)
     validator = Validator(platform, now, request_id)
     # Two grants go through here; the toolkit's server knows five, and the password grant is one of them.
-    server = WebApplicationServer(validator, token_expires_in=int(ACCESS_TOKEN_LIFETIME.total_seconds()))
+    server = WebApplicationServer(validator, token_expires_in=_LIFETIME_SECONDS, token_generator=_random)
     with transaction.atomic():
         try:
             _, body, status = server.create_token_response("/", "POST", urlencode(parameters.values), {})
@@ -67,6 +68,12 @@ def _platform_token(parameters: Parameters, platform: Platform, now: datetime) -
     }
 
 
+def _random(request: object) -> str:
+    """256 bits, for access and refresh tokens alike; oauthlib's own draws its letters one by one."""
+    return secrets.token_urlsafe(32)
+
+
+_LIFETIME_SECONDS = int(ACCESS_TOKEN_LIFETIME.total_seconds())
 _DESCRIPTIONS = {
     "invalid_grant": "unknown, used, expired, or made for another client, redirect_uri or code_verifier",
     "unauthorized_client": "this client may not use this grant type",

@@ -6,11 +6,12 @@ A table of their own: no query for a token that points at a consent can find one
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import uuid4
 
 from consents.models import Platform, PlatformToken
 from consents.models.tokens import digest
 from consents.states import PlatformStatus
-from gateway.oauth import bearer
+from gateway.oauth import bearer, statements
 from gateway.oauth.bearer import Cause, Refusal
 
 LIFETIME = timedelta(seconds=600)
@@ -28,9 +29,7 @@ class PlatformBearer:
 def issue(platform: Platform, *, now: datetime) -> str:
     """A new token, kept as its SHA-256. It ends by itself after LIFETIME; there is no refresh token for it."""
     token = secrets.token_urlsafe(32)
-    PlatformToken.objects.create(
-        token_digest=digest(token), platform=platform, created_at=now, expires_at=now + LIFETIME
-    )
+    statements.add_platform_token(digest(token), platform.id, id=uuid4(), now=now, expires_at=now + LIFETIME)
     return token
 
 

@@ -7,18 +7,17 @@ platform, as the toolkit's own views would make it, it refuses every client and 
 from datetime import datetime, timedelta
 from typing import Any
 
-from oauth2_provider.models import set_token_value
 from oauth2_provider.oauth2_validators import OAuth2Validator
 from oauthlib.oauth2.rfc6749 import errors
 
 from consents import audit
 from consents.audit import Actor
-from consents.models import AccessToken, Consent, Grant, Platform, RefreshToken
+from consents.models import AccessToken, Consent, Platform, RefreshToken
 from consents.models.tokens import digest
 from consents.states import ConsentStatus, Initiator
 from gateway import pairwise
-from gateway.oauth import addresses, authorization_details
-from gateway.oauth.locks import locked_consent
+from gateway.oauth import addresses, authorization_details, statements
+from gateway.oauth.statements import Minted
 
 ACCESS_TOKEN_LIFETIME = timedelta(seconds=600)
 
@@ -60,19 +59,17 @@ class Validator(OAuth2Validator):
 
     def validate_code(self, client_id: Any, code: str, client: Any, request: Any, *args: Any, **kwargs: Any) -> bool:
         """Holds consent and grant, so that of many at once one wins and the others see a used code."""
-        own = Grant.objects.filter(code=code, application=client)
-        consent_id = own.values_list("consent_id", flat=True).first()
-        consent = locked_consent(consent_id) if consent_id else None
-        grant = own.select_for_update(of=("self",)).first()
-        if consent is None or grant is None:
+        found = statements.locked_grant(digest(code), client.id)
+        if found is None:
             return False
+        grant, consent = found
         if grant.used_at is not None:
             self._punish_replay(grant, consent)
             return False
         if grant.expires <= self._now or grant.redirect_uri != request.redirect_uri:
             return False
         self._check_open(consent)
-        request.grant, request.consent = grant, consent
+        request.grant, request.grant_id, request.consent = grant, grant.pk, consent
         request.user, request.scopes = consent.user, sorted(consent.scopes)
         return True
 
@@ -89,7 +86,7 @@ class Validator(OAuth2Validator):
         return True  # validate_code compared it: oauthlib's own error here is not the one RFC 6749 section 5.2 names
 
     def invalidate_authorization_code(self, client_id: Any, code: str, request: Any, *args: Any, **kwargs: Any) -> None:
-        Grant.objects.filter(pk=request.grant.pk).update(used_at=self._now)
+        pass  # save_bearer_token did, in the statement that wrote its tokens
 
     def _punish_replay(self, grant: Any, consent: Consent) -> None:
         """Ends what the code minted (RFC 6749 section 4.1.2), and no more: ending the consent would let a client that
@@ -110,14 +107,12 @@ class Validator(OAuth2Validator):
     # -- refresh token -------------------------------------------------------------------------------------------------
 
     def validate_refresh_token(self, refresh_token: str, client: Any, request: Any, *args: Any, **kwargs: Any) -> bool:
-        own = RefreshToken.objects.filter(token_checksum=digest(refresh_token), application=client, revoked=None)
-        consent_id = own.values_list("consent_id", flat=True).first()
-        consent = locked_consent(consent_id) if consent_id else None
-        stored = own.first()  # again, under the consent's lock: it may have been revoked while we waited
-        if consent is None or stored is None:
+        found = statements.locked_refresh_token(digest(refresh_token), client.id)
+        if found is None:
             return False
+        stored, consent = found
         self._check_open(consent)
-        request.grant, request.consent, request.user = stored.grant, consent, consent.user
+        request.grant_id, request.consent, request.user = stored.grant_id, consent, consent.user
         request.refresh_token = refresh_token
         return True
 
@@ -135,29 +130,29 @@ class Validator(OAuth2Validator):
                 description="scope must be left out or equal what the consent grants", request=request
             )
         expires_at = min(self._now + ACCESS_TOKEN_LIFETIME, consent.expires_at)
-        access = AccessToken(expires=expires_at, **self._columns(request))
-        set_token_value(access, token["access_token"])
-        access.save(force_insert=True)
+        minted = self._minted(request)
+        access_digest = digest(token["access_token"])
         if request.grant_type == "authorization_code":
-            refresh = RefreshToken(**self._columns(request))
-            set_token_value(refresh, token["refresh_token"])
-            refresh.save(force_insert=True)
+            statements.exchange_code(access_digest, digest(token["refresh_token"]), minted, expires_at=expires_at)
         else:
+            statements.add_access_token(access_digest, minted, expires_at=expires_at)
             del token["refresh_token"]  # it does not rotate: the client has it
         # oauthlib writes the answer from this dict afterwards.
         token["expires_in"] = int((expires_at - self._now).total_seconds())
         token["authorization_details"] = authorization_details.granted(consent)
         token["grant_id"] = pairwise.encode("con", consent.platform_id, consent.id)
 
-    def _columns(self, request: Any) -> dict[str, Any]:
-        return {
-            "user": request.consent.user,
-            "application": self.platform,
-            "consent": request.consent,
-            "grant": request.grant,
-            "scope": " ".join(sorted(request.scopes)),
-            "resource": [addresses.resource()],
-        }
+    def _minted(self, request: Any) -> Minted:
+        consent: Consent = request.consent
+        return Minted(
+            user_id=consent.user_id,
+            platform_id=consent.platform_id,
+            consent_id=consent.id,
+            grant_id=request.grant_id,
+            scope=" ".join(sorted(request.scopes)),
+            resource=addresses.resource(),
+            now=self._now,
+        )
 
     def _check_open(self, consent: Consent) -> None:
         """Only an AUTHORISED consent in date, of an active user and platform, mints. Raises InvalidGrantError."""
