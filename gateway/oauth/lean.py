@@ -1,7 +1,8 @@
 """`POST /oauth/token`, answered before any other middleware: platforms ask it all day, and sessions, messages, CSRF and
 sign-in are for browsers.
 
-What is unusual about a request's transport goes the long way, and is answered there.
+What is unusual about a request's transport goes the long way, and is answered there. gateway.api.hot does the same for
+the reads.
 """
 
 from collections.abc import Callable
@@ -50,7 +51,8 @@ def is_plain(request: HttpRequest) -> bool:
 
 def dressed(response: HttpResponse) -> HttpResponse:
     """With its length and, of what browsers read from headers, all that could matter if somebody opened it in one."""
-    response.setdefault("Content-Length", str(len(response.content)))
+    if response.status_code != 304:  # which tells of the answer that is held (RFC 9110 section 15.4.5)
+        response.setdefault("Content-Length", str(len(response.content)))
     response.headers["X-Frame-Options"] = settings.X_FRAME_OPTIONS
     response.headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
     return response
