@@ -6,13 +6,15 @@ the account's numbers, the numbers decide; the id decides only where one side te
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from functools import lru_cache
 from uuid import UUID
 
 from django.db.models import F
 
+from banks.compiled import SLOTS, CompiledModels, CompiledUpdate
 from banks.errors import BankFormatChanged
 from banks.models import Account, Connection
 from banks.normalize.text import clean
@@ -98,9 +100,34 @@ def upsert(
         elif row.content_hash != columns["content_hash"]:
             Account.objects.for_sync().filter(id=row.id).update(fetched_at=now, version=F("version") + 1, **columns)
         else:
-            Account.objects.for_sync().filter(id=row.id).update(fetched_at=now)
+            _fetched_again().run({"account_id": row.id, "now": now})
         ids[row.id] = data.bank_account_id
     return ids
+
+
+@lru_cache(maxsize=1)
+def _fetched_again() -> CompiledUpdate:
+    return CompiledUpdate(Account.objects.for_sync().filter(id=SLOTS["account_id"]), {"fetched_at": SLOTS["now"]})
+
+
+def stored(account_id: UUID) -> Account:
+    """As it is now. Raises Account.DoesNotExist."""
+    return _one().get({"account_id": account_id})
+
+
+def stored_of(connection_id: UUID) -> list[Account]:
+    """All of one connection, by id."""
+    return _all().models({"connection_id": connection_id})
+
+
+@lru_cache(maxsize=1)
+def _one() -> CompiledModels[Account]:
+    return CompiledModels(Account.objects.for_sync().filter(id=SLOTS["account_id"]))
+
+
+@lru_cache(maxsize=1)
+def _all() -> CompiledModels[Account]:
+    return CompiledModels(Account.objects.for_sync().filter(connection_id=SLOTS["connection_id"]).order_by("id"))
 
 
 def mark_covered(connection: Connection, listed: Iterable[UUID]) -> None:
@@ -110,11 +137,13 @@ def mark_covered(connection: Connection, listed: Iterable[UUID]) -> None:
     rows.exclude(id__in=list(listed)).update(is_covered=False)
 
 
-def mark_unlisted(account_ids: Iterable[UUID]) -> None:
+def mark_unlisted(account_ids: Collection[UUID]) -> None:
     """What is stored of them stays and is served, as of then; the next list that has one of them says what it is again.
 
     The caller holds the connection's lock.
     """
+    if not account_ids:
+        return
     rows = Account.objects.for_sync().filter(id__in=list(account_ids)).exclude(status=AccountStatus.CLOSED)
     for row in rows:
         Account.objects.for_sync().filter(id=row.id).update(

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from banks import gathering
 from banks.clocks import connection_state
+from banks.gathering import HeldAccount
 from banks.models import Account
 from consents.denials import Denial, DenialCode
 from consents.errors import Denied
@@ -60,15 +61,20 @@ def behind(token_digest: str, *, now: datetime) -> TokenFacts | None:
     found = gathering.gather(token_digest, now=now)
     if found is None:
         return None
-    held = [(one.institution_id, one.account_id, ConsentAccountStatus(one.status)) for one in found.held]
-    connections = {one.account_id: _state(*one.link, now) for one in found.held if one.link is not None}
     return TokenFacts(
         id=found.token_id,
         expires_at=found.token_expires_at,
         resource=found.token_resource,
         consent=found.consent,
-        slices=_slices(held, found.policies, connections),
+        slices=slices_gathered(found.held, found.policies, now=now),
     )
+
+
+def slices_gathered(held: Sequence[HeldAccount], policies: Mapping[UUID, PolicyFacts], *, now: datetime) -> list[Slice]:
+    """The slices of one consent, of what `gathering` found."""
+    accounts = [(one.institution_id, one.account_id, ConsentAccountStatus(one.status)) for one in held]
+    connections = {one.account_id: _state(*one.link, now) for one in held if one.link is not None}
+    return _slices(accounts, policies, connections)
 
 
 def refusals(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from uuid import UUID
 
-from banks import balances, covered_days, findings, quota, store, windows
+from banks import accounts, balances, covered_days, findings, quota, store, windows
 from banks.connector import Connector
 from banks.coverage import DAY, OVERLAP, Covered, Pace, Span, Window, from_day, newest_window, to_fetch
 from banks.errors import AccountUnavailable, AnswerTooLarge, BankError, BankMisconfigured
@@ -52,7 +52,7 @@ def still_needed(turn: Turn, account_id: UUID, resource: Resource, *, since: dat
 
 def begin(turn: Turn, account_id: UUID, since: date) -> Backlog:
     """What is missing now. Reads only."""
-    account, today = Account.objects.for_sync().get(id=account_id), turn.local_today()
+    account, today = accounts.stored(account_id), turn.local_today()
     covered = Covered.of(account.coverage_first_on, account.coverage_last_on, account.coverage_gaps)
     if account.bank_first_on is not None:
         since = max(since, account.bank_first_on)

@@ -4,10 +4,13 @@ import hashlib
 import json
 from collections.abc import Sequence
 from datetime import date, datetime
+from functools import lru_cache
 from uuid import UUID
 
 from django.db.models import F, Sum
 
+from banks import accounts
+from banks.compiled import SLOTS, Compiled, CompiledModels, CompiledUpdate
 from banks.models import Account, Balance, Transaction
 from banks.normalize.money import to_minor
 from banks.proof import Booked, Drift, Proven, Unclear, prove
@@ -20,7 +23,7 @@ def store_balances(account_id: UUID, fetched: Sequence[BalanceData], *, now: dat
     Raises AmountRejected before anything is written.
     """
     rows = {(row.type, row.currency): row for row in (_balance(account_id, data) for data in fetched)}
-    kept = {(row.type, row.currency): row for row in Balance.objects.for_sync().filter(account_id=account_id)}
+    kept = {(row.type, row.currency): row for row in _kept().models({"account_id": account_id})}
     changed = 0
     for key, row in rows.items():
         before = kept.get(key)
@@ -32,11 +35,21 @@ def store_balances(account_id: UUID, fetched: Sequence[BalanceData], *, now: dat
     gone = [row.id for key, row in kept.items() if key not in rows]
     if gone:
         Balance.objects.for_sync().filter(account_id=account_id, id__in=gone).delete()
-    touched: dict[str, object] = {"balances_as_of": now}
-    if changed or gone:
-        touched["version"] = F("version") + 1
-    Account.objects.for_sync().filter(id=account_id).update(**touched)
+    _seen_at(has_changed=bool(changed or gone)).run({"account_id": account_id, "now": now})
     return changed + len(gone)
+
+
+@lru_cache(maxsize=1)
+def _kept() -> CompiledModels[Balance]:
+    return CompiledModels(Balance.objects.for_sync().filter(account_id=SLOTS["account_id"]))
+
+
+@lru_cache(maxsize=2)
+def _seen_at(*, has_changed: bool) -> CompiledUpdate:
+    touched: dict[str, object] = {"balances_as_of": SLOTS["now"]}
+    if has_changed:
+        touched["version"] = F("version") + 1
+    return CompiledUpdate(Account.objects.for_sync().filter(id=SLOTS["account_id"]), touched)
 
 
 def _balance(account_id: UUID, data: BalanceData) -> Balance:
@@ -64,7 +77,7 @@ def _balance(account_id: UUID, data: BalanceData) -> Balance:
 
 def is_proven(account_id: UUID, balance: Booked) -> bool:
     """Whether the rows stand on what was noted last: then nothing is to be written. Reads only, without a lock."""
-    account = Account.objects.for_sync().get(id=account_id)
+    account = accounts.stored(account_id)
     before = _noted(account)
     return before is not None and _verdict(account, balance, before) == before
 
@@ -75,7 +88,7 @@ def proved(account_id: UUID, balance: Booked) -> Proven | Drift | Unclear:
     Unclear where the rows are in several currencies. The caller holds the connection's lock, and has seen that
     everything wanted is covered without a gap.
     """
-    account = Account.objects.for_sync().get(id=account_id)
+    account = accounts.stored(account_id)
     before = _noted(account)
     verdict = _verdict(account, balance, before)
     if isinstance(verdict, Proven) and verdict != before:
@@ -93,11 +106,16 @@ def _noted(account: Account) -> Proven | None:
 
 def _verdict(account: Account, balance: Booked, before: Proven | None) -> Proven | Drift | Unclear:
     assert account.coverage_first_on is not None
-    booked = Transaction.objects.for_sync().filter(account_id=account.id, status=TransactionStatus.BOOKED)
     totals: dict[date, int] = {}
-    days = booked.order_by("listed_on").values_list("listed_on", "currency").annotate(total=Sum("amount_minor"))
-    for listed_on, currency, total in days:
+    for listed_on, currency, total in _days().rows({"account_id": account.id}):
         if currency != account.currency:
             return Unclear()
         totals[listed_on] = total
     return prove(balance, totals, covered_from=account.coverage_first_on, before=before)
+
+
+@lru_cache(maxsize=1)
+def _days() -> Compiled:
+    booked = Transaction.objects.for_sync().filter(account_id=SLOTS["account_id"], status=TransactionStatus.BOOKED)
+    days = booked.order_by("listed_on").values_list("listed_on", "currency").annotate(total=Sum("amount_minor"))
+    return Compiled(days)

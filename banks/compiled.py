@@ -6,31 +6,47 @@ planning it again for every read.
 """
 
 import itertools
+import json
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
 import orjson
 from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, connections  # noqa: TID251 -- one that may
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import DateField, DateTimeField, JSONField, QuerySet, UUIDField
+from django.db.models import DateField, DateTimeField, JSONField, Model, QuerySet, UUIDField
 from django.db.models.expressions import Col
+from django.db.models.query import get_related_populators
+from django.db.models.sql import InsertQuery, UpdateQuery
 from psycopg import adapters as defaults
 from psycopg import errors, pq
 from psycopg.adapt import AdaptersMap, Loader, Transformer
+from psycopg.types.json import Jsonb
 from psycopg.types.string import TextLoader
 
+M = TypeVar("M", bound=Model)
+
+_Parameters = list[tuple[str | None, object]]  #: name of a slot, or None and the value itself
 Converters = list[tuple[int, list[Any], Any]]  #: position in a row, what is applied to it one after another, expression
 
 # -- slots ------------------------------------------------------------------------------------------------------------
 
-_UUIDS = ("account_id", "after_id", "consent_id", "institution_id", "platform_id", "user_id")
+_UUIDS = (
+    *("account_id", "after_id", "consent_id", "institution_id", "platform_id", "user_id"),
+    *("connection_id", "job_id", "probe_job_id", "row_id"),
+)
 _DAYS = ("after_on", "end_on", "history_from", "start_on")
-_INSTANTS = ("now",)
+_INSTANTS = (
+    *("now", "since_at", "until_at"),
+    *("bucket_at", "window_at", "breaker_until", "probe_until", "next_sync_at", "seen_at"),
+)
+_NUMBERS = ("bucket_thousandths", "calls", "epoch", "failures", "opened_count", "unanswered")
+_WORDS = ("breaker", "code", "kind", "presence", "resource", "stage", "status")
+_OBJECTS = ("counts",)
 
 _FIRST = 0x51075 << 100
 #: What stands for each value in a query that is compiled: of its type, equal to no other, and met nowhere else.
@@ -38,8 +54,11 @@ SLOTS: dict[str, Any] = {
     **{name: UUID(int=number) for number, name in enumerate(_UUIDS, _FIRST)},
     **{name: date(7, 7, number) for number, name in enumerate(_DAYS, 1)},
     **{name: datetime(7, 8, number, tzinfo=UTC) for number, name in enumerate(_INSTANTS, 1)},
+    **{name: 0x51075 * 1000 + number for number, name in enumerate(_NUMBERS)},
+    **{name: f"slot:{name}" for name in _WORDS},
+    **{name: {"slot": name} for name in _OBJECTS},
 }
-_FIELDS: dict[type, Any] = {UUID: UUIDField(), date: DateField(), datetime: DateTimeField()}
+_FIELDS: dict[type, Any] = {UUID: UUIDField(), date: DateField(), datetime: DateTimeField(), dict: JSONField()}
 
 
 def id_slots(count: int) -> dict[str, UUID]:
@@ -57,20 +76,22 @@ def adapted(value: object) -> object:
 
 
 class Compiled:
-    """One shape of a query. `rows` are tuples in the order of its columns."""
+    """One shape of a query. `rows` are tuples in the order of its columns.
+
+    One that locks rows is compiled within a transaction, as the ORM wants it.
+    """
 
     def __init__(self, query: QuerySet[Any, Any], *, slots: Mapping[str, Any] = SLOTS, by_values: bool = False) -> None:
         """`query` is one of `.values_list()`, made with `slots`. `by_values`: as of Statement."""
         compiler = query.query.get_compiler(connection=connection)
         text, parameters = compiler.as_sql()
-        names = {adapted(slot): name for name, slot in slots.items()}
-        self.text, kept = _with_words(text, parameters)
-        self._parameters = [(names.get(one), one) for one in kept]
+        self.text, self._parameters = _with_words(text, _named(parameters, slots))
         self._statement = Statement(self.text, is_read=True, by_values=by_values)
         found = compiler.get_converters([one[0] for one in compiler.select])
         self._converters: Converters = [
             (position, _quicker(found[position][0]), found[position][1]) for position in sorted(found)
         ]
+        self._compiler = compiler
 
     def embedded(self) -> tuple[str, list[tuple[str | None, object]]]:
         """Text, and names or values of its parameters: to be part of another statement."""
@@ -78,8 +99,84 @@ class Compiled:
 
     def rows(self, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
         """`values` for every slot that the query has."""
-        parameters = [constant if name is None else values[name] for name, constant in self._parameters]
-        return converted(self._statement.run(parameters), self._converters)
+        return converted(self._statement.run(_filled(self._parameters, values)), self._converters)
+
+
+class CompiledModels(Compiled, Generic[M]):
+    """One shape of a query of whole models, with what `select_related` and `annotate` name."""
+
+    def __init__(self, query: QuerySet[M, M], *, slots: Mapping[str, Any] = SLOTS) -> None:
+        super().__init__(query, slots=slots)
+        klass_info, select = self._compiler.klass_info, self._compiler.select
+        assert klass_info is not None
+        fields = klass_info["select_fields"]
+        self._model: type[M] = klass_info["model"]
+        self._first, self._end = fields[0], fields[-1] + 1
+        self._names = [select[position][0].target.attname for position in range(self._first, self._end)]
+        # The stubs are of a later Django, which takes one more.
+        self._populators = get_related_populators(klass_info, select, connection.alias)  # type: ignore[call-arg]
+        self._annotations = dict(self._compiler.annotation_col_map or {})
+
+    def models(self, values: Mapping[str, object]) -> list[M]:
+        return [self._made(row) for row in self.rows(values)]
+
+    def get(self, values: Mapping[str, object]) -> M:
+        """The first. Raises the model's DoesNotExist."""
+        for row in self.rows(values):
+            return self._made(row)
+        raise self._model.DoesNotExist  # type: ignore[attr-defined]
+
+    def _made(self, row: tuple[Any, ...]) -> M:
+        made = self._model.from_db(connection.alias, self._names, row[self._first : self._end])
+        for populator in self._populators:
+            populator.populate(row, made)
+        for name, position in self._annotations.items():
+            setattr(made, name, row[position])
+        return made
+
+
+class CompiledUpdate:
+    """One shape of an UPDATE of the rows of a query."""
+
+    def __init__(
+        self, query: QuerySet[Any, Any], columns: Mapping[str, object], *, slots: Mapping[str, Any] = SLOTS
+    ) -> None:
+        update: Any = query.query.chain(UpdateQuery)
+        update.add_update_values(columns)
+        text, parameters = update.get_compiler(connection=connection).as_sql()
+        self._parameters = _named(parameters, slots)
+        self._statement = Statement(text)
+
+    def run(self, values: Mapping[str, object]) -> int:
+        """How many rows were written."""
+        return self._statement.change(_filled(self._parameters, values))
+
+
+class CompiledInsert:
+    """One new row, of a model made with slots."""
+
+    def __init__(self, row: Model, *, slots: Mapping[str, Any] = SLOTS) -> None:
+        insert = InsertQuery(type(row))
+        insert.insert_values(row._meta.concrete_fields, [row])
+        ((text, parameters),) = insert.get_compiler(connection=connection).as_sql()
+        self._parameters = _named(parameters, slots)
+        self._statement = Statement(text)
+
+    def run(self, values: Mapping[str, object]) -> None:
+        self._statement.change(_filled(self._parameters, values))
+
+
+def _named(parameters: Iterable[Any], slots: Mapping[str, Any]) -> _Parameters:
+    names = {_key(adapted(slot)): name for name, slot in slots.items()}
+    return [(names.get(_key(one)), one) for one in parameters]
+
+
+def _key(parameter: Any) -> Any:
+    return json.dumps(parameter.obj) if isinstance(parameter, Jsonb) else parameter
+
+
+def _filled(parameters: _Parameters, values: Mapping[str, object]) -> list[object]:
+    return [constant if name is None else values[name] for name, constant in parameters]
 
 
 def converters_of(columns: Sequence[Col]) -> Converters:
@@ -104,16 +201,16 @@ def _json(value: str | None, expression: object, connection: object) -> object:
 _WORD = re.compile(r"[A-Za-z_]+\Z")
 
 
-def _with_words(text: str, parameters: Sequence[object]) -> tuple[str, list[object]]:
+def _with_words(text: str, parameters: _Parameters) -> tuple[str, _Parameters]:
     """Words of ours (a status, a group) stand in the text: a plan for any word would reckon with the rarest."""
     pieces, kept = text.split("%s"), []
     written = [pieces[0]]
-    for piece, parameter in zip(pieces[1:], parameters, strict=True):
-        if isinstance(parameter, str) and _WORD.match(parameter):
+    for piece, (name, parameter) in zip(pieces[1:], parameters, strict=True):
+        if name is None and isinstance(parameter, str) and _WORD.match(parameter):
             written.append(f"'{parameter}'")
         else:
             written.append("%s")
-            kept.append(parameter)
+            kept.append((name, parameter))
         written.append(piece)
     return "".join(written), kept
 
@@ -121,12 +218,13 @@ def _with_words(text: str, parameters: Sequence[object]) -> tuple[str, list[obje
 def converted(rows: list[tuple[Any, ...]], converters: Converters) -> list[tuple[Any, ...]]:
     if not converters:
         return rows
+    database = connections[DEFAULT_DB_ALIAS]  # the thread's own, looked up once
     made = []
     for row in rows:
         values = list(row)
         for position, applied, expression in converters:
             for convert in applied:
-                values[position] = convert(values[position], expression, connection)
+                values[position] = convert(values[position], expression, database)
         made.append(tuple(values))
     return made
 
@@ -141,7 +239,7 @@ class InstantLoader(Loader):
 # -- running text -----------------------------------------------------------------------------------------------------
 
 #: Of one connection. A statement that is crowded out is prepared again when it comes back.
-_PREPARED_MAX = 100
+_PREPARED_MAX = 200
 #: By the driver's own connection: a new one knows nothing of what was prepared on the last.
 _prepared: WeakKeyDictionary[Any, OrderedDict[str, None]] = WeakKeyDictionary()
 _numbers = itertools.count(1)
@@ -177,6 +275,13 @@ class Statement:
                 database.close()
         return self._by_cursor(database, parameters)
 
+    def change(self, parameters: Sequence[Any]) -> int:
+        """How many rows it wrote."""
+        database = connections[DEFAULT_DB_ALIAS]
+        with database.cursor() as cursor:
+            self._execute(database, cursor, [adapted(one) for one in parameters])
+            return int(cursor.rowcount)
+
     # -- by the driver's own cursor ------------------------------------------------------------------------------------
 
     def _by_cursor(self, database: BaseDatabaseWrapper, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -184,13 +289,16 @@ class Statement:
         with database.cursor() as cursor:
             if database.vendor == "postgresql":
                 cursor.adapters.register_loader("timestamptz", InstantLoader)
-            if _prepares(database) and not self._by_values:
-                self._prepare(database, cursor)
-                cursor.execute(f"EXECUTE {self._name}{self._arguments}", adjusted)
-            else:
-                cursor.execute(self.text, adjusted)
+            self._execute(database, cursor, adjusted)
             found: list[tuple[Any, ...]] = cursor.fetchall()
             return found
+
+    def _execute(self, database: BaseDatabaseWrapper, cursor: Any, adjusted: Sequence[Any]) -> None:
+        if _prepares(database) and not self._by_values:
+            self._prepare(database, cursor)
+            cursor.execute(f"EXECUTE {self._name}{self._arguments}", adjusted)
+        else:
+            cursor.execute(self.text, adjusted)
 
     def _prepare(self, database: BaseDatabaseWrapper, cursor: Any) -> None:
         """On this connection, where it is not known there yet."""

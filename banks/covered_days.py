@@ -1,17 +1,25 @@
 """Which days of an account are fetched, as its columns say it (banks.coverage). Writers hold the connection's lock."""
 
 from datetime import date, datetime
+from functools import lru_cache
 from uuid import UUID
 
 from django.db.models import F
 
+from banks.compiled import SLOTS, Compiled, CompiledUpdate
 from banks.coverage import Covered, Span, Window
 from banks.models import Account
 
 
 def covered(account_id: UUID) -> Covered:
+    (columns,) = _columns().rows({"account_id": account_id})
+    return Covered.of(*columns)
+
+
+@lru_cache(maxsize=1)
+def _columns() -> Compiled:
     names = ("coverage_first_on", "coverage_last_on", "coverage_gaps")
-    return Covered.of(*Account.objects.for_sync().filter(id=account_id).values_list(*names).get())
+    return Compiled(Account.objects.for_sync().filter(id=SLOTS["account_id"]).values_list(*names))
 
 
 def mark_covered(account_id: UUID, window: Window, *, bank_first_on: date | None, now: datetime) -> None:
@@ -27,8 +35,20 @@ def mark_covered(account_id: UUID, window: Window, *, bank_first_on: date | None
     first_on = max(window.covers.first_on, bank_first_on or window.covers.first_on)
     if first_on <= window.covers.last_on:
         before = covered(account_id)
-        columns |= _coverage_columns(before, before.plus(Span(first_on, window.covers.last_on)))
-    Account.objects.for_sync().filter(id=account_id).update(**columns)
+        after = before.plus(Span(first_on, window.covers.last_on))
+        if after != before:
+            columns |= _coverage_columns(before, after)
+    if columns == {"transactions_as_of": now}:
+        _seen_again().run({"account_id": account_id, "now": now})
+    elif columns:
+        Account.objects.for_sync().filter(id=account_id).update(**columns)
+
+
+@lru_cache(maxsize=1)
+def _seen_again() -> CompiledUpdate:
+    """By far the most frequent: not one day is new."""
+    rows = Account.objects.for_sync().filter(id=SLOTS["account_id"])
+    return CompiledUpdate(rows, {"transactions_as_of": SLOTS["now"]})
 
 
 def doubt_coverage(account_id: UUID, *, since: date) -> None:

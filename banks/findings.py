@@ -1,10 +1,12 @@
 """What an operator should look at: opened once, told again while it lasts, closed when it is seen to be right."""
 
 from datetime import datetime
+from functools import lru_cache
 from uuid import UUID
 
 from django.db.models import QuerySet
 
+from banks.compiled import SLOTS, Compiled
 from banks.models import Connection, Finding, FindingKind
 
 
@@ -38,12 +40,26 @@ def close_finding(
 
 def open_kinds(connection_id: UUID, account_id: UUID) -> frozenset[FindingKind]:
     """What is open of this account."""
-    found = Finding.objects.filter(connection_id=connection_id, account_id=account_id, closed_at=None)
-    return frozenset(FindingKind(kind) for kind in found.values_list("kind", flat=True))
+    found = _opened().rows({"connection_id": connection_id, "account_id": account_id})
+    return frozenset(FindingKind(kind) for (kind,) in found)
+
+
+@lru_cache(maxsize=1)
+def _opened() -> Compiled:
+    values = {name: SLOTS[name] for name in ("connection_id", "account_id")}
+    return Compiled(Finding.objects.filter(**values, closed_at=None).values_list("kind"))
 
 
 def is_open(kind: FindingKind, connection_id: UUID, *, account_id: UUID | None = None, code: str) -> bool:
-    return _open(kind, connection_id, account_id).filter(code=code).exists()
+    if account_id is None:
+        return _open(kind, connection_id, None).filter(code=code).exists()
+    return bool(_told().rows({"kind": kind, "connection_id": connection_id, "account_id": account_id, "code": code}))
+
+
+@lru_cache(maxsize=1)
+def _told() -> Compiled:
+    values = {name: SLOTS[name] for name in ("kind", "connection_id", "account_id", "code")}
+    return Compiled(Finding.objects.filter(**values, closed_at=None).values_list("id")[:1])
 
 
 def _open(kind: FindingKind, connection_id: UUID, account_id: UUID | None) -> QuerySet[Finding]:

@@ -9,10 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Count, QuerySet
 
+from banks.compiled import SLOTS, Compiled, CompiledModels, CompiledUpdate
 from banks.errors import AddressForbidden, BankRateLimited, BankTimeout, BankUnavailable
 from banks.http import Exchange
 from banks.jitter import jittered
@@ -262,9 +265,14 @@ def locked(institution_id: UUID, *, now: datetime, with_jobs: bool = True) -> It
 
 def store(facts: GateFacts) -> None:
     """Write what `locked` gave and a decision changed, in the same transaction."""
-    InstitutionGate.objects.filter(institution_id=facts.institution_id).update(
-        **{name: getattr(facts, name) for name in _STORED}
-    )
+    values = {name: getattr(facts, name) for name in _STORED}
+    _storing().run({**values, "institution_id": facts.institution_id})
+
+
+@lru_cache(maxsize=1)
+def _storing() -> CompiledUpdate:
+    row = InstitutionGate.objects.filter(institution_id=SLOTS["institution_id"])
+    return CompiledUpdate(row, {name: SLOTS[name] for name in _STORED})
 
 
 def settle(institution_id: UUID, tally: Tally, *, job_id: UUID, now: datetime) -> None:
@@ -279,9 +287,14 @@ def half_open(*, now: datetime) -> int:
     return over.update(breaker=BreakerStatus.HALF_OPEN, breaker_until=None, probe_job_id=None, probe_until=None)
 
 
+def open_ones() -> QuerySet[InstitutionGate]:
+    """The gates of banks that are left alone."""
+    return InstitutionGate.objects.filter(breaker=BreakerStatus.OPEN)
+
+
 def open_until(institution_ids: Iterable[UUID]) -> dict[UUID, datetime]:
     """Until when each bank that is left alone is; the others are asked."""
-    opened = InstitutionGate.objects.filter(institution_id__in=set(institution_ids), breaker=BreakerStatus.OPEN)
+    opened = open_ones().filter(institution_id__in=set(institution_ids))
     return {one: until for one, until in opened.values_list("institution_id", "breaker_until") if until is not None}
 
 
@@ -296,8 +309,15 @@ def seen(banks: Collection[Institution], leased_jobs: dict[UUID, int], *, now: d
 
 
 def _row(institution_id: UUID) -> InstitutionGate | None:
+    for row in _locking().models({"institution_id": institution_id}):
+        return row
+    return None
+
+
+@lru_cache(maxsize=1)
+def _locking() -> CompiledModels[InstitutionGate]:
     held = InstitutionGate.objects.select_for_update(no_key=True, of=("self",)).select_related("institution")
-    return held.filter(institution_id=institution_id).first()
+    return CompiledModels(held.filter(institution_id=SLOTS["institution_id"]))
 
 
 def _new_row(institution_id: UUID, now: datetime) -> InstitutionGate:
@@ -306,8 +326,15 @@ def _new_row(institution_id: UUID, now: datetime) -> InstitutionGate:
 
 
 def _leased_jobs(institution_id: UUID, now: datetime) -> int:
-    leased = SyncJob.objects.filter(institution_id=institution_id, status=SyncJobStatus.LEASED, lease_until__gte=now)
-    return leased.count()
+    return sum(jobs for _, jobs in _leased().rows({"institution_id": institution_id, "now": now}))
+
+
+@lru_cache(maxsize=1)
+def _leased() -> Compiled:
+    leased = SyncJob.objects.filter(
+        institution_id=SLOTS["institution_id"], status=SyncJobStatus.LEASED, lease_until__gte=SLOTS["now"]
+    )
+    return Compiled(leased.order_by().values_list("institution_id").annotate(Count("id")))
 
 
 def _probe_until(row: InstitutionGate) -> datetime | None:

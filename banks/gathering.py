@@ -5,10 +5,11 @@ Tables of three packages in one text: the columns are the models' own, and a tes
 queries gather one by one (gateway.oauth.bearer did, consents.facts and banks.authority do).
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from banks.models import Account, Connection
 from consents import facts
 from consents.models import AccessToken, BankPolicy, Consent, ConsentAccount, Platform
 from consents.policy import PolicyFacts
+from consents.states import ConsentAccountStatus, ConsentStatus
 
 
 def _in_order(model: type[Model], names: Collection[str]) -> tuple[str, ...]:
@@ -51,26 +53,32 @@ _POLICY_COLUMNS = (
 _CONSENT, _POLICY = _in_order(Consent, _CONSENT_COLUMNS), _in_order(BankPolicy, _POLICY_COLUMNS)
 _PERSON, _PLATFORM = ("id", "is_active"), ("id", "status", "profile")
 #: Alias in the statement -> table and columns, in the order of a row.
-_PARTS: tuple[tuple[str, type[Model], tuple[str, ...]], ...] = (
+_Parts = tuple[tuple[str, type[Model], tuple[str, ...]], ...]
+_PARTS: _Parts = (
     ("token", AccessToken, ("id", "expires", "resource")),
     ("consent", Consent, _CONSENT),
     ("person", get_user_model(), _in_order(get_user_model(), _PERSON)),
     ("platform", Platform, _in_order(Platform, _PLATFORM)),
-    ("held", ConsentAccount, ("account_id", "institution_id", "status")),
+    ("held", ConsentAccount, ("account_id", "institution_id", "status", "connection_id")),
     ("link", Connection, ("status", "consent_expires_at", "authentication_expires_at")),
     ("own", BankPolicy, _POLICY),
     ("general", BankPolicy, _POLICY),
 )
+_REACHING = _PARTS[1:]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldAccount:
-    """An account under the consent. `link`: status and the two clocks of the connection it comes from; None: what the
-    bank's consent does not reach, or what is not there any more."""
+    """An account under the consent; `connection_id` as the consent names it.
+
+    `link`: status and the two clocks of the connection it comes from; None: what the bank's consent does not reach, or
+    what is not there any more.
+    """
 
     account_id: UUID
     institution_id: UUID
     status: str
+    connection_id: UUID
     link: tuple[str, datetime | None, datetime | None] | None
 
 
@@ -92,25 +100,58 @@ def gather(token_digest: str, *, now: datetime) -> Gathered | None:
     rows = converted(statement.run([now, now, token_digest]), converters)
     if not rows:
         return None
-    token, consent, person, platform, *_ = _split(rows[0])
-    parts = [_split(row)[4:] for row in rows]
+    token, consent, person, platform, *_ = _split(rows[0], _PARTS)
+    parts = [_split(row, _PARTS)[4:] for row in rows]
     return Gathered(
         token_id=token[0],
         token_expires_at=token[1],
         token_resource=token[2],
         consent=_consent(consent, person, platform),
         held=tuple(_held(held, link) for held, link, _, _ in parts if held[0] is not None),
-        policies={held[1]: policy for held, _, own, general in parts if (policy := _policy(_key(own), _key(general)))},
+        policies=_policies(parts),
     )
 
 
-def _split(row: Sequence[Any]) -> list[Sequence[Any]]:
-    return [row[start:end] for start, end in _bounds()]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reaching:
+    """A consent that may open something of a connection; `held`: its accounts, wherever they lie, by account_id."""
+
+    consent: Consent
+    held: tuple[HeldAccount, ...]
+    policies: Mapping[UUID, PolicyFacts]  #: by institution
 
 
-@lru_cache(maxsize=1)
-def _bounds() -> tuple[tuple[int, int], ...]:
-    ends = [sum(len(columns) for _, _, columns in _PARTS[: number + 1]) for number in range(len(_PARTS))]
+def gather_reaching(connection_id: UUID, *, now: datetime) -> list[Reaching]:
+    """Every authorised consent under which an account of the connection is shared, by id."""
+    statement, converters = _reaching()
+    rows = converted(statement.run([now, now, connection_id]), converters)
+    found = []
+    for _, of_consent in groupby(rows, key=lambda row: row[0]):
+        parts = [_split(row, _REACHING) for row in of_consent]
+        consent, person, platform, *_ = parts[0]
+        ends = [part[3:] for part in parts]
+        found.append(
+            Reaching(
+                consent=_consent(consent, person, platform),
+                held=tuple(_held(held, link) for held, link, _, _ in ends),
+                policies=_policies(ends),
+            )
+        )
+    return found
+
+
+def _policies(ends: Iterable[Sequence[Sequence[Any]]]) -> dict[UUID, PolicyFacts]:
+    """By institution, of the last four parts of each row."""
+    return {held[1]: policy for held, _, own, general in ends if (policy := _policy(_key(own), _key(general)))}
+
+
+def _split(row: Sequence[Any], parts: _Parts) -> list[Sequence[Any]]:
+    return [row[start:end] for start, end in _bounds(parts)]
+
+
+@lru_cache(maxsize=2)
+def _bounds(parts: _Parts) -> tuple[tuple[int, int], ...]:
+    ends = [sum(len(columns) for _, _, columns in parts[: number + 1]) for number in range(len(parts))]
     return tuple(zip([0, *ends], ends, strict=False))
 
 
@@ -126,11 +167,12 @@ def _consent(columns: Sequence[Any], person: Sequence[Any], platform: Sequence[A
 
 
 def _held(columns: Sequence[Any], link: Sequence[Any]) -> HeldAccount:
-    account_id, institution_id, status = columns
+    account_id, institution_id, status, connection_id = columns
     return HeldAccount(
         account_id=account_id,
         institution_id=institution_id,
         status=status,
+        connection_id=connection_id,
         link=None if link[0] is None else (link[0], link[1], link[2]),
     )
 
@@ -160,26 +202,73 @@ def _row(key: _Key | None) -> BankPolicy | None:
 # -- the text ---------------------------------------------------------------------------------------------------------
 
 
+_Compiled = tuple[Statement, list[tuple[int, list[Any], Any]]]
+
+
 @lru_cache(maxsize=1)
-def _statement() -> tuple[Statement, list[tuple[int, list[Any], Any]]]:
-    columns: list[Col] = [_field(model, name).get_col(alias) for alias, model, names in _PARTS for name in names]
-    selected = ", ".join(f'{column.alias}."{column.target.column}"' for column in columns)
-    table = {alias: f'"{model._meta.db_table}" {alias}' for alias, model, _ in _PARTS}
-    text = f"""
-        SELECT {selected}
+def _statement() -> _Compiled:
+    table = _tables()
+    return _compiled(
+        _PARTS,
+        f"""
         FROM {table["token"]}
         JOIN {table["consent"]} ON consent.id = token.consent_id
+        {_people()}
+        LEFT JOIN {table["held"]} ON held.consent_id = consent.id
+        {_links_and_policies()}
+        WHERE token.token_checksum = %s
+        ORDER BY held.account_id
+        """,
+    )
+
+
+@lru_cache(maxsize=1)
+def _reaching() -> _Compiled:
+    table = _tables()
+    return _compiled(
+        _REACHING,
+        f"""
+        FROM {table["consent"]}
+        {_people()}
+        JOIN {table["held"]} ON held.consent_id = consent.id
+        {_links_and_policies()}
+        WHERE consent.status = '{ConsentStatus.AUTHORISED}' AND consent.id IN (
+            SELECT one.consent_id FROM "{ConsentAccount._meta.db_table}" one
+            WHERE one.connection_id = %s AND one.status = '{ConsentAccountStatus.ACTIVE}'
+        )
+        ORDER BY consent.id, held.account_id
+        """,  # noqa: S608 -- names of our own tables, columns and statuses
+    )
+
+
+def _compiled(parts: _Parts, rest: str) -> _Compiled:
+    """All columns of `parts`, `rest`."""
+    columns: list[Col] = [_field(model, name).get_col(alias) for alias, model, names in parts for name in names]
+    selected = ", ".join(f'{column.alias}."{column.target.column}"' for column in columns)
+    text = f"SELECT {selected} {rest}"
+    return Statement(" ".join(text.split()), is_read=True), converters_of(columns)
+
+
+def _tables() -> dict[str, str]:
+    return {alias: f'"{model._meta.db_table}" {alias}' for alias, model, _ in _PARTS}
+
+
+def _people() -> str:
+    table = _tables()
+    return f"""
         JOIN {table["person"]} ON person.id = consent.user_id
         JOIN {table["platform"]} ON platform.id = consent.platform_id
-        LEFT JOIN {table["held"]} ON held.consent_id = consent.id
+    """
+
+
+def _links_and_policies() -> str:
+    table = _tables()
+    return f"""
         LEFT JOIN "{Account._meta.db_table}" account ON account.id = held.account_id AND account.is_covered
         LEFT JOIN {table["link"]} ON link.id = account.connection_id
         LEFT JOIN {table["own"]} ON own.id = ({_newest("own_one", "= consent.platform_id")})
         LEFT JOIN {table["general"]} ON general.id = ({_newest("general_one", "IS NULL")})
-        WHERE token.token_checksum = %s
-        ORDER BY held.account_id
-    """  # noqa: S608 -- names of our own tables and columns
-    return Statement(" ".join(text.split()), is_read=True), converters_of(columns)
+    """
 
 
 def _newest(alias: str, of_platform: str) -> str:

@@ -8,7 +8,8 @@ import logging
 import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal
+from functools import lru_cache
+from typing import Any, Literal
 from uuid import UUID
 
 from django.conf import settings
@@ -16,6 +17,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
 from banks import gate
+from banks.compiled import SLOTS, Compiled, CompiledModels, CompiledUpdate
 from banks.errors import StaleLease
 from banks.models import LIVE_JOBS, Connection, SyncJob, SyncJobStatus, SyncTrigger
 from consents.scopes import Presence
@@ -147,11 +149,11 @@ def claim(job_id: UUID, *, now: datetime) -> Claim | None:
 
     A job whose holders died ATTEMPTS_MAX times over is not given to another: it may be what killed them.
     """
-    due = SyncJob.objects.filter(id=job_id).filter(claimable(now))
-    seen = due.values_list("connection__institution_id", "status", "attempts").first()
-    if seen is None:
+    seen = _claiming().rows({"job_id": job_id, "now": now})
+    if not seen:
         return None
-    institution_id, status, attempts = seen
+    due = SyncJob.objects.filter(id=job_id).filter(claimable(now))
+    institution_id, status, attempts = seen[0]
     if status == SyncJobStatus.LEASED and attempts >= ATTEMPTS_MAX and _given_up(job_id, now):
         return None
     lease_until = now + timedelta(seconds=settings.JOB_LEASE_SECONDS)
@@ -160,23 +162,41 @@ def claim(job_id: UUID, *, now: datetime) -> Claim | None:
         if isinstance(admitted, gate.Refused):
             _turn_away(due, admitted)
             return None
-        taken = due.update(
-            status=SyncJobStatus.LEASED,
-            institution_id=institution_id,  # null in rows of an earlier release
-            epoch=F("epoch") + 1,
-            attempts=F("attempts") + 1,
-            lease_until=lease_until,
-            started_at=now,
-            not_before_at=None,
-            # Its message did its work: should the holder die, the next tick after the lease sends another.
-            dispatched_at=None,
-            requested_again=False,
-            **_columns(None),
-        )
-        if not taken:
+        if not _taking().run({"job_id": job_id, "institution_id": institution_id, "now": now, "until_at": lease_until}):
             return None
         gate.store(admitted)
-        return _claim_of(SyncJob.objects.select_related("connection").get(id=job_id))
+        return _claim_of(_taken().get({"job_id": job_id}))
+
+
+@lru_cache(maxsize=1)
+def _claiming() -> Compiled:
+    due = SyncJob.objects.filter(id=SLOTS["job_id"]).filter(claimable(SLOTS["now"]))
+    return Compiled(due.values_list("connection__institution_id", "status", "attempts"))
+
+
+@lru_cache(maxsize=1)
+def _taking() -> CompiledUpdate:
+    return CompiledUpdate(
+        SyncJob.objects.filter(id=SLOTS["job_id"]).filter(claimable(SLOTS["now"])),
+        {
+            "status": SyncJobStatus.LEASED,
+            "institution_id": SLOTS["institution_id"],  # null in rows of an earlier release
+            "epoch": F("epoch") + 1,
+            "attempts": F("attempts") + 1,
+            "lease_until": SLOTS["until_at"],
+            "started_at": SLOTS["now"],
+            "not_before_at": None,
+            # Its message did its work: should the holder die, the next tick after the lease sends another.
+            "dispatched_at": None,
+            "requested_again": False,
+            **_columns(None),
+        },
+    )
+
+
+@lru_cache(maxsize=1)
+def _taken() -> CompiledModels[SyncJob]:
+    return CompiledModels(SyncJob.objects.select_related("connection").filter(id=SLOTS["job_id"]))
 
 
 def _turn_away(due: QuerySet[SyncJob], refused: gate.Refused) -> None:
@@ -216,16 +236,33 @@ def _given_up(job_id: UUID, now: datetime) -> bool:
 
 
 def fence(held: Claim, *, stage: str) -> None:
-    """First write of every transaction of a job. Raises StaleLease when the job is no longer this holder's."""
-    if not _held(held).update(stage=stage):
+    """Write down how far it is. Raises StaleLease when the job is no longer this holder's."""
+    if not _fencing().run({"job_id": held.job_id, "epoch": held.epoch, "stage": stage}):
         raise StaleLease(held.job_id)
+
+
+@lru_cache(maxsize=1)
+def _fencing() -> CompiledUpdate:
+    return CompiledUpdate(held_by(SLOTS["job_id"], SLOTS["epoch"]), {"stage": SLOTS["stage"]})
 
 
 def finish(
     held: Claim, status: SyncJobStatus, *, counts: dict[str, int], error: "JobError | None", now: datetime
 ) -> None:
     """End it; a request that came meanwhile gets a job of its own. Raises StaleLease."""
-    columns: dict[str, object] = {
+    if error is None:
+        values = {"job_id": held.job_id, "epoch": held.epoch}
+        ended = _ending().run({**values, "status": status, "counts": counts, "now": now})
+    else:
+        columns = _ended(status, counts, error, now)
+        ended = _held(held).filter(requested_again=False).update(**columns)
+    if not ended:
+        _finish_and_enqueue(held, _ended(status, counts, error, now), now)
+    _tell("job ended", held, status, error)
+
+
+def _ended(status: Any, counts: Any, error: "JobError | None", now: datetime) -> dict[str, object]:
+    return {
         "status": status,
         "stage": "",
         "counts": counts,
@@ -234,9 +271,13 @@ def finish(
         "customer_ip_address": None,  # the row that ends forgets it
         **_columns(error),
     }
-    if not _held(held).filter(requested_again=False).update(**columns):
-        _finish_and_enqueue(held, columns, now)
-    _tell("job ended", held, status, error)
+
+
+@lru_cache(maxsize=1)
+def _ending() -> CompiledUpdate:
+    """Without an error, and unless someone asked meanwhile."""
+    mine = held_by(SLOTS["job_id"], SLOTS["epoch"]).filter(requested_again=False)
+    return CompiledUpdate(mine, _ended(SLOTS["status"], SLOTS["counts"], None, SLOTS["now"]))
 
 
 def _finish_and_enqueue(held: Claim, columns: dict[str, object], now: datetime) -> None:
@@ -292,7 +333,12 @@ def claimable(now: datetime) -> Q:
 
 
 def _held(held: Claim) -> QuerySet[SyncJob]:
-    return SyncJob.objects.filter(id=held.job_id, epoch=held.epoch, status=SyncJobStatus.LEASED)
+    return held_by(held.job_id, held.epoch)
+
+
+def held_by(job_id: UUID, epoch: int) -> QuerySet[SyncJob]:
+    """The job, as long as it is held under this epoch."""
+    return SyncJob.objects.filter(id=job_id, epoch=epoch, status=SyncJobStatus.LEASED)
 
 
 def _columns(error: JobError | None) -> dict[str, object]:

@@ -2,9 +2,11 @@
 
 import logging
 from datetime import datetime
+from functools import lru_cache
 from uuid import UUID
 
 from banks import findings, leases, store
+from banks.compiled import SLOTS, CompiledUpdate
 from banks.errors import (
     After,
     AskCustomer,
@@ -96,14 +98,20 @@ def _succeeded(connection: Connection, now: datetime) -> None:
     The caller holds the connection's lock.
     """
     healed = (ConnectionStatus.DEGRADED, ConnectionStatus.RATE_LIMITED)
-    columns: dict[str, object] = {"last_succeeded_at": now}
-    if connection.status in healed:
-        columns |= {"status": ConnectionStatus.ACTIVE, "status_reason": ""}
-    Connection.objects.filter(id=connection.id).update(**columns)
-    if connection.status in healed:
+    is_healed = connection.status in healed
+    _success(is_healed=is_healed).run({"connection_id": connection.id, "now": now})
+    if is_healed:
         events.publish(
             events.EventType.CONNECTION_RECOVERED, now=now, user_id=connection.user_id, connection_id=connection.id
         )
+
+
+@lru_cache(maxsize=2)
+def _success(*, is_healed: bool) -> CompiledUpdate:
+    columns: dict[str, object] = {"last_succeeded_at": SLOTS["now"]}
+    if is_healed:
+        columns |= {"status": ConnectionStatus.ACTIVE, "status_reason": ""}
+    return CompiledUpdate(Connection.objects.filter(id=SLOTS["connection_id"]), columns)
 
 
 def bank_failed(held: Claim, error: BankError, result: SyncResult, now: datetime) -> None:

@@ -1,17 +1,20 @@
 """What may be fetched for one connection right now: the union of what live consents open, and nothing else."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from uuid import UUID
 
-from banks.authority import connections_of, slices_from
+from banks.authority import slices_gathered
+from banks.compiled import SLOTS, Compiled
+from banks.gathering import Reaching, gather_reaching
 from banks.models import Connection
 from banks.types import Resource
 from consents.denials import Denial
-from consents.facts import consent_facts, consents_accounts, policies_in_force
+from consents.facts import consent_facts
 from consents.models import Consent, ConsentAccount
-from consents.policy import Permit, PermitSlice, PolicyFacts, decide
+from consents.policy import Permit, PermitSlice, decide
 from consents.scopes import Presence, Purpose, fetched_for
 from consents.states import ConsentAccountStatus, ConsentStatus, PlatformStatus
 
@@ -35,39 +38,41 @@ class Plan:
 
 def plan(connection: Connection, *, presence: Presence, now: datetime) -> Plan:
     """Asks decide() for every purpose of every consent on this connection."""
-    return plan_of(consents_on(connection.id), connection, presence=presence, now=now)
+    return _plan(gather_reaching(connection.id, now=now), connection, presence, now)
 
 
-def plan_of(consents: Sequence[Consent], connection: Connection, *, presence: Presence, now: datetime) -> Plan:
-    """The same for these consents of it, as `consents_on` gave them."""
+def plan_under_lock(locked: Collection[UUID], connection: Connection, *, presence: Presence, now: datetime) -> Plan:
+    """The same of these consents alone (`lock_consents`): what another one opens is not held, and for another time."""
+    found = [one for one in gather_reaching(connection.id, now=now) if one.consent.id in locked]
+    return _plan(found, connection, presence, now)
+
+
+def _plan(found: Iterable[Reaching], connection: Connection, presence: Presence, now: datetime) -> Plan:
     accounts: dict[UUID, AccountPlan] = {}
-    members = consents_accounts([consent.id for consent in consents]) if consents else {}
-    rows = [row for of_consent in members.values() for row in of_consent]
-    states = connections_of({row.account_id for row in rows}, now) if rows else {}
-    # One person may have two logins at one bank, and a consent may span them.
-    own = frozenset(row.account_id for row in rows if row.connection_id == connection.id)
-    policies: dict[UUID, dict[UUID, PolicyFacts]] = {}
-    for consent in consents:
-        if consent.platform_id not in policies:
-            banks = {row.institution_id for row in rows}
-            policies[consent.platform_id] = policies_in_force(banks, consent.platform_id, now=now)
-        slices = slices_from(members.get(consent.id, []), policies[consent.platform_id], states)
-        facts, platform = consent_facts(consent), PlatformStatus(consent.platform.status)
-        for purpose in consent.purposes:
+    for one in found:
+        # One person may have two logins at one bank, and a consent may span them.
+        own = frozenset(held.account_id for held in one.held if held.connection_id == connection.id)
+        slices = slices_gathered(one.held, one.policies, now=now)
+        facts, platform = consent_facts(one.consent), PlatformStatus(one.consent.platform.status)
+        for purpose in one.consent.purposes:
             answer = decide(facts, slices, platform, Purpose(purpose), presence, now)
             if not isinstance(answer, Denial):
                 _add(accounts, answer, connection, own, now)
     return Plan(accounts=accounts)
 
 
-def consents_on(connection_id: UUID, *, lock: bool = False) -> list[Consent]:
-    """Consents that may open something of it now. `lock`: hold them (by id) while a transaction writes, so that a
-    revocation comes before or after it, never within."""
+def lock_consents(connection_id: UUID) -> frozenset[UUID]:
+    """Hold the consents (by id) that may open something of it now, while a transaction writes: a revocation comes
+    before or after it, never within."""
+    return frozenset(consent_id for (consent_id,) in _locking().rows({"connection_id": connection_id}))
+
+
+@lru_cache(maxsize=1)
+def _locking() -> Compiled:
+    connection_id = SLOTS["connection_id"]
     accounts = ConsentAccount.objects.filter(connection_id=connection_id, status=ConsentAccountStatus.ACTIVE)
     consents = Consent.objects.filter(id__in=accounts.values("consent_id"), status=ConsentStatus.AUTHORISED)
-    if lock:
-        consents = consents.select_for_update(no_key=True, of=("self",))
-    return list(consents.select_related("user", "platform").order_by("id"))
+    return Compiled(consents.select_for_update(no_key=True, of=("self",)).order_by("id").values_list("id"))
 
 
 def holds_live_consent(connection_id: UUID) -> bool:

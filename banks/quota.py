@@ -9,12 +9,14 @@ back.
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
+from functools import lru_cache
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q
 
 from banks import store
+from banks.compiled import SLOTS, Compiled, CompiledInsert, CompiledModels
 from banks.errors import BankError, BankRateLimited, BankUnavailable, QuotaSpent
 from banks.leases import Claim
 from banks.models import Account, Connection, FetchRecord, Institution
@@ -41,7 +43,7 @@ def spend(
         spent_until = _end([one.fetched_at for one in mine if one.presence == held.presence], connection, held.presence)
         if spent_until is not None:
             raise QuotaSpent(spent_until)
-        new = FetchRecord.objects.create(
+        new = FetchRecord(
             connection_id=connection.id,
             account_id=account_id,
             resource=resource,
@@ -50,6 +52,7 @@ def spend(
             epoch=held.epoch,
             fetched_at=now,
         )
+        _recording().run({**_values_of(new), "now": now, "row_id": new.id})
         _announce(connection, [*records, new], account_id)
 
 
@@ -74,7 +77,26 @@ def give_back(held: Claim, *, account_id: UUID | None, resource: Resource, error
 
 
 def _recent(connection_id: UUID, now: datetime) -> list[FetchRecord]:
-    return list(FetchRecord.objects.filter(connection_id=connection_id, fetched_at__gt=now - WINDOW))
+    return _recorded().models({"connection_id": connection_id, "since_at": now - WINDOW})
+
+
+_NAMES = ("connection_id", "account_id", "resource", "presence", "job_id", "epoch")
+
+
+def _values_of(record: FetchRecord) -> dict[str, object]:
+    return {name: getattr(record, name) for name in _NAMES}
+
+
+@lru_cache(maxsize=1)
+def _recording() -> CompiledInsert:
+    slots = {name: SLOTS[name] for name in _NAMES}
+    return CompiledInsert(FetchRecord(id=SLOTS["row_id"], fetched_at=SLOTS["now"], **slots))
+
+
+@lru_cache(maxsize=1)
+def _recorded() -> CompiledModels[FetchRecord]:
+    recent = FetchRecord.objects.filter(connection_id=SLOTS["connection_id"], fetched_at__gt=SLOTS["since_at"])
+    return CompiledModels(recent)
 
 
 def _is_going_on(of_job: Iterable[FetchRecord], held: Claim, now: datetime) -> bool:
@@ -123,6 +145,15 @@ def spent_until(connections: Collection[Connection], *, presence: Presence, now:
     return found
 
 
+def spent_until_of(connection: Connection, *, presence: Presence, now: datetime) -> datetime | None:
+    """The same of one connection."""
+    allowed = _allowed(connection.institution, presence)
+    if allowed is None:
+        return None
+    mine = (one for one in _recent(connection.id, now) if one.presence == presence)
+    return _spent_until([(one.account_id, one.resource, one.fetched_at) for one in mine], allowed)
+
+
 def forget(*, now: datetime, batch: int) -> int:
     """Delete records that no window reaches any more; how many."""
     old = FetchRecord.objects.filter(fetched_at__lt=now - 2 * WINDOW).values_list("id", flat=True)[:batch]
@@ -152,13 +183,19 @@ def _announce(connection: Connection, records: Iterable[FetchRecord], account_id
     allowed = _allowed(connection.institution, Presence.ABSENT)
     assert allowed is not None, "only who is present asks without limit"
     unattended = [(one.account_id, one.resource, one.fetched_at) for one in records if one.presence == Presence.ABSENT]
-    concerned = Account.objects.for_sync().filter(connection_id=connection.id)
-    if account_id is not None:
-        concerned = concerned.filter(id=account_id)
-    for row_id, told in concerned.values_list("id", "next_refresh_after"):
+    values = {"connection_id": connection.id, "account_id": account_id}
+    for row_id, told in _announced(account_id is not None).rows(values):
         until = _spent_until([one for one in unattended if one[0] in (None, row_id)], allowed)
         if until != told:
             Account.objects.for_sync().filter(id=row_id).update(next_refresh_after=until)
+
+
+@lru_cache(maxsize=2)
+def _announced(of_one: bool) -> Compiled:
+    concerned = Account.objects.for_sync().filter(connection_id=SLOTS["connection_id"])
+    if of_one:
+        concerned = concerned.filter(id=SLOTS["account_id"])
+    return Compiled(concerned.values_list("id", "next_refresh_after"))
 
 
 def _spent_until(records: Iterable[tuple[UUID | None, str, datetime]], allowed: int) -> datetime | None:

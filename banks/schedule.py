@@ -6,12 +6,15 @@ Locks: a connection, then its job; no consent and no gate is held here.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, Subquery
 
 from banks import gate, leases, quota
+from banks.compiled import SLOTS, CompiledModels, CompiledUpdate
 from banks.errors import QuotaSpent
 from banks.jitter import jittered
 from banks.models import LIVE_JOBS, Connection, SyncJob, SyncTrigger
@@ -72,17 +75,32 @@ def _enqueued_check(connection_id: UUID, now: datetime) -> bool:
 
 def after_run(connection_id: UUID, *, now: datetime) -> None:
     """A job of this connection ended, or waits to go on: say when the next one is due. The caller holds no lock."""
+    for connection in _ended().models({"connection_id": connection_id, "now": now}):
+        found: Any = connection  # with what was annotated
+        facts = _Facts(
+            is_needed=found.is_needed,
+            spent_until=quota.spent_until_of(connection, presence=Presence.ABSENT, now=now),
+            closed_until=found.closed_until,
+        )
+        _move(connection, _next_sync_at(connection, facts, now, is_unfinished=found.ended_with == QuotaSpent.code))
+
+
+@lru_cache(maxsize=1)
+def _ended() -> CompiledModels[Connection]:
+    """The connection, unless a job of it is live, with all that its next due time hangs on but the quota."""
+    connection_id, now = SLOTS["connection_id"], SLOTS["now"]
     # A check fetched nothing: what was due remains due.
     jobs = SyncJob.objects.filter(connection_id=OuterRef("id"), checks_only=False)
     ended = jobs.exclude(finished_at=None).order_by("-finished_at")
     found = Connection.objects.filter(~Exists(jobs.filter(status__in=LIVE_JOBS)), id=connection_id)
-    connection = (
-        found.select_related("institution").annotate(ended_with=Subquery(ended.values("error_code")[:1])).first()
+    closed = gate.open_ones().filter(institution_id=OuterRef("institution_id"))
+    return CompiledModels(
+        found.select_related("institution").annotate(
+            ended_with=Subquery(ended.values("error_code")[:1]),
+            is_needed=_needed(now),
+            closed_until=Subquery(closed.values("breaker_until")[:1]),
+        )
     )
-    if connection is None:
-        return
-    facts = _facts_of([connection], now)[connection.id]
-    _move(connection, _next_sync_at(connection, facts, now, is_unfinished=connection.ended_with == QuotaSpent.code))
 
 
 def adopt(*, now: datetime, batch: int = BATCH) -> int:
@@ -112,8 +130,16 @@ def _enqueued(connection: Connection, facts: _Facts, now: datetime) -> bool:
 
 def _move(connection: Connection, next_sync_at: datetime | None) -> bool:
     """Only if it is still as it was seen: of several beats one moves it, and the end of a connection stays one."""
-    seen = Connection.objects.filter(id=connection.id, next_sync_at=connection.next_sync_at, status=connection.status)
-    return bool(seen.update(next_sync_at=next_sync_at))
+    values = {"connection_id": connection.id, "seen_at": connection.next_sync_at, "status": connection.status}
+    moving = _moving(had_one=connection.next_sync_at is not None)
+    return bool(moving.run({**values, "next_sync_at": next_sync_at}))
+
+
+@lru_cache(maxsize=2)
+def _moving(*, had_one: bool) -> CompiledUpdate:
+    seen_at = SLOTS["seen_at"] if had_one else None
+    seen = Connection.objects.filter(id=SLOTS["connection_id"], next_sync_at=seen_at, status=SLOTS["status"])
+    return CompiledUpdate(seen, {"next_sync_at": SLOTS["next_sync_at"]})
 
 
 def _next_sync_at(connection: Connection, facts: _Facts, now: datetime, *, is_unfinished: bool) -> datetime | None:

@@ -5,17 +5,20 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
+from functools import lru_cache
 from uuid import UUID, uuid4
 
 from django.db import transaction
-from django.db.models import F, Min, QuerySet
+from django.db.models import F, QuerySet
 
 from banks import leases, store_rows
+from banks.compiled import SLOTS, Compiled, CompiledModels
+from banks.errors import StaleLease
 from banks.leases import Claim
 from banks.matching import FACT_NAMES, Facts, Stored
-from banks.models import Account, Connection, LinkSuggestion, QuarantinedRow, RawPayload, Transaction
+from banks.models import Account, Connection, LinkSuggestion, QuarantinedRow, RawPayload, SyncJob, Transaction
 from banks.normalize.entries import Entry
-from banks.plan import Plan, consents_on, plan_of
+from banks.plan import Plan, lock_consents, plan_under_lock
 from banks.reconcile import (
     Addition,
     Asked,
@@ -49,9 +52,9 @@ def fenced(
     Raises StaleLease.
     """
     with transaction.atomic():
-        consents = consents_on(held.connection_id, lock=True)
+        consents = lock_consents(held.connection_id)
         connection = _locked(held, stage)
-        yield connection, plan_of(consents, connection, presence=presence, now=now())
+        yield connection, plan_under_lock(consents, connection, presence=presence, now=now())
 
 
 @contextmanager
@@ -68,15 +71,38 @@ def fenced_alone(held: Claim, *, stage: str) -> Iterator[Connection]:
 def ending(held: Claim) -> Iterator[Connection]:
     """As `fenced_alone`, for a transaction that ends by handing back the job: that is its fence."""
     with transaction.atomic():
-        yield _locked(held)
+        yield _locking().get({"connection_id": held.connection_id})
 
 
-def _locked(held: Claim, stage: str | None = None) -> Connection:
+def _locked(held: Claim, stage: str) -> Connection:
+    """Connection, then job: another's claim of it waits, and whoever waited here sees what it is by now."""
+    for job in _locking_both().models({"job_id": held.job_id, "epoch": held.epoch}):
+        if job.stage != stage:
+            leases.fence(held, stage=stage)
+        return job.connection
+    raise StaleLease(held.job_id)
+
+
+@lru_cache(maxsize=1)
+def _locking_both() -> CompiledModels[SyncJob]:
+    mine = leases.held_by(SLOTS["job_id"], SLOTS["epoch"]).select_related("connection__institution")
+    return CompiledModels(mine.select_for_update(no_key=True, of=("connection", "self")))
+
+
+def read(held: Claim) -> Connection:
+    """The job's connection with its institution, without a lock. Raises Connection.DoesNotExist."""
+    return _reading().get({"connection_id": held.connection_id})
+
+
+@lru_cache(maxsize=1)
+def _reading() -> CompiledModels[Connection]:
+    return CompiledModels(Connection.objects.select_related("institution").filter(id=SLOTS["connection_id"]))
+
+
+@lru_cache(maxsize=1)
+def _locking() -> CompiledModels[Connection]:
     rows = Connection.objects.select_for_update(no_key=True, of=("self",)).select_related("institution")
-    connection = rows.get(id=held.connection_id)
-    if stage is not None:
-        leases.fence(held, stage=stage)
-    return connection
+    return CompiledModels(rows.filter(id=SLOTS["connection_id"]))
 
 
 # -- transactions ------------------------------------------------------------------------------------------------------
@@ -84,11 +110,18 @@ def _locked(held: Claim, stage: str | None = None) -> Connection:
 
 def compared(account_id: UUID, fetched: Sequence[Entry], *, asked: Asked) -> Changes:
     """What `reconcile` says of this fetch. Where the bank lists what it listed before, nothing but keys is read."""
-    kept = list(_in_window(account_id, asked.since, asked.until).values_list("identity_key", "content_hash", "status"))
+    values = {"account_id": account_id, "start_on": asked.since, "end_on": asked.until}
+    kept = _contents(asked.until is not None).rows(values)
     if says_the_same([(key, content) for key, content, status in kept if status != _REMOVED], fetched):
         return Changes(unchanged=len(listed(fetched)))
     in_window = _as_stored(_in_window(account_id, asked.since, asked.until)) if kept else []
     return reconcile(_with_namesakes(account_id, in_window, fetched), fetched, asked=asked)
+
+
+@lru_cache(maxsize=2)
+def _contents(is_bounded: bool) -> Compiled:
+    rows = _in_window(SLOTS["account_id"], SLOTS["start_on"], SLOTS["end_on"] if is_bounded else None)
+    return Compiled(rows.values_list("identity_key", "content_hash", "status"))
 
 
 def _in_window(account_id: UUID, since: date, until: date | None) -> QuerySet[Transaction]:
@@ -131,9 +164,14 @@ def _as_stored(rows: QuerySet[Transaction]) -> list[Stored]:
 
 
 def oldest_pending_on(account_id: UUID) -> date | None:
-    pending = Transaction.objects.for_sync().filter(account_id=account_id, status=TransactionStatus.PENDING)
-    found: date | None = pending.aggregate(day=Min("listed_on"))["day"]
-    return found
+    found = _pending().rows({"account_id": account_id})
+    return found[0][0] if found else None
+
+
+@lru_cache(maxsize=1)
+def _pending() -> Compiled:
+    pending = Transaction.objects.for_sync().filter(account_id=SLOTS["account_id"], status=TransactionStatus.PENDING)
+    return Compiled(pending.order_by("listed_on").values_list("listed_on")[:1])
 
 
 Write = Callable[[Connection], None]

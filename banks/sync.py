@@ -29,7 +29,7 @@ from banks.errors import (
 )
 from banks.http import Exchange
 from banks.leases import Claim, JobError
-from banks.models import Account, Connection, SyncTrigger
+from banks.models import Account, SyncTrigger
 from banks.normalize.money import AmountRejected
 from banks.plan import Plan, holds_live_consent, plan
 from banks.store import NoLongerNeeded
@@ -68,7 +68,7 @@ def run(held: Claim, *, clock: Callable[[], datetime], on_exchange: OnExchange |
 
 def _run(held: Claim, result: SyncResult, clock: Callable[[], datetime], on_exchange: OnExchange | None) -> bool:
     """False: cancelled."""
-    connection = Connection.objects.select_related("institution").get(id=held.connection_id)
+    connection = store.read(held)
     watch = Watch(held, clock)
     wanted = plan(connection, presence=held.presence, now=clock())
     may_ask = connection.status not in outcomes.HELD
@@ -145,7 +145,7 @@ def _sync_accounts(turn: Turn, connector: Connector) -> None:
         quota.give_back(turn.held, account_id=None, resource=Resource.ACCOUNTS, error=error, now=turn.clock())
         raise
     with store.fenced(turn.held, stage="ACCOUNTS", presence=turn.presence, now=turn.clock) as (connection, needs):
-        stored = list(Account.objects.for_sync().filter(connection=connection).order_by("id"))
+        stored = accounts.stored_of(connection.id)
         pairs = accounts.recognised(stored, fetched)
         _check_holders(stored, pairs)
         # The bank lists what its customer ticked there; we keep what somebody may read.
@@ -169,6 +169,8 @@ def _sync_accounts(turn: Turn, connector: Connector) -> None:
 
 def _were_just_listed(turn: Turn) -> bool:
     """Whether an earlier attempt saw the list: every planned account is on it, and known by the bank's id."""
+    if not turn.goes_on:
+        return False
     planned = Account.objects.for_sync().filter(id__in=turn.plan.accounts.keys())
     if not all(turn.was_just_fetched(account.fetched_at) for account in planned):
         return False

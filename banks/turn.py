@@ -133,15 +133,19 @@ class Turn:
             return fresh
         return plan(self.connection, presence=self.presence, now=self.clock())
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether an earlier turn or attempt may have brought something of this work."""
+        return self.held.attempts > 1 or self.held.trigger == SyncTrigger.BACKFILL
+
     def was_just_fetched(self, fetched_at: datetime | None) -> bool:
         """Whether this work need not ask again for what was fetched then: it goes on, or an earlier attempt brought it.
 
         A bank that turns every second call away would otherwise be asked for its list of accounts for ever.
         """
-        if fetched_at is None or self.clock() - fetched_at >= _STILL_FRESH:
+        if not self.goes_on or fetched_at is None or self.clock() - fetched_at >= _STILL_FRESH:
             return False
-        is_repeated = self.held.attempts > 1 and fetched_at >= self.held.created_at
-        return is_repeated or self.held.trigger == SyncTrigger.BACKFILL
+        return self.held.trigger == SyncTrigger.BACKFILL or fetched_at >= self.held.created_at
 
     def local_today(self) -> date:
         """The bank's calendar day. Of the fetch, not of any row: no row's date is derived from an instant."""

@@ -134,6 +134,16 @@ def test_mail_goes_in_the_clear_to_loopback_only(installation: pytest.MonkeyPatc
     assert environment.load().sluice_mail_tls == "none"
 
 
+def test_a_worker_has_as_many_threads_as_is_said_within_bounds(installation: pytest.MonkeyPatch) -> None:
+    assert environment.load().sluice_worker_threads == 8
+    installation.setenv("SLUICE_WORKER_THREADS", "32")
+    assert environment.load().sluice_worker_threads == 32
+
+    for wrong in ("0", "513", "many"):
+        installation.setenv("SLUICE_WORKER_THREADS", wrong)
+        assert "SLUICE_WORKER_THREADS" in _refused()
+
+
 def test_a_secret_may_be_a_mounted_file(installation: pytest.MonkeyPatch, tmp_path: Path) -> None:
     folder = tmp_path / "mounted"
     folder.mkdir()

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from banks import authority
+from banks import authority, gathering
 from banks.models import Account, Connection
 from consents.facts import consent_facts
 from consents.models import AccessToken, BankPolicy, Consent, ConsentAccount, Platform
@@ -190,3 +190,50 @@ def test_one_persons_token_brings_nothing_of_anothers(world: World) -> None:
     assert found is not None
     reached = {account.account_id for part in found.slices for account in part.accounts}
     assert reached == {account.id for account in world.accounts}
+
+
+# -- what reaches a connection -----------------------------------------------------------------------------------------
+
+
+def _reaching(world: World) -> list[gathering.Reaching]:
+    (link,) = Connection.objects.filter(institution_id=world.acorn.id)
+    return gathering.gather_reaching(link.id, now=NOW)
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_what_reaches_a_connection_is_what_the_orm_gathers(world: World, name: str) -> None:
+    CHANGES[name](world)
+    (link,) = Connection.objects.filter(institution_id=world.acorn.id)
+    shared = ConsentAccount.objects.filter(connection_id=link.id, status=ConsentAccountStatus.ACTIVE)
+    authorised = Consent.objects.filter(id__in=shared.values("consent_id"), status=ConsentStatus.AUTHORISED)
+    expected = list(authorised.select_related("user", "platform").order_by("id"))
+
+    found = _reaching(world)
+
+    assert [consent_facts(one.consent) for one in found] == [consent_facts(consent) for consent in expected]
+    for one, consent in zip(found, expected, strict=True):
+        slices = authority.slices_gathered(one.held, one.policies, now=NOW)
+        assert sorted(slices, key=repr) == sorted(authority.slices_of(consent, now=NOW), key=repr)
+        assert one.consent.platform.status == consent.platform.status
+        rows = ConsentAccount.objects.filter(consent_id=consent.id).values_list("account_id", "connection_id")
+        assert {(held.account_id, held.connection_id) for held in one.held} == set(rows)
+
+
+def test_each_consent_that_reaches_a_connection_comes_once_with_its_own_accounts(world: World) -> None:
+    budget = ledger.platform("Budget")
+    second = ledger.consent(world.alice, budget, world.accounts[:1])
+    ledger.consent(world.alice, budget, world.accounts[2:])  # of the other bank alone
+
+    found = _reaching(world)
+
+    assert [one.consent.id for one in found] == sorted([world.consent.id, second.id])
+    held = {one.consent.id: {account.account_id for account in one.held} for one in found}
+    assert held[second.id] == {world.accounts[0].id}
+    assert held[world.consent.id] == {account.id for account in world.accounts}
+
+
+def test_what_reaches_a_connection_is_one_statement(world: World, django_assert_num_queries: Any) -> None:
+    (link,) = Connection.objects.filter(institution_id=world.acorn.id)
+    with django_assert_num_queries(1):
+        (found,) = gathering.gather_reaching(link.id, now=NOW)
+    assert found.consent.id == world.consent.id

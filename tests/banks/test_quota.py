@@ -18,7 +18,7 @@ from banks.errors import (
     StaleLease,
 )
 from banks.leases import Claim
-from banks.models import Account, FetchRecord, SyncTrigger
+from banks.models import Account, FetchRecord, SyncJobStatus, SyncTrigger
 from banks.types import Resource
 from consents.scopes import Presence
 from tests.support.scripted_bank import NOW, Scene, raising
@@ -41,7 +41,7 @@ def spend(
 
 
 def ended(scene: Scene, held: Claim) -> None:
-    leases.finish(held, "COMMITTED", counts={}, error=None, now=scene.now)  # type: ignore[arg-type]
+    leases.finish(held, SyncJobStatus.COMMITTED, counts={}, error=None, now=scene.now)
 
 
 def spent(scene: Scene, times: int, trigger: SyncTrigger = SyncTrigger.SCHEDULE) -> None:

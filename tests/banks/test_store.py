@@ -25,6 +25,7 @@ from banks.models import (
     QuarantinedRow,
     RawPayload,
     SyncJob,
+    SyncJobStatus,
     SyncTrigger,
     Transaction,
 )
@@ -324,7 +325,7 @@ def test_writes_and_revocations_never_wait_for_one_another_in_a_circle() -> None
             lambda held=held, number=number: outcomes.append(_outcome(lambda: scene.write(held, number * 10, 5))),
             lambda consent=consent: _end(consent, scene.account.connection_id),
         )
-        leases.finish(held, "COMMITTED", counts={}, error=None, now=NOW)  # type: ignore[arg-type]
+        leases.finish(held, SyncJobStatus.COMMITTED, counts={}, error=None, now=NOW)
 
     assert trouble == []
     assert len(outcomes) == 30

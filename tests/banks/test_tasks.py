@@ -164,3 +164,29 @@ def test_a_message_for_a_job_that_may_not_start_does_nothing(monkeypatch: pytest
 
     tasks.run_job(str(UUID(int=1)))
     tasks.run_job(str(now_due(linked(bank(concurrent_jobs_max=0))).id))
+
+
+def test_one_tick_at_a_time_looks_at_the_queue(sent: list[tuple[str, str]]) -> None:
+    job = now_due(linked())
+
+    with tasks._ticking:
+        tasks.tick()
+    assert sent == []
+    tasks.tick()
+
+    assert [job_id for job_id, _ in sent] == [str(job.id)]
+
+
+def test_a_tick_that_failed_holds_up_no_other(sent: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    job = now_due(linked())
+
+    def broken(**_: Any) -> None:
+        raise RuntimeError("the database is away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(tasks.dispatch, "due", broken)
+        with pytest.raises(RuntimeError):
+            tasks.tick()
+    tasks.tick()
+
+    assert [job_id for job_id, _ in sent] == [str(job.id)]

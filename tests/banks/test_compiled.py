@@ -1,0 +1,91 @@
+"""Models, updates and new rows by text that the ORM compiled: the same as the ORM's own."""
+
+from datetime import timedelta
+
+import pytest
+from django.db.models import Exists, F, OuterRef
+
+from banks.compiled import SLOTS, CompiledInsert, CompiledModels, CompiledUpdate
+from banks.models import Account, Connection, FetchRecord, SyncJob, SyncJobStatus
+from tests.support import cast
+from tests.support.cast import NOW
+from tests.support.jobs import claimed, due, linked, reread
+
+pytestmark = pytest.mark.django_db
+
+
+def _columns(row: Connection | SyncJob | FetchRecord) -> dict[str, object]:
+    return {
+        field.attname: bytes(value) if isinstance(value := getattr(row, field.attname), memoryview) else value
+        for field in row._meta.concrete_fields
+    }
+
+
+def test_a_model_comes_with_every_column_and_what_it_is_joined_with() -> None:
+    link, other = linked(), linked()
+    cast.account(link)
+    query = CompiledModels(
+        Connection.objects.select_related("institution")
+        .filter(id=SLOTS["connection_id"])
+        .annotate(has_account=Exists(Account.objects.for_sync().filter(connection_id=OuterRef("id"))))
+    )
+
+    (found,) = query.models({"connection_id": link.id})
+    without = query.get({"connection_id": other.id})
+
+    stored = Connection.objects.select_related("institution").get(id=link.id)
+    assert _columns(found) == _columns(stored)
+    assert (found.institution, found.institution.slug) == (stored.institution, stored.institution.slug)
+    assert (bool(vars(found)["has_account"]), bool(vars(without)["has_account"])) == (True, False)
+    assert not found._state.adding
+
+
+def test_where_there_is_no_row_it_is_said_as_the_orm_says_it() -> None:
+    query = CompiledModels(Connection.objects.filter(id=SLOTS["connection_id"]))
+
+    assert query.models({"connection_id": SLOTS["account_id"]}) == []
+    with pytest.raises(Connection.DoesNotExist):
+        query.get({"connection_id": SLOTS["account_id"]})
+
+
+def test_an_update_writes_the_rows_of_its_query_and_says_how_many() -> None:
+    mine, other = due(), due()
+    update = CompiledUpdate(
+        SyncJob.objects.filter(id=SLOTS["job_id"], status=SyncJobStatus.QUEUED),
+        {
+            "status": SLOTS["status"],
+            "counts": SLOTS["counts"],
+            "epoch": F("epoch") + 1,
+            "finished_at": SLOTS["now"],
+            "lease_until": SLOTS["until_at"],
+        },
+    )
+    values = {"job_id": mine.id, "counts": {"added": 3}, "now": NOW, "until_at": None, "status": SyncJobStatus.FAILED}
+
+    assert (update.run(values), update.run(values)) == (1, 0)
+
+    row = reread(mine)
+    told = (row.status, row.counts, row.epoch, row.finished_at, row.lease_until)
+    assert told == ("FAILED", {"added": 3}, mine.epoch + 1, NOW, None)
+    assert _columns(reread(other)) == _columns(other)
+
+
+@pytest.mark.parametrize("of_account", [True, False])
+def test_a_new_row_says_what_was_given(of_account: bool) -> None:
+    link = linked()
+    held = claimed(due(link))
+    slots = {name: SLOTS[name] for name in ("connection_id", "account_id", "job_id", "epoch", "resource", "presence")}
+    insert = CompiledInsert(FetchRecord(id=SLOTS["row_id"], fetched_at=SLOTS["now"], **slots))
+    row = FetchRecord(
+        connection_id=link.id,
+        account_id=link.user_id if of_account else None,
+        resource="balances",
+        presence="absent",
+        job_id=held.job_id,
+        epoch=held.epoch,
+        fetched_at=NOW - timedelta(microseconds=1),
+    )
+
+    insert.run({**{name: getattr(row, name) for name in slots}, "row_id": row.id, "now": row.fetched_at})
+
+    assert _columns(FetchRecord.objects.get()) == _columns(row)
