@@ -162,7 +162,6 @@ def _store(turn: Turn, backlog: Backlog, window: Window, fetched: Fetched) -> No
     with store.fenced(turn.held, stage="TRANSACTIONS", presence=turn.presence, now=turn.clock) as (link, needs):
         store.require(needs, account_id, Resource.TRANSACTIONS, since=window.since)
         _complete(turn, link, backlog, window, fetched)
-    turn.found(needs)
     _count(turn, changes, fetched)
 
 
@@ -309,7 +308,6 @@ def fetch_balances(turn: Turn, connector: Connector, account_id: UUID) -> None:
     with store.fenced(turn.held, stage="BALANCES", presence=turn.presence, now=turn.clock) as (_, needs):
         store.require(needs, account_id, Resource.BALANCES)
         turn.result.balances += balances.store_balances(account_id, fetched, now=turn.clock())
-    turn.found(needs)
     turn.result.has_fetched = True
     booked = booked_balance(fetched, turn.currencies[account_id])
     if booked is not None:

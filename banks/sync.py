@@ -161,7 +161,6 @@ def _sync_accounts(turn: Turn, connector: Connector) -> None:
         _keep_holders(kept)
         unlisted = needs.accounts.keys() - turn.bank_ids.keys()
         accounts.mark_unlisted(unlisted)
-    turn.found(needs)
     turn.result.accounts = len(turn.bank_ids)
     for account_id in sorted(unlisted):
         log.info("account not listed", extra={**turn.ids, "account_id": account_id})

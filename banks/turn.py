@@ -22,8 +22,6 @@ from consents.scopes import Presence
 TURN_SECONDS = 240.0
 #: After this long the current call ends, whatever it brought.
 TURN_SECONDS_MAX = 900.0
-#: Between a transaction that asked the consents and the call that follows it.
-_MOMENT_SECONDS = 0.1
 #: What is younger is not asked for again by work that merely goes on.
 _STILL_FRESH = timedelta(hours=1)
 
@@ -107,9 +105,6 @@ class Turn:
     #: where it does not.
     accounts: dict[UUID, Account] = field(default_factory=dict)
     currencies: dict[UUID, str | None] = field(default_factory=dict)
-    #: What may be fetched, as a transaction of this turn has just found it under lock; None: the bank was called since.
-    fresh_plan: Plan | None = None
-    fresh_at: float = 0.0  #: time.monotonic()
     #: Booked balances fetched in this turn, where the bank tells one.
     booked: dict[UUID, Booked] = field(default_factory=dict)
 
@@ -122,15 +117,8 @@ class Turn:
         """For logs."""
         return {"job_id": self.held.job_id, "connection_id": self.held.connection_id}
 
-    def found(self, needs: Plan) -> None:
-        """Just now, under the consents' lock."""
-        self.fresh_plan, self.fresh_at = needs, time.monotonic()
-
     def plan_for_call(self) -> Plan:
-        """What may be fetched now, for one call to the bank: asked anew, unless it was asked this very moment."""
-        fresh, self.fresh_plan = self.fresh_plan, None
-        if fresh is not None and time.monotonic() - self.fresh_at < _MOMENT_SECONDS:
-            return fresh
+        """What may be fetched now: asked anew before every call to the bank."""
         return plan(self.connection, presence=self.presence, now=self.clock())
 
     @property

@@ -346,7 +346,7 @@ def test_balances_can_be_read_while_transactions_are_still_on_their_way(
     worker = threading.Thread(target=closing, args=(lambda: sync.run(held, clock=clock.now),))
     worker.start()
     try:
-        until(lambda: SyncJob.objects.get().stage == "BALANCES" and Balance.objects.for_sync().count() == 4)
+        until(lambda: SyncJob.objects.get().stage == "TRANSACTIONS" and Balance.objects.for_sync().count() == 4)
         in_the_meantime = served(consent)
     finally:
         worker.join()

@@ -1,13 +1,12 @@
 """What a sync asks of the database when nothing changed, and when what may be fetched is asked anew."""
 
-import time
 from collections.abc import Iterator
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from banks import store, sync, turn
+from banks import store, sync
 from banks.models import Account, Connection, Transaction
 from banks.plan import Plan
 from banks.turn import Turn, Watch
@@ -59,38 +58,16 @@ def at_work(world: Linked, alice: User, chat: Platform) -> Turn:
     return Turn(held=held, connection=row, plan=Plan(accounts={}), clock=clock.now, watch=Watch(held, clock.now))
 
 
-@pytest.fixture
-def long_moment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However slow the machine is."""
-    monkeypatch.setattr(turn, "_MOMENT_SECONDS", 3600.0)
-
-
-def test_what_a_write_has_just_found_under_lock_serves_one_call(at_work: Turn, long_moment: None) -> None:
-    with store.fenced(at_work.held, stage="BALANCES", presence=at_work.presence, now=clock.now) as (_, needs):
-        pass
-    at_work.found(needs)
-
-    assert at_work.plan_for_call() is needs
-    asked = at_work.plan_for_call()
-    assert asked == needs and asked is not needs
-
-
-def test_a_moment_later_what_may_be_fetched_is_asked_anew(at_work: Turn) -> None:
-    needs = at_work.plan_for_call()
-    assert needs.accounts
-    at_work.found(needs)
-    at_work.fresh_at = time.monotonic() - turn._MOMENT_SECONDS
+def test_what_may_be_fetched_is_asked_anew_before_every_call(at_work: Turn) -> None:
+    assert at_work.plan_for_call().accounts
     cast.revoke(Consent.objects.get())
 
     assert at_work.plan_for_call().accounts == {}
 
 
-def test_a_revocation_within_the_moment_stores_nothing(at_work: Turn, long_moment: None) -> None:
-    """The one call that it still serves brings an answer that no write lets in."""
-    needs = at_work.plan_for_call()
-    at_work.found(needs)
+def test_a_revocation_after_the_call_stores_nothing(at_work: Turn) -> None:
+    assert at_work.plan_for_call().accounts
     cast.revoke(Consent.objects.get())
 
-    assert at_work.plan_for_call() is needs
     with store.fenced(at_work.held, stage="BALANCES", presence=at_work.presence, now=clock.now) as (_, found):
         assert found.accounts == {}
