@@ -105,16 +105,22 @@ class _Pool:
             request_method=method,
         )
 
+class _Connections:
+    """To every origin there is one pool."""
+
+    def __init__(self, answers: Mapping[str, Answered]) -> None:
+        self._pool = _Pool(answers)
+
+    def to(self, target: Any) -> _Pool:
+        return self._pool
+
     def close(self) -> None: ...
 
 
 class _Client(BankClient):
     def __init__(self, answers: Mapping[str, Answered]) -> None:
         super().__init__(allowed_origins=frozenset({ORIGIN}), limits=LIMITS)
-        self._answers = answers
-
-    def _pool(self, target: Any) -> Any:
-        return _Pool(self._answers)
+        self._connections: Any = _Connections(answers)
 
 
 def connector_of(answers: Mapping[str, Answered]) -> UkObie:

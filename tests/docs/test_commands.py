@@ -44,7 +44,7 @@ RUN_BY = {
     ),
     "python3 run.py tour": "tests/journeys/test_tour.py::test_the_tour_sees_every_step",
     "python3 run.py race": "tests/race/test_race.py",
-    "celery -A gateway worker -P threads -c 8": "tests/faults/test_worker.py",
+    "celery -A gateway worker -P threads": "tests/faults/test_worker.py",
     "celery -A gateway worker -P threads -c 4 -Q slow-bank": "tests/faults/test_banks_apart.py",
     "celery -A gateway worker -P threads -c 8 -Q celery,slow-bank": "tests/faults/test_banks_apart.py",
 }
