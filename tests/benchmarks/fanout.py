@@ -19,6 +19,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 from uuid import uuid4
 
@@ -93,7 +94,7 @@ def measure(
                 progress(f"fan-out: {kind}, {passes[-1].per_second:.1f} a second, {passes[-1].worker:.1f} ms CPU each")
         ours = sorted(passes[1:], key=lambda one: one.per_second)[1]
         progress("fan-out: stock Celery, prefork, a new connection for each call")
-        stock = _stock(STOCK_CONNECTIONS, origin, f"{redis_url.rpartition('/')[0]}/3")
+        stock = _stock(STOCK_CONNECTIONS, origin, urlsplit(redis_url)._replace(path="/3").geturl())
         progress("fan-out: a bare script")
         bare = _bare(connections, origin, threads)
         shutil.rmtree(directory, ignore_errors=True)
