@@ -12,6 +12,7 @@ import pytest
 from banks import dispatch, gate, leases, quota, schedule
 from banks.errors import QuotaSpent
 from banks.gate import UNANSWERED_MAX, Tally
+from banks.jitter import jittered
 from banks.leases import JobError
 from banks.models import Account, Connection, FetchRecord, Institution, SyncJob, SyncJobStatus, SyncTrigger
 from banks.standing import CHECK_AFTER
@@ -106,9 +107,12 @@ def test_intervals_are_spread_and_never_shorter() -> None:
 
     schedule.enqueue_due(now=NOW)
 
-    times = {next_of(link) for link in links}
-    assert len(times) > 1  # two of five may well fall on one step
+    times = [next_of(link) for link in links]
+    assert times == [NOW + schedule._interval(link) for link in links]
     assert all(after_interval(at) for at in times)
+    # Of ids that are drawn anew each time, two of five may fall on one of the thousand steps.
+    drawn = [UUID(int=number) for number in range(5)]
+    assert len({jittered(INTERVAL, one, percent=schedule.JITTER_PERCENT) for one in drawn}) == 5
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ from banks.vault import Vault
 from consents import clock
 from consents.scopes import Scope
 from tests import servers
-from tests.benchmarks import processes
+from tests.benchmarks import processor
 from tests.benchmarks.figures import Baseline, Figure, Goal, Sense
 from tests.benchmarks.slow_bank import ACCOUNT_ID, ROOT
 from tests.support import cast
@@ -142,9 +142,9 @@ def measure(
 
 
 def _pass(ids: list[object], worker_pid: int, origin: str) -> Pass:
-    server_pid = processes.parent(_backend_pid())
+    server_pid = processor.parent_of(_backend_pid())
     counted = _counts(origin)
-    cpu, server_cpu = processes.cpu_seconds(worker_pid), processes.cpu_seconds(server_pid)
+    cpu, server_cpu = processor.seconds_of(worker_pid), processor.seconds_of(server_pid)
     with _peak(worker_pid) as peak:
         began, now = time.monotonic(), clock.now()
         Connection.objects.filter(id__in=ids).update(next_sync_at=now)
@@ -152,8 +152,8 @@ def _pass(ids: list[object], worker_pid: int, origin: str) -> Pass:
         seconds = time.monotonic() - began
     return Pass(
         per_second=len(ids) / seconds,
-        worker=(processes.cpu_seconds(worker_pid) - cpu) / len(ids) * 1000,
-        server=(processes.cpu_seconds(server_pid) - server_cpu) / len(ids) * 1000,
+        worker=(processor.seconds_of(worker_pid) - cpu) / len(ids) * 1000,
+        server=(processor.seconds_of(server_pid) - server_cpu) / len(ids) * 1000,
         pss_mib=peak[0],
         tcp_connections=_counts(origin)["connections"] - counted["connections"],
     )
@@ -182,7 +182,7 @@ def _peak(pid: int) -> Iterator[list[float]]:
 
     def look() -> None:
         while not over.wait(0.2):
-            most[0] = max(most[0], processes.pss_mib(pid))
+            most[0] = max(most[0], processor.pss_mebibytes(pid))
 
     looking = threading.Thread(target=look)
     looking.start()
@@ -212,13 +212,13 @@ def _stock(connections: int, origin: str, broker_url: str) -> Pass:
         _send(1, origin, environment)
         before = _counts(origin)["calls"]
         _wait(lambda: _counts(origin)["calls"] >= before + 3)
-        before, cpu = _counts(origin)["calls"], processes.cpu_seconds(process.pid)
+        before, cpu = _counts(origin)["calls"], processor.seconds_of(process.pid)
         with _peak(process.pid) as peak:
             began = time.monotonic()
             _send(connections, origin, environment)
             _wait(lambda: _counts(origin)["calls"] >= before + 3 * connections)
             seconds = time.monotonic() - began
-        used = processes.cpu_seconds(process.pid) - cpu
+        used = processor.seconds_of(process.pid) - cpu
     finally:
         process.terminate()
         process.wait(20)

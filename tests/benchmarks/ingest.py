@@ -23,7 +23,7 @@ from banks.normalize.entries import Entry, entry
 from banks.reconcile import Asked
 from banks.types import Channel, CounterpartyKind, Money, Place, TransactionData, TransactionKind, TransactionStatus
 from gateway.identity.models import User
-from tests.benchmarks import processes
+from tests.benchmarks import processor
 from tests.benchmarks.figures import Baseline, Figure, Goal, Sense
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
@@ -203,12 +203,12 @@ def _upserted(book: Book, listed: list[Entry]) -> list[Transaction]:
 
 @contextmanager
 def _measured(cost: Cost) -> Iterator[None]:
-    server = processes.parent(_asked("SELECT pg_backend_pid()"))
+    server = processor.parent_of(_asked("SELECT pg_backend_pid()"))
     log_began = _asked("SELECT pg_current_wal_insert_lsn()::text")
-    server_began, client_began = processes.cpu_seconds(server), time.process_time()
+    server_began, client_began = processor.seconds_of(server), time.process_time()
     yield
     cost.client += time.process_time() - client_began
-    cost.server += processes.cpu_seconds(server) - server_began
+    cost.server += processor.seconds_of(server) - server_began
     cost.wal += int(_asked("SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), %s)", log_began))
 
 

@@ -1,4 +1,4 @@
-"""Processor time of process trees, from /proc. Linux only.
+"""Processor time and memory of process trees, from /proc. Linux only.
 
 A reading counts what has ended and been reaped too, so that a database backend that went away is not forgotten. The
 kernel tells it in ticks of 10 ms: what lies between two readings should be seconds.
@@ -7,8 +7,11 @@ kernel tells it in ticks of 10 ms: what lies between two readings should be seco
 import os
 from collections import defaultdict
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
@@ -57,6 +60,20 @@ def seconds(roots: Mapping[str, int]) -> dict[str, float]:
         name: sum(found[one].ticks for one in tree(root, found) if one in found) / TICKS_PER_SECOND
         for name, root in roots.items()
     }
+
+
+def seconds_of(root: int) -> float:
+    """Processor seconds so far of one tree."""
+    return seconds({"": root})[""]
+
+
+def pss_mebibytes(root: int) -> float:
+    """Memory of the tree; a page that several share counts once."""
+    found = 0
+    for process_id in tree(root, stats()):
+        with suppress(psutil.NoSuchProcess):  # it ended while we looked
+            found += psutil.Process(process_id).memory_full_info().pss
+    return found / 1024**2
 
 
 def parent_of(process_id: int) -> int:
