@@ -5,7 +5,7 @@ Tables of three packages in one text: the columns are the models' own, and a tes
 queries gather one by one (gateway.oauth.bearer did, consents.facts and banks.authority do).
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -14,51 +14,33 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
-from django.db import DEFAULT_DB_ALIAS
 from django.db.models import Model
 from django.db.models.expressions import Col
 
-from banks.compiled import Statement, converted, converters_of
+from banks.compiled import Statement, converted, converters_of, loaded
 from banks.models import Account, Connection
 from consents import facts
 from consents.models import AccessToken, BankPolicy, Consent, ConsentAccount, Platform
 from consents.policy import PolicyFacts
 from consents.states import ConsentAccountStatus, ConsentStatus
 
-
-def _in_order(model: type[Model], names: Collection[str]) -> tuple[str, ...]:
-    """As `from_db` wants them."""
-    found = tuple(field.attname for field in model._meta.concrete_fields if field.attname in names)
-    assert len(found) == len(names)
-    return found
-
-
-_CONSENT_COLUMNS = (
+_CONSENT = (
     *("id", "user_id", "platform_id", "status", "scopes", "purposes", "duration_type", "history_from"),
     *("location_precision", "on_platform_only", "hidden_groups", "authorised_at", "expires_at", "revision"),
 )
-_POLICY_COLUMNS = (
-    *(
-        "id",
-        "platform_id",
-        "status",
-        "scopes",
-        "purposes",
-        "history_days_max",
-        "duration_days_max",
-        "location_precision",
-    ),
-    *("on_platform_only", "hidden_groups", "requires_attended", "accepts_attestation", "requires_fapi2"),
+_POLICY = (
+    *("id", "platform_id", "status", "scopes", "purposes", "history_days_max", "duration_days_max"),
+    *("location_precision", "on_platform_only", "hidden_groups", "requires_attended", "accepts_attestation"),
+    "requires_fapi2",
 )
-_CONSENT, _POLICY = _in_order(Consent, _CONSENT_COLUMNS), _in_order(BankPolicy, _POLICY_COLUMNS)
 _PERSON, _PLATFORM = ("id", "is_active"), ("id", "status", "profile")
 #: Alias in the statement -> table and columns, in the order of a row.
 _Parts = tuple[tuple[str, type[Model], tuple[str, ...]], ...]
 _PARTS: _Parts = (
     ("token", AccessToken, ("id", "expires", "resource")),
     ("consent", Consent, _CONSENT),
-    ("person", get_user_model(), _in_order(get_user_model(), _PERSON)),
-    ("platform", Platform, _in_order(Platform, _PLATFORM)),
+    ("person", get_user_model(), _PERSON),
+    ("platform", Platform, _PLATFORM),
     ("held", ConsentAccount, ("account_id", "institution_id", "status", "connection_id")),
     ("link", Connection, ("status", "consent_expires_at", "authentication_expires_at")),
     ("own", BankPolicy, _POLICY),
@@ -156,13 +138,11 @@ def _bounds(parts: _Parts) -> tuple[tuple[int, int], ...]:
 
 
 def _consent(columns: Sequence[Any], person: Sequence[Any], platform: Sequence[Any]) -> Consent:
-    consent: Consent = Consent.from_db(DEFAULT_DB_ALIAS, _CONSENT, columns)
+    consent = loaded(Consent, _CONSENT, columns)
     # Past the descriptors, which look the keys of both up: the statement has joined by them.
-    user = get_user_model().from_db(DEFAULT_DB_ALIAS, _PERSON, person)
-    Consent._meta.get_field("user").set_cached_value(consent, user)
-    Consent._meta.get_field("platform").set_cached_value(
-        consent, Platform.from_db(DEFAULT_DB_ALIAS, _PLATFORM, platform)
-    )
+    joined = consent._state.fields_cache
+    joined["user"] = loaded(get_user_model(), _PERSON, person)
+    joined["platform"] = loaded(Platform, _PLATFORM, platform)
     return consent
 
 
@@ -196,7 +176,7 @@ def _policy(own: _Key | None, general: _Key | None) -> PolicyFacts | None:
 
 
 def _row(key: _Key | None) -> BankPolicy | None:
-    return None if key is None else BankPolicy.from_db(DEFAULT_DB_ALIAS, _POLICY, key)
+    return None if key is None else loaded(BankPolicy, _POLICY, key)
 
 
 # -- the text ---------------------------------------------------------------------------------------------------------

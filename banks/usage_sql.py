@@ -26,7 +26,9 @@ Holding = Callable[[UUID, datetime], QuerySet[Consent]]
 _COUNT_KEY = ("institution_id", "platform_id", "read_on", "shard")
 
 
+@lru_cache(maxsize=1)
 def is_one_statement() -> bool:
+    """A process has one database."""
     return connection.vendor == "postgresql"
 
 
@@ -67,7 +69,13 @@ def _in_one(rows: Sequence[Columns], holding: Holding, now: datetime) -> bool:
 
 
 def _plain(value: object) -> object:
-    return json.dumps(value) if isinstance(value, list) else value
+    return _as_json(tuple(value)) if isinstance(value, list) else value
+
+
+@lru_cache(maxsize=1024)
+def _as_json(words: tuple[str, ...]) -> str:
+    """Scopes: a few lists, the same for many reads."""
+    return json.dumps(words)
 
 
 @lru_cache(maxsize=64)

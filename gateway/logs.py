@@ -35,6 +35,11 @@ ALLOWED = (
 _OURS = ("gateway", "banks", "consents")
 
 
+# Nobody writes file, line, thread or process of a call, and finding them out costs as much as the line (the standard
+# library's own switches, "Optimization" in its logging guide).
+logging._srcfile = None
+logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+
 #: Made once: `json.dumps(default=...)` makes an encoder for each line.
 _encoded = json.JSONEncoder(default=str).encode
 

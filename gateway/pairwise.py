@@ -26,10 +26,11 @@ def encode(kind: str, platform_id: UUID, value: UUID) -> str:
 def encode_all(kind: str, platform_id: UUID, values: Iterable[UUID]) -> list[str]:
     """Many at once: one call into the cipher instead of one each."""
     blocks = b"".join([value.int.to_bytes(16, "big") for value in values])  # as `.bytes`, one call less for each
-    # ECB is right here: one block is one id, and equal ids must give equal strings.
-    encryptor = Cipher(algorithms.AES(_key(kind, platform_id)), modes.ECB()).encryptor()  # noqa: S305
-    text = encryptor.update(blocks).hex()
-    return [f"{kind}_{text[start : start + 32]}" for start in range(0, len(text), 32)]
+    if not blocks:
+        return []
+    text = _cipher(kind, platform_id).encryptor().update(blocks).hex(" ", 16)
+    # One pass over all of them instead of a slice for each.
+    return f"{kind}_{text.replace(' ', f' {kind}_')}".split(" ")
 
 
 def decode(kind: str, platform_id: UUID, text: str) -> UUID | None:
@@ -37,11 +38,12 @@ def decode(kind: str, platform_id: UUID, text: str) -> UUID | None:
     match = _SHAPE.match(text)
     if match is None or not text.startswith(f"{kind}_"):
         return None
-    decryptor = Cipher(algorithms.AES(_key(kind, platform_id)), modes.ECB()).decryptor()  # noqa: S305
-    return UUID(bytes=decryptor.update(bytes.fromhex(match[1])))
+    return UUID(bytes=_cipher(kind, platform_id).decryptor().update(bytes.fromhex(match[1])))
 
 
 @lru_cache(maxsize=4096)
-def _key(kind: str, platform_id: UUID) -> bytes:
+def _cipher(kind: str, platform_id: UUID) -> Cipher[modes.ECB]:
     root = base64.b64decode(settings.PAIRWISE_ROOT_KEY)
-    return HKDF(hashes.SHA256(), 16, None, b"pairwise:" + kind.encode() + platform_id.bytes).derive(root)
+    key = HKDF(hashes.SHA256(), 16, None, b"pairwise:" + kind.encode() + platform_id.bytes).derive(root)
+    # ECB is right here: one block is one id, and equal ids must give equal strings.
+    return Cipher(algorithms.AES(key), modes.ECB())  # noqa: S305

@@ -26,6 +26,7 @@ from gateway.oauth.lean import dressed, is_plain
 from gateway.request_ids import request_id_of
 
 METHODS = ("GET", "HEAD")
+_WANTED = frozenset({None, "*/*", "application/json"})
 #: Of every address here, told on each answer (RFC 9110 section 10.2.1).
 ALLOW = "GET, HEAD, OPTIONS"
 
@@ -99,7 +100,8 @@ def answered(request: HttpRequest, read: Read, *named: str) -> HttpResponse:
 
 def _served(call: Call, read: Read, named: tuple[str, ...]) -> HttpResponse:
     request = call.request
-    if not request.accepts("application/json"):
+    # What nearly all of them send is told without parsing it.
+    if request.headers.get("Accept") not in _WANTED and not request.accepts("application/json"):
         raise NotAcceptable
     caller = identify(request.headers, now=clock.now(), request_id=request_id_of(request))
     call.comes_from(caller)

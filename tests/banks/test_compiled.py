@@ -3,10 +3,13 @@
 from datetime import timedelta
 
 import pytest
-from django.db.models import Exists, F, OuterRef
+from django.contrib.auth import get_user_model
+from django.db import DEFAULT_DB_ALIAS
+from django.db.models import Exists, F, Model, OuterRef, signals
 
-from banks.compiled import SLOTS, CompiledInsert, CompiledModels, CompiledUpdate
+from banks.compiled import SLOTS, Compiled, CompiledInsert, CompiledModels, CompiledUpdate, loaded
 from banks.models import Account, Connection, FetchRecord, SyncJob, SyncJobStatus
+from consents.models import AccessToken, BankPolicy, Consent, Platform
 from tests.support import cast
 from tests.support.cast import NOW
 from tests.support.jobs import claimed, due, linked, reread
@@ -89,3 +92,44 @@ def test_a_new_row_says_what_was_given(of_account: bool) -> None:
     insert.run({**{name: getattr(row, name) for name in slots}, "row_id": row.id, "now": row.fetched_at})
 
     assert _columns(FetchRecord.objects.get()) == _columns(row)
+
+
+#: Models that are read past the ORM's own way of making them.
+_LOADED = (AccessToken, Account, BankPolicy, Connection, Consent, Platform, SyncJob, get_user_model())
+
+
+@pytest.mark.parametrize("model", _LOADED, ids=lambda model: model.__name__)
+def test_a_model_is_made_as_the_orm_makes_it(model: type[Model]) -> None:
+    names = [field.attname for field in model._meta.concrete_fields][:3]
+    values = [object() for _ in names]
+
+    ours, theirs = loaded(model, names, values), model.from_db(DEFAULT_DB_ALIAS, names, values)
+
+    assert {name: ours.__dict__[name] for name in names} == {name: theirs.__dict__[name] for name in names}
+    assert ours.__dict__.keys() == theirs.__dict__.keys()
+    assert ours.get_deferred_fields() == theirs.get_deferred_fields() != set()
+    assert (ours._state.adding, ours._state.db) == (theirs._state.adding, theirs._state.db) == (False, "default")
+    # What `loaded` leaves out is nobody's.
+    assert model.from_db.__func__ is Model.from_db.__func__  # type: ignore[attr-defined]
+    assert not signals.pre_init.has_listeners(model) and not signals.post_init.has_listeners(model)
+
+
+def test_a_row_has_a_value_for_each_name() -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        loaded(Platform, ["id", "status"], ["one"])
+
+
+def test_the_first_reading_on_a_connection_tells_what_all_later_ones_tell() -> None:
+    """Tags are made of the text of values, so they must not even differ in their `repr`."""
+    one = cast.account(linked())
+    Account.objects.for_sync().filter(id=one.id).update(next_refresh_after=NOW + timedelta(microseconds=1))
+    query = Compiled(
+        Account.objects.for_sync()
+        .filter(id=SLOTS["account_id"])
+        .values_list("id", "fetched_at", "next_refresh_after", "coverage_first_on", "coverage_gaps", "is_covered")
+    )
+
+    first, second, third = (query.rows({"account_id": one.id}) for _ in range(3))
+
+    assert repr(first) == repr(second) == repr(third)
+    assert "timezone.utc" in repr(first)

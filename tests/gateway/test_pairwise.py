@@ -18,9 +18,9 @@ VALUE = UUID("0190a1b2-c3d4-7e5f-8a6b-9c0d1e2f3a4b")
 @pytest.fixture(autouse=True)
 def fresh_keys() -> Iterator[None]:
     """Derived keys are kept per process: forgotten around each test, because one of them changes the root."""
-    pairwise._key.cache_clear()
+    pairwise._cipher.cache_clear()
     yield
-    pairwise._key.cache_clear()
+    pairwise._cipher.cache_clear()
 
 
 def test_an_id_comes_back_for_the_platform_and_kind_it_was_made_for() -> None:
@@ -98,7 +98,7 @@ def test_under_another_root_key_the_same_row_is_another_id(settings: Any) -> Non
     """Why that key never rotates."""
     before = pairwise.encode("acc", CHAT, VALUE)
     settings.PAIRWISE_ROOT_KEY = base64.b64encode(secrets.token_bytes(32)).decode()
-    pairwise._key.cache_clear()
+    pairwise._cipher.cache_clear()
 
     assert pairwise.encode("acc", CHAT, VALUE) != before
     assert pairwise.decode("acc", CHAT, before) != VALUE
