@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, Min, OuterRef, QuerySet
+from django.db.models import Exists, F, Min, OuterRef, QuerySet
 
 from consents import revocations
 from consents.errors import EventsGone
@@ -23,6 +23,8 @@ from consents.states import LIVE_CONSENTS, ConsentAccountStatus
 #: How long what was laid can be read again.
 KEPT_FOR = timedelta(days=30)
 BATCH = 200
+#: More than one log ever got between a backup and its return.
+_LEAP = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,21 @@ def _locked_logs(platform_ids: Collection[UUID]) -> dict[UUID, EventLog]:
         EventLog.objects.bulk_create((EventLog(platform_id=one) for one in sorted(known)), ignore_conflicts=True)
         logs = {log.platform_id: log for log in held.all()}
     return logs
+
+
+def begin_anew() -> int:
+    """Give everything that is laid, and all that is to come, numbers that were never given out; how many logs.
+
+    For a database that came back from a backup, where other events had the next numbers: from any place in a log of
+    before, `page` raises EventsGone, and what it leads to is all that is kept.
+    """
+    with transaction.atomic():
+        logs = _locked_logs(set(Platform.objects.values_list("id", flat=True)))
+        Delivery.objects.filter(platform_id__in=logs).update(sequence=F("sequence") + _LEAP)
+        for log in logs.values():
+            log.last_sequence += _LEAP
+        EventLog.objects.bulk_update(logs.values(), ["last_sequence"])
+    return len(logs)
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------

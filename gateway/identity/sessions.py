@@ -71,6 +71,11 @@ def end_all(user_id: UUID, *, now: datetime, but: UUID | None = None) -> int:
     return _open(user_id).exclude(id=but).update(ended_at=now) if but else _open(user_id).update(ended_at=now)
 
 
+def end_everyones(*, now: datetime) -> int:
+    """Everybody is to sign in again; how many sessions ended."""
+    return UserSession.objects.filter(ended_at=None).update(ended_at=now)
+
+
 def forget_old(*, now: datetime) -> int:
     """Delete rows of sessions that nobody can come back to."""
     oldest = now - timedelta(seconds=settings.SESSION_COOKIE_AGE, days=1)

@@ -31,8 +31,6 @@ NOT_HERE = {
     "docker compose up --build --detach": "no Docker engine is asked for",
     "docker compose exec web python manage.py createsuperuser": "no Docker engine is asked for",
     "docker compose exec web python manage.py check --deploy": "no Docker engine is asked for",
-    'pg_dump --format=custom --file=sluice.dump "$DATABASE_URL"': "PostgreSQL's own",
-    'pg_restore --clean --if-exists --dbname="$DATABASE_URL" sluice.dump': "PostgreSQL's own",
 }
 #: Command -> the test that runs it, with other ports, sizes and directories where it says so.
 RUN_BY = {
@@ -42,6 +40,8 @@ RUN_BY = {
     "python3 -m gateway.compose --issuer https://sluice.bank.example": (
         "tests/run/test_compose.py::test_with_an_issuer_it_is_a_real_installation"
     ),
+    'pg_dump --format=custom --file=sluice.dump "$DATABASE_URL"': "tests/gateway/api/test_restored.py",
+    'pg_restore --clean --if-exists --dbname="$DATABASE_URL" sluice.dump': "tests/gateway/api/test_restored.py",
     "python3 run.py tour": "tests/journeys/test_tour.py::test_the_tour_sees_every_step",
     "python3 run.py race": "tests/race/test_race.py",
     "celery -A gateway worker -P threads": "tests/faults/test_worker.py",
