@@ -6,8 +6,6 @@ And, apart from both, a platform's own token for its credentials alone.
 import json
 import secrets
 from datetime import datetime
-from typing import Any
-from urllib.parse import urlencode
 
 from django.db import transaction
 from oauthlib.oauth2 import OAuth2Error, WebApplicationServer
@@ -27,8 +25,8 @@ _REQUIRED: dict[str, tuple[str, ...]] = {
 GRANT_TYPES = tuple(_REQUIRED)
 
 
-def exchange(parameters: Parameters, platform: Platform, *, now: datetime, request_id: str) -> dict[str, Any]:
-    """The members of a successful answer (RFC 6749 sections 5.1 and 4.4.3, RFC 9396 section 7). Raises Refused.
+def exchange(parameters: Parameters, platform: Platform, *, now: datetime, request_id: str) -> str:
+    """A successful answer, as JSON (RFC 6749 sections 5.1 and 4.4.3, RFC 9396 section 7). Raises Refused.
 
     A refresh token survives every refusal: while its consent is PAUSED or SUSPENDED it is refused with `invalid_grant`
     and works again once the consent does; it ends with the consent, by RFC 7009, or when its code is replayed.
@@ -41,18 +39,18 @@ def exchange(parameters: Parameters, platform: Platform, *, now: datetime, reque
     server = WebApplicationServer(validator, token_expires_in=_LIFETIME_SECONDS, token_generator=_random)
     with transaction.atomic():
         try:
-            _, body, status = server.create_token_response("/", "POST", urlencode(parameters.values), {})
+            _, body, status = server.create_token_response("/", "POST", list(parameters.values.items()), {})
         except OAuth2Error as error:  # oauthlib catches its own only while it validates
             body, status = error.json, error.status_code
         if status != 200 and not validator.replayed:
             transaction.set_rollback(True)
-    answer: dict[str, Any] = json.loads(body)
     if status != 200:
+        answer = json.loads(body)
         raise Refused(answer["error"], answer.get("error_description") or _DESCRIPTIONS.get(answer["error"], ""))
-    return answer
+    return str(body)
 
 
-def _platform_token(parameters: Parameters, platform: Platform, now: datetime) -> dict[str, Any]:
+def _platform_token(parameters: Parameters, platform: Platform, now: datetime) -> str:
     """RFC 6749 section 4.4.3: without a refresh token. Raises Refused.
 
     A scope is refused and not passed over: every word of the vocabulary opens a customer's data, and a platform that
@@ -61,11 +59,8 @@ def _platform_token(parameters: Parameters, platform: Platform, now: datetime) -
     if parameters.get("scope"):
         raise Refused("invalid_scope", "a platform's own token has no scope: it opens management addresses alone")
     token = platform_tokens.issue(platform, now=now)
-    return {
-        "access_token": token,
-        "token_type": "Bearer",
-        "expires_in": int(platform_tokens.LIFETIME.total_seconds()),
-    }
+    lifetime_seconds = int(platform_tokens.LIFETIME.total_seconds())
+    return json.dumps({"access_token": token, "token_type": "Bearer", "expires_in": lifetime_seconds})
 
 
 def _random(request: object) -> str:

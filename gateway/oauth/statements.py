@@ -11,26 +11,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from itertools import groupby
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import DEFAULT_DB_ALIAS
 from django.db.models import Model, QuerySet
 from django.db.models.sql import InsertQuery, UpdateQuery
 
-from banks.compiled import SLOTS, Compiled, Statement, adapted
+from banks.compiled import SLOTS, CompiledModels, Statement, adapted
 from consents.models import AccessToken, Consent, Grant, Platform, PlatformToken, RefreshToken
 from consents.states import PlatformStatus
 
 Values = Mapping[str, Any]
+Bound = TypeVar("Bound", Grant, RefreshToken)
 
+#: Those of the reads, and what only a token has.
 _SLOTS: dict[str, Any] = {
-    **{name: SLOTS[name] for name in ("consent_id", "platform_id", "user_id")},
-    "id": UUID(int=0x51075 << 90),
+    **SLOTS,
     "grant_id": -0x51075,
-    "now": datetime(7, 8, 1, tzinfo=UTC),
-    "expires_at": datetime(7, 8, 2, tzinfo=UTC),
+    "expires_at": datetime(7, 9, 1, tzinfo=UTC),
     **{name: f"slot:{name}" for name in ("client_id", "secret_digest", "access_digest", "refresh_digest", "scope")},
 }
 
@@ -40,63 +39,37 @@ _SLOTS: dict[str, Any] = {
 
 def active_platform(client_id: str) -> Platform | None:
     """The ACTIVE platform of this id, of any profile, with what proves who it is and no more."""
-    found = _platform().first({"client_id": client_id})
-    return None if found is None else found[Platform]
+    found = _platform().models({"client_id": client_id})
+    return found[0] if found else None
 
 
 def locked_grant(code_digest: str, platform_id: UUID) -> tuple[Grant, Consent] | None:
     """The code of this platform, used or not, and its consent with user and platform: both rows held."""
-    found = _bound(Grant).first({"secret_digest": code_digest, "platform_id": platform_id})
-    return None if found is None else (found[Grant], _consent_of(found))
+    return _locked(Grant, code_digest, platform_id)
 
 
 def locked_refresh_token(token_digest: str, platform_id: UUID) -> tuple[RefreshToken, Consent] | None:
     """The live refresh token of this platform and its consent with user and platform: both rows held."""
-    found = _bound(RefreshToken).first({"secret_digest": token_digest, "platform_id": platform_id})
-    return None if found is None else (found[RefreshToken], _consent_of(found))
+    return _locked(RefreshToken, token_digest, platform_id)
 
 
-class _Instances:
-    """A compiled query whose rows are instances, each model once in a row; deferred is what `only` left out."""
-
-    def __init__(self, query: QuerySet[Any, Any]) -> None:
-        self._compiled = Compiled(query, slots=_SLOTS)
-        compiler: Any = query.query.get_compiler(using=DEFAULT_DB_ALIAS)
-        compiler.as_sql()
-        columns = [column.target for column, *_ in compiler.select]
-        self._parts: list[tuple[type[Model], list[str]]] = [
-            (model, [column.attname for column in group]) for model, group in groupby(columns, lambda one: one.model)
-        ]
-
-    def first(self, values: Values) -> dict[type[Model], Any] | None:
-        """By model."""
-        rows = self._compiled.rows(values)
-        if not rows:
-            return None
-        row = iter(rows[0])
-        return {
-            model: model.from_db(DEFAULT_DB_ALIAS, names, [next(row) for _ in names]) for model, names in self._parts
-        }
-
-
-def _consent_of(found: Mapping[type[Model], Any]) -> Consent:
-    consent: Consent = found[Consent]
-    consent.user, consent.platform = found[_User], found[Platform]
-    return consent
+def _locked(kind: type[Bound], secret_digest: str, platform_id: UUID) -> tuple[Bound, Consent] | None:
+    found = _bound(kind).models({"secret_digest": secret_digest, "platform_id": platform_id})
+    return (found[0], found[0].consent) if found else None
 
 
 @lru_cache(maxsize=1)
-def _platform() -> _Instances:
+def _platform() -> CompiledModels[Platform]:
     active = Platform.objects.filter(client_id=_SLOTS["client_id"], status=PlatformStatus.ACTIVE)
-    return _Instances(active.only("client_id", "client_secret", "status", "profile", "authorization_grant_type"))
+    columns = ("client_id", "client_secret", "status", "profile", "authorization_grant_type")
+    return CompiledModels(active.only(*columns), slots=_SLOTS)
 
 
 @lru_cache(maxsize=2)
-def _bound(kind: type[Grant] | type[RefreshToken]) -> _Instances:
-    return _Instances(bound_query(kind, _SLOTS))
+def _bound(kind: type[Bound]) -> CompiledModels[Bound]:
+    return CompiledModels(bound_query(kind, _SLOTS), slots=_SLOTS)
 
 
-_User: Any = Consent._meta.get_field("user").related_model
 _CONSENT_COLUMNS = (
     *("user", "platform", "status", "scopes", "purposes", "duration_days", "history_from", "location_precision"),
     *("on_platform_only", "hidden_groups", "expires_at"),
@@ -107,7 +80,7 @@ _COLUMNS: dict[type[Model], tuple[str, ...]] = {
 }
 
 
-def bound_query(kind: type[Grant] | type[RefreshToken], values: Values) -> QuerySet[Any, Any]:
+def bound_query(kind: type[Bound], values: Values) -> QuerySet[Bound, Bound]:
     """`values`: `secret_digest` (SHA-256, hex) and `platform_id`, or slots for them."""
     rows: QuerySet[Any, Any] = kind.objects.all()  # Grant's manager would hash what is a digest already
     if kind is Grant:
@@ -158,8 +131,8 @@ def add_access_token(token_digest: str, minted: Minted, *, expires_at: datetime)
 
 def add_platform_token(token_digest: str, platform_id: UUID, *, id: UUID, now: datetime, expires_at: datetime) -> None:
     """`token_digest`: SHA-256, hex; the token itself is nowhere."""
-    values = {"access_digest": token_digest, "platform_id": platform_id, "id": id, "now": now, "expires_at": expires_at}
-    _platform_token().run(values)
+    values = {"access_digest": token_digest, "platform_id": platform_id, "row_id": id, "now": now}
+    _platform_token().run({**values, "expires_at": expires_at})
 
 
 class _Writes:
@@ -168,7 +141,7 @@ class _Writes:
     """
 
     def __init__(self, *compilers: Any) -> None:
-        names = {adapted(slot): name for name, slot in _SLOTS.items()}
+        names = {adapted(slot): name for name, slot in _SLOTS.items() if not isinstance(slot, dict)}
         written = [_text(compiler) for compiler in compilers]
         if len(written) > 1 and compilers[0].connection.vendor == "postgresql":
             written = [_joined(written)]
@@ -178,7 +151,7 @@ class _Writes:
 
     def run(self, values: Values) -> None:
         for statement, parameters in self._statements:
-            statement.run([one if name is None else adapted(values[name]) for name, one in parameters])
+            statement.run([one if name is None else values[name] for name, one in parameters])
 
 
 _Text = tuple[str, list[Any]]
@@ -254,7 +227,7 @@ def _exchange(resource: str) -> _Writes:
 @lru_cache(maxsize=1)
 def _platform_token() -> _Writes:
     row = PlatformToken(
-        id=_SLOTS["id"],
+        id=_SLOTS["row_id"],
         token_digest=_SLOTS["access_digest"],
         platform_id=_SLOTS["platform_id"],
         created_at=_SLOTS["now"],
