@@ -6,9 +6,12 @@ And, apart from both, a platform's own token for its credentials alone.
 import json
 import secrets
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
-from oauthlib.oauth2 import OAuth2Error, WebApplicationServer
+from oauthlib.common import Request
+from oauthlib.oauth2 import AuthorizationCodeGrant, BearerToken, OAuth2Error, RefreshTokenGrant
+from oauthlib.oauth2.rfc6749.utils import scope_to_list
 
 from consents.models import Platform
 from gateway.oauth import addresses, platform_tokens
@@ -35,11 +38,9 @@ def exchange(parameters: Parameters, platform: Platform, *, now: datetime, reque
     if parameters.get("grant_type") == "client_credentials":
         return _platform_token(parameters, platform, now)
     validator = Validator(platform, now, request_id)
-    # Two grants go through here; the toolkit's server knows five, and the password grant is one of them.
-    server = WebApplicationServer(validator, token_expires_in=_LIFETIME_SECONDS, token_generator=_random)
     with transaction.atomic():
         try:
-            _, body, status = server.create_token_response("/", "POST", list(parameters.values.items()), {})
+            body, status = _granted(parameters, validator)
         except OAuth2Error as error:  # oauthlib catches its own only while it validates
             body, status = error.json, error.status_code
         if status != 200 and not validator.replayed:
@@ -47,7 +48,23 @@ def exchange(parameters: Parameters, platform: Platform, *, now: datetime, reque
     if status != 200:
         answer = json.loads(body)
         raise Refused(answer["error"], answer.get("error_description") or _DESCRIPTIONS.get(answer["error"], ""))
-    return str(body)
+    return body
+
+
+def _granted(parameters: Parameters, validator: Validator) -> tuple[str, int]:
+    """Body and status, by one of the two grants that there are; the toolkit's server knows five, and a password is one.
+
+    Parameters as they are: oauthlib would take them out of a body again that was made of them. Raises OAuth2Error.
+    """
+    request = Request("/", "POST", list(parameters.values.items()), {})
+    request.scopes, request.extra_credentials = scope_to_list(request.scope), None
+    if request.grant_type == "refresh_token":
+        grant: Any = RefreshTokenGrant(validator, issue_new_refresh_tokens=False)  # the client keeps the one it has
+    else:
+        grant = AuthorizationCodeGrant(validator)
+    bearer = BearerToken(validator, token_generator=_random, expires_in=_LIFETIME_SECONDS)
+    _, body, status = grant.create_token_response(request, bearer)
+    return body, status
 
 
 def _platform_token(parameters: Parameters, platform: Platform, now: datetime) -> str:

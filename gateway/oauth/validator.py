@@ -136,7 +136,6 @@ class Validator(OAuth2Validator):
             statements.exchange_code(access_digest, digest(token["refresh_token"]), minted, expires_at=expires_at)
         else:
             statements.add_access_token(access_digest, minted, expires_at=expires_at)
-            del token["refresh_token"]  # it does not rotate: the client has it
         # oauthlib writes the answer from this dict afterwards.
         token["expires_in"] = int((expires_at - self._now).total_seconds())
         token["authorization_details"] = authorization_details.granted(consent)
