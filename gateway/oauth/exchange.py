@@ -1,4 +1,5 @@
-"""A code, or a refresh token, for an access token: one transaction, undone by every refusal but a punished replay.
+"""A code, or a refresh token, for an access token: one statement where the database can, and else one transaction,
+undone by every refusal but a punished replay.
 
 And, apart from both, a platform's own token for its credentials alone.
 """
@@ -13,11 +14,12 @@ from oauthlib.common import Request
 from oauthlib.oauth2 import AuthorizationCodeGrant, BearerToken, OAuth2Error, RefreshTokenGrant
 from oauthlib.oauth2.rfc6749.utils import scope_to_list
 
+from banks.usage_sql import is_one_statement
 from consents.models import Platform
 from gateway.oauth import addresses, platform_tokens
 from gateway.oauth.errors import Refused
 from gateway.oauth.parameters import Parameters
-from gateway.oauth.validator import ACCESS_TOKEN_LIFETIME, Validator
+from gateway.oauth.validator import ACCESS_TOKEN_LIFETIME, Contended, Validator
 
 _REQUIRED: dict[str, tuple[str, ...]] = {
     "authorization_code": ("code", "redirect_uri", "code_verifier"),
@@ -37,14 +39,20 @@ def exchange(parameters: Parameters, platform: Platform, *, now: datetime, reque
     _check(parameters)
     if parameters.get("grant_type") == "client_credentials":
         return _platform_token(parameters, platform, now)
+    if is_one_statement():
+        try:
+            return _told(*_granted(parameters, Validator(platform, now, request_id, holds_rows=False)))
+        except Contended:  # rare: somebody else is at the same code or consent, or was
+            pass
     validator = Validator(platform, now, request_id)
     with transaction.atomic():
-        try:
-            body, status = _granted(parameters, validator)
-        except OAuth2Error as error:  # oauthlib catches its own only while it validates
-            body, status = error.json, error.status_code
+        body, status = _granted(parameters, validator)
         if status != 200 and not validator.replayed:
             transaction.set_rollback(True)
+    return _told(body, status)
+
+
+def _told(body: str, status: int) -> str:
     if status != 200:
         answer = json.loads(body)
         raise Refused(answer["error"], answer.get("error_description") or _DESCRIPTIONS.get(answer["error"], ""))
@@ -54,7 +62,7 @@ def exchange(parameters: Parameters, platform: Platform, *, now: datetime, reque
 def _granted(parameters: Parameters, validator: Validator) -> tuple[str, int]:
     """Body and status, by one of the two grants that there are; the toolkit's server knows five, and a password is one.
 
-    Parameters as they are: oauthlib would take them out of a body again that was made of them. Raises OAuth2Error.
+    Parameters as they are: oauthlib would take them out of a body again that was made of them. Raises Contended.
     """
     request = Request("/", "POST", list(parameters.values.items()), {})
     request.scopes, request.extra_credentials = scope_to_list(request.scope), None
@@ -63,7 +71,10 @@ def _granted(parameters: Parameters, validator: Validator) -> tuple[str, int]:
     else:
         grant = AuthorizationCodeGrant(validator)
     bearer = BearerToken(validator, token_generator=_random, expires_in=_LIFETIME_SECONDS)
-    _, body, status = grant.create_token_response(request, bearer)
+    try:
+        _, body, status = grant.create_token_response(request, bearer)
+    except OAuth2Error as error:  # oauthlib catches its own only while it validates
+        return str(error.json), int(error.status_code)
     return body, status
 
 

@@ -1,9 +1,11 @@
 """What the token endpoint asks of the database and writes to it, each statement written by the ORM once and run as text
 from then on (banks.compiled).
 
-A code or a refresh token is read and locked together with its consent, in one statement: the consent's row first, as
-everywhere (gateway.oauth.locks), then its own. Whoever waited for either sees the row as the other left it, and no row
-where it was deleted meanwhile.
+A code or a refresh token is read together with its consent, in one statement. On PostgreSQL what is decided by that is
+written by one more, which locks both rows, the consent's first as everywhere (gateway.oauth.locks), and writes nothing
+unless they are still as they were read: a transaction by itself. Where it wrote nothing, and on SQLite, the rows are
+locked as they are read, in a transaction: whoever waited for either sees the row as the other left it, and no row where
+it was deleted meanwhile.
 """
 
 import json
@@ -14,13 +16,14 @@ from functools import lru_cache
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db import DEFAULT_DB_ALIAS
+from django.db import DEFAULT_DB_ALIAS, transaction
 from django.db.models import Model, QuerySet
 from django.db.models.sql import InsertQuery, UpdateQuery
 
 from banks.compiled import SLOTS, CompiledModels, Statement, adapted
+from banks.usage_sql import is_one_statement
 from consents.models import AccessToken, Consent, Grant, Platform, PlatformToken, RefreshToken
-from consents.states import PlatformStatus
+from consents.states import ConsentStatus, PlatformStatus
 
 Values = Mapping[str, Any]
 Bound = TypeVar("Bound", Grant, RefreshToken)
@@ -29,6 +32,8 @@ Bound = TypeVar("Bound", Grant, RefreshToken)
 _SLOTS: dict[str, Any] = {
     **SLOTS,
     "grant_id": -0x51075,
+    "bound_id": -0x51076,
+    "revision": 0x51075,
     "expires_at": datetime(7, 9, 1, tzinfo=UTC),
     **{name: f"slot:{name}" for name in ("client_id", "secret_digest", "access_digest", "refresh_digest", "scope")},
 }
@@ -43,18 +48,18 @@ def active_platform(client_id: str) -> Platform | None:
     return found[0] if found else None
 
 
-def locked_grant(code_digest: str, platform_id: UUID) -> tuple[Grant, Consent] | None:
-    """The code of this platform, used or not, and its consent with user and platform: both rows held."""
-    return _locked(Grant, code_digest, platform_id)
+def grant(code_digest: str, platform_id: UUID, *, held: bool) -> tuple[Grant, Consent] | None:
+    """The code of this platform, used or not, and its consent with user and platform. `held`: both rows are locked."""
+    return _found(Grant, code_digest, platform_id, held)
 
 
-def locked_refresh_token(token_digest: str, platform_id: UUID) -> tuple[RefreshToken, Consent] | None:
-    """The live refresh token of this platform and its consent with user and platform: both rows held."""
-    return _locked(RefreshToken, token_digest, platform_id)
+def refresh_token(token_digest: str, platform_id: UUID, *, held: bool) -> tuple[RefreshToken, Consent] | None:
+    """The live refresh token of this platform, and its consent with user and platform. `held`: both rows are locked."""
+    return _found(RefreshToken, token_digest, platform_id, held)
 
 
-def _locked(kind: type[Bound], secret_digest: str, platform_id: UUID) -> tuple[Bound, Consent] | None:
-    found = _bound(kind).models({"secret_digest": secret_digest, "platform_id": platform_id})
+def _found(kind: type[Bound], secret_digest: str, platform_id: UUID, held: bool) -> tuple[Bound, Consent] | None:
+    found = _bound(kind, held).models({"secret_digest": secret_digest, "platform_id": platform_id})
     return (found[0], found[0].consent) if found else None
 
 
@@ -65,14 +70,15 @@ def _platform() -> CompiledModels[Platform]:
     return CompiledModels(active.only(*columns), slots=_SLOTS)
 
 
-@lru_cache(maxsize=2)
-def _bound(kind: type[Bound]) -> CompiledModels[Bound]:
-    return CompiledModels(bound_query(kind, _SLOTS), slots=_SLOTS)
+@lru_cache(maxsize=4)
+def _bound(kind: type[Bound], held: bool) -> CompiledModels[Bound]:
+    query = bound_query(kind, _SLOTS)
+    return CompiledModels(locked(query) if held else query, slots=_SLOTS)
 
 
 _CONSENT_COLUMNS = (
     *("user", "platform", "status", "scopes", "purposes", "duration_days", "history_from", "location_precision"),
-    *("on_platform_only", "hidden_groups", "expires_at"),
+    *("on_platform_only", "hidden_groups", "expires_at", "revision"),
 )
 _COLUMNS: dict[type[Model], tuple[str, ...]] = {
     Grant: ("consent", "used_at", "expires", "redirect_uri", "code_challenge", "code_challenge_method"),
@@ -89,7 +95,6 @@ def bound_query(kind: type[Bound], values: Values) -> QuerySet[Bound, Bound]:
         rows = rows.filter(token_checksum=values["secret_digest"], revoked=None)
     return (
         rows.filter(application_id=values["platform_id"])
-        .select_for_update(no_key=True, of=("consent", "self"))  # in this order
         .select_related("consent__user", "consent__platform")
         .only(
             *_COLUMNS[kind],
@@ -97,6 +102,10 @@ def bound_query(kind: type[Bound], values: Values) -> QuerySet[Bound, Bound]:
             *("consent__user__is_active", "consent__user__pseudonym", "consent__platform__status"),
         )
     )
+
+
+def locked(query: QuerySet[Bound, Bound]) -> QuerySet[Bound, Bound]:
+    return query.select_for_update(no_key=True, of=("consent", "self"))  # in this order
 
 
 # -- writing -----------------------------------------------------------------------------------------------------------
@@ -110,6 +119,8 @@ class Minted:
     platform_id: UUID
     consent_id: UUID
     grant_id: int | None
+    bound_id: int  #: of the code or refresh token that it is made from
+    revision: int  #: of the consent, as it was read
     scope: str  #: words, sorted, one blank between them
     resource: str
     now: datetime
@@ -118,15 +129,19 @@ class Minted:
         return {name: getattr(self, name) for name in self.__slots__ if name != "resource"}
 
 
-def exchange_code(access_digest: str, refresh_digest: str, minted: Minted, *, expires_at: datetime) -> None:
-    """Two new rows, and the code is used. Digests: SHA-256, hex; the tokens themselves are nowhere."""
+def exchange_code(access_digest: str, refresh_digest: str, minted: Minted, *, expires_at: datetime) -> bool:
+    """Two new rows, and the code is used; False, and nothing, where code and consent are not as they were read.
+
+    Digests: SHA-256, hex; the tokens themselves are nowhere.
+    """
     values = {**minted.values(), "access_digest": access_digest, "refresh_digest": refresh_digest}
-    _exchange(minted.resource).run({**values, "expires_at": expires_at})
+    return _exchange(minted.resource).run({**values, "expires_at": expires_at})
 
 
-def add_access_token(token_digest: str, minted: Minted, *, expires_at: datetime) -> None:
-    """Always a new row. `token_digest`: SHA-256, hex; the token itself is nowhere."""
-    _access_token(minted.resource).run({**minted.values(), "access_digest": token_digest, "expires_at": expires_at})
+def add_access_token(token_digest: str, minted: Minted, *, expires_at: datetime) -> bool:
+    """Always a new row; none, and False, where refresh token and consent are not as they were read."""
+    values = {**minted.values(), "access_digest": token_digest, "expires_at": expires_at}
+    return _access_token(minted.resource).run(values)
 
 
 def add_platform_token(token_digest: str, platform_id: UUID, *, id: UUID, now: datetime, expires_at: datetime) -> None:
@@ -135,44 +150,76 @@ def add_platform_token(token_digest: str, platform_id: UUID, *, id: UUID, now: d
     _platform_token().run({**values, "expires_at": expires_at})
 
 
+_Parameters = list[tuple[str | None, Any]]  #: name of a slot, or None and the value itself
+_Text = tuple[str, _Parameters]
+
+
 class _Writes:
-    """Statements that change rows. On PostgreSQL they are one: all but the last stand in its WITH, and none sees what
-    another writes. The last is an insert, and returns its key: what is run must give rows there.
+    """Statements that change rows, one after another. The last is an insert, and returns its key: what is run must give
+    rows there.
     """
 
-    def __init__(self, *compilers: Any) -> None:
-        names = {adapted(slot): name for name, slot in _SLOTS.items() if not isinstance(slot, dict)}
-        written = [_text(compiler) for compiler in compilers]
-        if len(written) > 1 and compilers[0].connection.vendor == "postgresql":
-            written = [_joined(written)]
-        self._statements = [
-            (Statement(text), [(names.get(one), one) for one in parameters]) for text, parameters in written
-        ]
+    def __init__(self, *written: _Text) -> None:
+        self._statements = [(Statement(text), parameters) for text, parameters in written]
 
-    def run(self, values: Values) -> None:
+    def run(self, values: Values) -> bool:
+        """Whether the last wrote a row."""
+        found: list[Any] = []
         for statement, parameters in self._statements:
-            statement.run([one if name is None else values[name] for name, one in parameters])
+            found = statement.run([one if name is None else values[name] for name, one in parameters])
+        return bool(found)
 
 
-_Text = tuple[str, list[Any]]
+def _only_as_read(kind: type[Bound], *compilers: Any) -> _Writes:
+    """On PostgreSQL one statement: all but the last stand in its WITH behind the lock, and none sees what another
+    writes. Elsewhere they are run with the rows held, so that nothing is to be asked again.
+    """
+    if not is_one_statement():
+        return _Writes(*(_text(compiler) for compiler in compilers))
+    with transaction.atomic():  # or the ORM compiles no lock
+        held = CompiledModels(locked(_as_read(kind)), slots=_SLOTS).embedded()
+    parts: list[_Text] = [held, *(_from_held(compiler) for compiler in compilers)]
+    names = ["held", *(f"part_{number}" for number in range(1, len(compilers)))]
+    named = ", ".join(f"{name} AS ({part[0]})" for name, part in zip(names, parts, strict=False))  # but the last
+    return _Writes((f"WITH {named} {parts[-1][0]}", [one for _, parameters in parts for one in parameters]))
+
+
+def _as_read(kind: type[Bound]) -> QuerySet[Bound, Bound]:
+    """The code or token, and its consent, if all that let it mint still holds."""
+    rows: QuerySet[Any, Any] = kind.objects.filter(
+        pk=_SLOTS["bound_id"],
+        consent__revision=_SLOTS["revision"],
+        consent__status=ConsentStatus.AUTHORISED,
+        consent__user__is_active=True,
+        consent__platform__status=PlatformStatus.ACTIVE,
+        **({"used_at": None} if kind is Grant else {"revoked": None}),
+    )
+    return rows.select_related("consent").only("consent__status")
+
+
+def _from_held(compiler: Any) -> _Text:
+    """Of an insert or update: nothing where nothing is held."""
+    text, parameters = _text(compiler)
+    if isinstance(compiler.query, UpdateQuery):
+        return f"{text} AND EXISTS (SELECT FROM held)", parameters
+    into, _, rest = text.partition(" VALUES (")
+    # Without its length: a cast to it would cut a value off where an insert raises an error.
+    types = [str(field.db_type(compiler.connection)).partition("(")[0] for field in compiler.query.fields]
+    values = ", ".join(f"%s::{one}" for one in types)
+    return f"{into} SELECT {values} FROM held{rest.partition(')')[2]}", parameters  # noqa: S608 -- the ORM's own text
 
 
 def _text(compiler: Any) -> _Text:
     written = compiler.as_sql()
     text, parameters = written[0] if isinstance(written, list) else written  # an insert's come in a list
-    return text, [_plain(one) for one in parameters]
+    names = {adapted(slot): name for name, slot in _SLOTS.items() if not isinstance(slot, dict)}
+    return text, [(names.get(one), one) for one in map(_plain, parameters)]
 
 
 def _plain(parameter: Any) -> Any:
     """JSON as its text, which either database takes, and not in the driver's wrapping."""
     document = getattr(parameter, "obj", None)
     return parameter if document is None else json.dumps(document)
-
-
-def _joined(written: list[_Text]) -> _Text:
-    *before, (last, _) = written
-    named = ", ".join(f"part_{number} AS ({text})" for number, (text, _) in enumerate(before))
-    return f"WITH {named} {last}", [one for _, parameters in written for one in parameters]
 
 
 def _insert(row: Model) -> Any:
@@ -216,12 +263,12 @@ def _used_code() -> Any:
 
 @lru_cache(maxsize=8)
 def _access_token(resource: str) -> _Writes:
-    return _Writes(_new_access_token(resource))
+    return _only_as_read(RefreshToken, _new_access_token(resource))
 
 
 @lru_cache(maxsize=8)
 def _exchange(resource: str) -> _Writes:
-    return _Writes(_used_code(), _new_refresh_token(resource), _new_access_token(resource))
+    return _only_as_read(Grant, _used_code(), _new_refresh_token(resource), _new_access_token(resource))
 
 
 @lru_cache(maxsize=1)
@@ -233,4 +280,4 @@ def _platform_token() -> _Writes:
         created_at=_SLOTS["now"],
         expires_at=_SLOTS["expires_at"],
     )
-    return _Writes(_insert(row))
+    return _Writes(_text(_insert(row)))
