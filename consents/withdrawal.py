@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from consents import lifecycle, policies
 from consents.audit import Actor
@@ -70,7 +71,8 @@ def finish() -> int:
     The instant written is the withdrawal's: since then nothing was served.
     """
     done = 0
-    signed = Proposal.objects.filter(kind=ProposalKind.WITHDRAW, status=ProposalStatus.SIGNED)
+    left = _left(OuterRef(OuterRef("institution_id")), OuterRef("platform_id"), OuterRef("decided_at"))
+    signed = Proposal.objects.filter(Exists(left), kind=ProposalKind.WITHDRAW, status=ProposalStatus.SIGNED)
     for proposal in signed.order_by("decided_at", "id"):
         done += _finish(proposal, BATCH - done)
         if done >= BATCH:
@@ -80,10 +82,7 @@ def finish() -> int:
 
 def _finish(proposal: Proposal, limit: int) -> int:
     assert proposal.decided_at is not None and proposal.platform_id is not None
-    # What was allowed after the platform came back is none of this withdrawal's.
-    left = _here(proposal.institution_id, proposal.platform_id).filter(
-        authorised_at__lte=proposal.decided_at, expires_at__gt=proposal.decided_at
-    )
+    left = _left(proposal.institution_id, proposal.platform_id, proposal.decided_at)
     done = 0
     for consent_id in list(left.order_by("id").values_list("id", flat=True)[:limit]):
         try:
@@ -100,7 +99,14 @@ def _finish(proposal: Proposal, limit: int) -> int:
     return done
 
 
-def _here(institution_id: UUID, platform_id: UUID) -> QuerySet[Consent]:
+def _left(institution_id: Any, platform_id: Any, decided_at: Any) -> QuerySet[Consent]:
+    """What a withdrawal has still to end, for its values or for references to them. What was allowed after the platform
+    came back is none of it.
+    """
+    return _here(institution_id, platform_id).filter(authorised_at__lte=decided_at, expires_at__gt=decided_at)
+
+
+def _here(institution_id: Any, platform_id: Any) -> QuerySet[Consent]:
     """Live consents of the platform with accounts of this bank."""
     held = ConsentAccount.objects.filter(institution_id=institution_id).exclude(status=ConsentAccountStatus.REVOKED)
     return Consent.objects.filter(platform_id=platform_id, status__in=LIVE_CONSENTS, id__in=held.values("consent_id"))

@@ -52,11 +52,15 @@ class ReconcilerThread(bootsteps.StartStopStep):
         return Reconciler(worker.app, seconds=settings.RECONCILE_SECONDS)
 
 
-class _KeptDatabaseConnections(DjangoWorkerFixup):  # type: ignore[misc]
+class _WorkerFixup(DjangoWorkerFixup):  # type: ignore[misc]
     """A thread's database connection outlives its task, as Django's own outlive a request (CONN_MAX_AGE).
 
     Celery's fixup closes it before and after every task, and opening one costs PostgreSQL more than a sync does.
     """
+
+    def validate_models(self) -> None:
+        """Celery's runs Django's system checks, which import every page there is, and drops what they found."""
+        self.django_setup()
 
     def close_database(self, **options: Any) -> None:
         close_old_connections()
@@ -64,12 +68,12 @@ class _KeptDatabaseConnections(DjangoWorkerFixup):  # type: ignore[misc]
 
 class _Fixup(DjangoFixup):
     #: Made when it is first asked for: it reads the settings.
-    _kept: _KeptDatabaseConnections | None = None
+    _kept: _WorkerFixup | None = None
 
     @property
     def worker_fixup(self) -> Any:
         if self._kept is None:
-            self._kept = _KeptDatabaseConnections(self.app)
+            self._kept = _WorkerFixup(self.app)
         return self._kept
 
 

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
-import redis
 from django.core.cache import cache
 from django.db import DatabaseError, transaction
 from django.http import HttpRequest, HttpResponse
@@ -27,8 +26,6 @@ _ASKED_FOR = frozenset({"banks.run_job"})
 
 _current: ContextVar[str] = ContextVar("request_id", default="")
 _is_request: ContextVar[bool] = ContextVar("is_request", default=False)
-#: The cache is Redis or a table. Without it an id is lost, and nothing else.
-_CACHE_TROUBLE = (redis.RedisError, DatabaseError)
 
 log = logging.getLogger(__name__)
 
@@ -114,17 +111,24 @@ def remember_for_its_job(sender: type[Any], instance: Any, created: bool, **_: A
         transaction.on_commit(lambda: _remember(instance.id, request_id))
 
 
+def _cache_trouble() -> tuple[type[Exception], ...]:
+    """The cache is Redis or a table. Without it an id is lost, and nothing else."""
+    import redis  # dear, and wanted by few of the processes that load this
+
+    return (redis.RedisError, DatabaseError)
+
+
 def _remember(job_id: object, request_id: str) -> None:
     try:
         cache.set(_key(job_id), request_id, timeout=_JOB_SECONDS)
-    except _CACHE_TROUBLE:
+    except _cache_trouble():
         log.warning("the request of a job was not kept", extra={"job_id": job_id})
 
 
 def _asked_by(job_id: object) -> str:
     try:
         return str(cache.get(_key(job_id)) or "")
-    except _CACHE_TROUBLE:
+    except _cache_trouble():
         return ""
 
 

@@ -20,7 +20,7 @@ from gateway.embedded import instance as instances
 from gateway.embedded.errors import CannotStart, KeepsDying, StopRequested
 from gateway.embedded.instance import Instance
 from gateway.embedded.logs import Log, flush_or_forget, nobody_listens, to_terminal
-from gateway.embedded.plan import WORKER_ENVIRONMENT, Plan, plan
+from gateway.embedded.plan import TABLES_ARE_THERE, WORKER_ENVIRONMENT, Plan, plan
 from gateway.embedded.processes import ROOT, Lifeline, Service, Task, ending, stop_all
 from gateway.embedded.readiness import answers, bank_ready_url, web_ready_url
 
@@ -52,16 +52,22 @@ class Supervisor:
 
         Raises CannotStart, KeepsDying, StopRequested.
         """
-        # All set-ups run at once; the last one waits for the banks to answer before it seeds.
         pretend = self.instance.banks()
-        migrations = [self._task(bank.process, self.plan.bank_migration, bank.environment()) for bank in pretend]
+        # It waits for the banks to answer before it seeds.
         preparation = self._task("setup", self.plan.preparation, banks.told(pretend) | example.told(self.instance))
-        for bank, migration in zip(pretend, migrations, strict=True):
-            self._finish(migration)
+        for bank in pretend:
             self._serve(bank.process, self.plan.banks[bank.process], bank.environment())
-        seed = described(self._finish(preparation))
+        # Nothing to serve yet, but it takes them as long to begin as it takes the seed.
+        self._until(
+            lambda: preparation.has_said(TABLES_ARE_THERE) or preparation.returncode() is not None,
+            SETUP_SECONDS,
+            f"{preparation.name} did not finish",
+        )
+        if preparation.returncode():
+            self._finish(preparation)
         self._serve("web", self.plan.web)
         self._serve("worker", self.plan.worker, WORKER_ENVIRONMENT)
+        seed = described(self._finish(preparation))
         for bank in pretend:
             self._wait_for(bank_ready_url(bank.issuer))
         self._wait_for(web_ready_url(self.instance.issuer))

@@ -2,12 +2,13 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from gateway import health, metrics
+from gateway import health, llms, metrics
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("livez", health.livez, name="livez"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", metrics.metrics, name="metrics"),
+    path("llms.txt", llms.llms, name="llms"),
     path("", include("gateway.api.urls")),
     path("", include("gateway.oauth.urls")),
     path("", include("gateway.identity.urls")),

@@ -1,4 +1,4 @@
-"""The scenarios as a document: what `python -m banks.sandbox scenarios --markdown` prints. Pure."""
+"""The scenarios as a list and as a document: what `python -m banks.sandbox scenarios` prints. Pure."""
 
 from collections.abc import Iterable
 
@@ -16,6 +16,11 @@ lasts one day, or seven where the table says a week. `POST /control/people/NAME`
 `POST /control/clock` moves the bank's clock; `banks/sandbox/clock.py` says what moves with it, and
 `banks/sandbox/control.py` lists everything else. The control API needs its token and answers on loopback only.
 """
+
+
+def as_list(people: Iterable[Scenario]) -> list[dict[str, str]]:
+    """username, password and scenario of each, for programs."""
+    return [{"username": person.name, "password": PASSWORD, "scenario": person.description} for person in people]
 
 
 def as_markdown(people: Iterable[Scenario]) -> str:

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from gateway.embedded.banks import HOST
 from gateway.embedded.instance import Instance
 
+#: What the preparation says, on a line of its own, as soon as the servers can be started; it goes on to the seed.
+TABLES_ARE_THERE = "tables are there"
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do once, each bank's migration and the preparation, then what to keep running."""
+    """What to do once, the preparation, and what to keep running. A bank makes its own tables before it answers."""
 
-    bank_migration: list[str]  # the same for every bank, in its own environment
-    preparation: list[str]  # its stdout is the seed's description
+    preparation: list[str]  # its stdout: TABLES_ARE_THERE, and last the seed's description
     banks: dict[str, list[str]]  # by PretendBank.process
     web: list[str]
     worker: list[str]
@@ -20,22 +22,18 @@ class Plan:
 
 def plan(instance: Instance) -> Plan:
     return Plan(
-        bank_migration=["banks.sandbox", "migrate", "--noinput", "--verbosity", "0"],
         preparation=["gateway.embedded.prepare"],
-        banks={bank.process: _granian("banks.sandbox.wsgi:application", bank.port) for bank in instance.banks()},
-        web=_granian("gateway.wsgi:application", instance.port),
+        banks={bank.process: ["banks.sandbox", "serve", "--port", str(bank.port)] for bank in instance.banks()},
+        web=[
+            *("granian", "--interface", "wsgi", "--host", HOST, "--port", str(instance.port)),
+            *("--workers", "1", "--blocking-threads", "8", "--no-ws", "--log-level", "warning"),
+            "gateway.wsgi:application",
+        ],
         worker=[
             *("celery", "-q", "-A", "gateway", "worker", "-P", "threads", "-l", "WARNING"),
             *("--without-gossip", "--without-mingle", "--without-heartbeat"),
         ],
     )
-
-
-def _granian(application: str, port: int) -> list[str]:
-    return [
-        *("granian", "--interface", "wsgi", "--host", HOST, "--port", str(port)),
-        *("--workers", "1", "--blocking-threads", "8", "--no-ws", "--log-level", "warning", application),
-    ]
 
 
 #: Beat runs as a thread of the worker, and SIGTERM lets a running task end within the soft shutdown's seconds instead

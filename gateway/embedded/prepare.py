@@ -1,6 +1,7 @@
 """Bring the gateway's database up to date and seed it, in one process: `python -m gateway.embedded.prepare`.
 
-Prints the seed's description of what there is to use, as JSON. It holds passwords: whoever reads it must not log it.
+Prints TABLES_ARE_THERE when they are, and last the seed's description of what there is to use, as JSON. That holds
+passwords: whoever reads it must not log it.
 """
 
 import sys
@@ -10,7 +11,9 @@ import django
 from django.core.management import CommandError, call_command
 
 from gateway.embedded import banks
+from gateway.embedded.plan import TABLES_ARE_THERE
 from gateway.embedded.readiness import answers, bank_ready_url
+from gateway.embedded.tables import new_models_alone
 
 BANK_SECONDS = 60.0
 
@@ -27,8 +30,10 @@ def wait_for_the_bank(bank: str) -> None:
 def main() -> None:
     django.setup()
     try:
-        call_command("migrate", interactive=False, verbosity=0)
+        with new_models_alone():
+            call_command("migrate", interactive=False, verbosity=0)
         call_command("createcachetable", verbosity=0)
+        print(TABLES_ARE_THERE, flush=True)
         for bank in banks.heard():
             wait_for_the_bank(bank.issuer)
         call_command("seed_embedded", "--json", stdout=sys.stdout)

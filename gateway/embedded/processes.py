@@ -130,7 +130,11 @@ class Task:
         ]
 
     def _keep(self, stream: BinaryIO) -> None:
-        self._kept.append(stream.read())
+        self._kept.extend(stream)
+
+    def has_said(self, line: str) -> bool:
+        """Whether `line` is among what it printed so far."""
+        return f"{line}\n".encode() in self._kept
 
     def returncode(self) -> int | None:
         return self._process.poll()

@@ -1,6 +1,7 @@
 """What an embedded instance starts with. Passwords and client secrets are random, and kept in the secrets folder only
 so that a second start can print them again."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from consents.scopes import Purpose
 from consents.states import Initiator, PlatformStatus
 from gateway.embedded import banks, example, seed_banks, seed_people
 from gateway.embedded.kept import Kept
+from gateway.identity.models import User
 
 _OPERATOR = Actor(initiator=Initiator.OPERATOR)
 _HOLDERS = ("alice", "bob")
@@ -28,8 +30,15 @@ _PLATFORMS: dict[str, tuple[str, ...]] = {
 def seed(*, now: datetime) -> dict[str, Any]:
     """Make what is missing; describe all of it: platforms, users, bank_admins, operators, banks."""
     kept = Kept.load()
-    clients = seed_banks.register_at(banks.heard())
+    known = banks.heard()
+    names = [*_HOLDERS, *_OPERATORS, *(name for bank in known for name in seed_banks.KNOWN[bank.kind].admins)]
+    passwords = {name: seed_people.password(name, kept) for name in names}
+    stored = dict(User.objects.filter(username__in=names).values_list("username", "password"))
+    with ThreadPoolExecutor(1) as beside:
+        hashing = beside.submit(seed_people.stored_as, passwords, stored)
+        clients = seed_banks.register_at(known)
     with transaction.atomic():
+        seed_people.make(hashing.result())
         users = [seed_people.holder(name, kept) for name in _HOLDERS]
         admins = [
             seed_people.bank_admin(name, client.known.slug, kept) for client in clients for name in client.known.admins

@@ -135,14 +135,13 @@ def _register(bank: PretendBank, known: KnownBank, private: str, public: str) ->
     """As a bank's own staff would: by the bank's commands, in its own process and settings."""
     file = settings.DATA_DIRECTORY / f"{known.slug}-client-keys.json"
     file.write_text(public)
-    _at(
+    # With the customers from the bank itself, so that the list cannot go stale.
+    answer = _at(
         bank,
-        *("register_client", "--client-id", CLIENT_ID, "--name", "Sluice", "--jwks", str(file)),
+        *("register_client", "--json", "--client-id", CLIENT_ID, "--name", "Sluice", "--jwks", str(file)),
         *("--redirect-uri", sessions.redirect_uri(known.slug)),
     )
-    # From the bank itself, so that the list cannot go stale.
-    customers: list[dict[str, str]] = json.loads(_at(bank, "scenarios", "--json"))
-    return Registered(bank=bank, known=known, signing_key=private, customers=customers)
+    return Registered(bank=bank, known=known, signing_key=private, customers=json.loads(answer)["customers"])
 
 
 def _at(bank: PretendBank, *arguments: str) -> str:

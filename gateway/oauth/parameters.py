@@ -1,5 +1,6 @@
 """Parameters of a request, decoded strictly (RFC 6749 appendix B): UTF-8 or nothing, no value quietly dropped."""
 
+from collections import Counter
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
@@ -59,8 +60,8 @@ def _parsed(raw: bytes, bytes_max: int) -> Parameters:
         pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_FIELDS_MAX)
     except ValueError:  # UnicodeDecodeError is one too
         raise Refused("invalid_request", "not form-encoded UTF-8, or too many parameters") from None
-    if any("\x00" in text for pair in pairs for text in pair):
+    if b"\x00" in raw or b"%00" in raw:
         raise Refused("invalid_request", "NUL is no character of any parameter")
-    names = [name for name, _ in pairs]
-    repeated = frozenset(name for name in names if names.count(name) > 1)
+    counted = Counter([name for name, _ in pairs])
+    repeated = frozenset([name for name, count in counted.items() if count > 1])
     return Parameters({name: value for name, value in pairs if value}, repeated)

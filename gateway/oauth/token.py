@@ -2,7 +2,7 @@
 
 import logging
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
@@ -29,4 +29,4 @@ def token(request: HttpRequest) -> HttpResponse:
     except Refused as refused:
         logger.info("token request refused", extra={"request_id": request_id, "code": refused.code})
         return json_answer(refused)
-    return JsonResponse(answer, headers=NO_STORE)
+    return HttpResponse(answer, content_type="application/json", headers=NO_STORE)

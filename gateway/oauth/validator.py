@@ -24,11 +24,26 @@ ACCESS_TOKEN_LIFETIME = timedelta(seconds=600)
 _WAITING = (ConsentStatus.PAUSED, ConsentStatus.SUSPENDED)
 
 
-class Validator(OAuth2Validator):
-    """For `platform`, which authenticated already, at `now`. Runs inside the transaction of the whole exchange."""
+class Contended(Exception):
+    """What was read is no longer so, or is to be written down: once more, with the rows held."""
 
-    def __init__(self, platform: Platform | None = None, now: datetime | None = None, request_id: str = "") -> None:
+
+class Validator(OAuth2Validator):
+    """For `platform`, which authenticated already, at `now`."""
+
+    def __init__(
+        self,
+        platform: Platform | None = None,
+        now: datetime | None = None,
+        request_id: str = "",
+        *,
+        holds_rows: bool = True,
+    ) -> None:
+        """`holds_rows`: it runs inside the transaction of the whole exchange, and locks what it reads. Without, it
+        raises Contended where it cannot do without.
+        """
         super().__init__()
+        self.holds_rows = holds_rows
         self.platform = platform
         self.now = now
         self.request_id = request_id
@@ -58,18 +73,20 @@ class Validator(OAuth2Validator):
     # -- authorization code --------------------------------------------------------------------------------------------
 
     def validate_code(self, client_id: Any, code: str, client: Any, request: Any, *args: Any, **kwargs: Any) -> bool:
-        """Holds consent and grant, so that of many at once one wins and the others see a used code."""
-        found = statements.locked_grant(digest(code), client.id)
+        """Of many at once one wins, and the others see a used code, if not here then with consent and grant held."""
+        found = statements.grant(digest(code), client.id, held=self.holds_rows)
         if found is None:
             return False
         grant, consent = found
         if grant.used_at is not None:
+            if not self.holds_rows:
+                raise Contended
             self._punish_replay(grant, consent)
             return False
         if grant.expires <= self._now or grant.redirect_uri != request.redirect_uri:
             return False
         self._check_open(consent)
-        request.grant, request.grant_id, request.consent = grant, grant.pk, consent
+        request.grant, request.grant_id, request.bound_id, request.consent = grant, grant.pk, grant.pk, consent
         request.user, request.scopes = consent.user, sorted(consent.scopes)
         return True
 
@@ -107,12 +124,13 @@ class Validator(OAuth2Validator):
     # -- refresh token -------------------------------------------------------------------------------------------------
 
     def validate_refresh_token(self, refresh_token: str, client: Any, request: Any, *args: Any, **kwargs: Any) -> bool:
-        found = statements.locked_refresh_token(digest(refresh_token), client.id)
+        found = statements.refresh_token(digest(refresh_token), client.id, held=self.holds_rows)
         if found is None:
             return False
         stored, consent = found
         self._check_open(consent)
-        request.grant_id, request.consent, request.user = stored.grant_id, consent, consent.user
+        request.grant_id, request.bound_id = stored.grant_id, stored.pk
+        request.consent, request.user = consent, consent.user
         request.refresh_token = refresh_token
         return True
 
@@ -133,10 +151,12 @@ class Validator(OAuth2Validator):
         minted = self._minted(request)
         access_digest = digest(token["access_token"])
         if request.grant_type == "authorization_code":
-            statements.exchange_code(access_digest, digest(token["refresh_token"]), minted, expires_at=expires_at)
+            refresh_digest = digest(token["refresh_token"])
+            is_written = statements.exchange_code(access_digest, refresh_digest, minted, expires_at=expires_at)
         else:
-            statements.add_access_token(access_digest, minted, expires_at=expires_at)
-            del token["refresh_token"]  # it does not rotate: the client has it
+            is_written = statements.add_access_token(access_digest, minted, expires_at=expires_at)
+        if not is_written:
+            raise Contended
         # oauthlib writes the answer from this dict afterwards.
         token["expires_in"] = int((expires_at - self._now).total_seconds())
         token["authorization_details"] = authorization_details.granted(consent)
@@ -149,6 +169,8 @@ class Validator(OAuth2Validator):
             platform_id=consent.platform_id,
             consent_id=consent.id,
             grant_id=request.grant_id,
+            bound_id=request.bound_id,
+            revision=consent.revision,
             scope=" ".join(sorted(request.scopes)),
             resource=addresses.resource(),
             now=self._now,

@@ -21,7 +21,7 @@ COMMANDS = [
     if path.stem != "__init__" and "sandbox" not in path.parts
 ]
 #: Of the pretend banks, which are another program with settings of its own.
-OF_A_BANK = ["register_client", "scenarios"]
+OF_A_BANK = ["register_client", "scenarios", "serve"]
 #: Replacements of a library's commands, which keep its options.
 _OF_A_LIBRARY = {"dumpdata", "createapplication", "cleartokens", "clearcimdapplications"}
 #: Modules with a `parser()`, by what is typed.

@@ -1,5 +1,11 @@
-"""A database that was migrated step by step, before each app's steps became one, has nothing left to do."""
+"""A database that was migrated step by step, before each app's steps became one, has nothing left to do.
 
+And an embedded instance's quick way to its first tables makes the tables that Django's own way makes.
+"""
+
+import re
+from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -8,13 +14,16 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
+from django.db.migrations.state import ProjectState
 
 from gateway import settings as real_settings
+from gateway.embedded.tables import new_models_alone
 
 #: How many steps there were.
 BEFORE = {"banks": 24, "consents": 17, "identity": 3, "notify": 1, "oauth": 2, "portal": 1}
 
 Name = tuple[str, str]
+_INSTANT = re.compile(r"'\d{4}-\d\d-\d\d \d\d:[^']+'")
 
 
 @pytest.fixture(autouse=True)
@@ -63,3 +72,34 @@ def test_the_toolkit_has_no_table_to_migrate() -> None:
     assert real_settings.MIGRATION_MODULES == {"oauth2_provider": None}
     assert [model for model in apps.get_app_config("oauth2_provider").get_models() if not model._meta.swapped] == []
     assert len(list(apps.get_app_config("oauth2_provider").get_models(include_swapped=True))) == 6
+
+
+def _statements(way: Callable[[], Any]) -> list[str]:
+    """What migrating an empty database sends to it, in order."""
+    apart = connection.copy()  # SQLite makes no table within a transaction that checks foreign keys
+    try:
+        executor = MigrationExecutor(apart)
+        plan = executor.migration_plan(executor.loader.graph.leaf_nodes(), clean_start=True)
+        with way():
+            collected: list[str] = executor.loader.collect_sql(plan)
+        return [_INSTANT.sub("now", statement) for statement in collected]
+    finally:
+        apart.close()
+
+
+@pytest.mark.django_db
+def test_the_quick_way_to_the_first_tables_sends_what_djangos_own_way_sends() -> None:
+    quick = _statements(new_models_alone)
+
+    assert sum("CREATE TABLE" in statement for statement in quick) > 50
+    assert quick == _statements(nullcontext)
+
+
+def test_the_quick_way_ends_with_its_block() -> None:
+    before = ProjectState.add_model
+
+    with pytest.raises(RuntimeError), new_models_alone():
+        assert ProjectState.add_model is not before
+        raise RuntimeError
+
+    assert ProjectState.add_model is before

@@ -564,6 +564,7 @@ ROWS: list[Row] = [
         | {own_platform_token: 204, other_platform_token: 404},
     ),
     # -- what explains it --
+    _public("llms.txt"),
     _public("openapi.json"),
     _public("docs/"),
     _public("problems/"),

@@ -1,6 +1,7 @@
 """A bank parts with a platform: tokens die with the signature, the consents follow in batches, other banks go on."""
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -120,6 +121,32 @@ def test_what_was_left_half_done_is_taken_up_again(monkeypatch: pytest.MonkeyPat
 
     assert done == [2, 2, 1, 0]
     assert {_status(one) for one in consents} == {"REVOKED"}
+
+
+def test_a_withdrawal_that_is_done_is_not_gone_through_again(django_assert_num_queries: Any) -> None:
+    _sign()
+    for number in range(3):
+        platform = ledger.platform(f"Platform {number}")
+        _consent(ledger.user(f"person-{number}"), platform, HERE)
+        _withdraw(platform)
+    assert withdrawal.finish() == 3
+
+    with django_assert_num_queries(1):
+        assert withdrawal.finish() == 0
+
+
+def test_one_with_something_left_is_found_among_those_that_are_done() -> None:
+    _sign()
+    done, open_still = ledger.platform("Chat"), ledger.platform("Budget")
+    alice = ledger.user("alice")
+    _consent(alice, done, HERE)
+    _withdraw(done)
+    withdrawal.finish()
+    left, elsewhere = _consent(alice, open_still, HERE), _consent(alice, open_still, ELSEWHERE)
+    _withdraw(open_still)
+
+    assert withdrawal.finish() == 1
+    assert (_status(left), _status(elsewhere)) == ("REVOKED", "AUTHORISED")
 
 
 def test_a_paused_consent_ends_and_one_that_ended_before_stays_as_it_ended() -> None:

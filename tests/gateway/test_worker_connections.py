@@ -2,6 +2,7 @@
 
 import pytest
 from celery.fixups.django import DjangoWorkerFixup
+from django.core import checks
 from django.db import connection
 
 from gateway import celery
@@ -52,3 +53,14 @@ def test_one_that_died_meanwhile_is_opened_anew() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
         assert cursor.fetchone() == (1,)
+
+
+def test_a_worker_that_begins_imports_no_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    def asked(*_: object, **__: object) -> None:
+        raise AssertionError("system checks import every address of the service")
+
+    monkeypatch.setattr(checks, "run_checks", asked)
+
+    worker_fixup().validate_models()
+    with pytest.raises(AssertionError):
+        DjangoWorkerFixup.validate_models(worker_fixup())  # what Celery itself would do

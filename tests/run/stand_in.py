@@ -1,11 +1,15 @@
 """Stands in for one process of an instance: `python -m gateway.child tests.run.stand_in ROLE [PORT]`."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
+
+from gateway.embedded.plan import TABLES_ARE_THERE
+from gateway.embedded.readiness import answers, web_ready_url
 
 SEED = {
     "platforms": [
@@ -43,6 +47,11 @@ def serve(port: int) -> None:
 def main(role: str, *arguments: str) -> None:
     if role == "seed":
         print("a line before\n" + json.dumps(SEED))
+    elif role == "seed_last":
+        print(TABLES_ARE_THERE, flush=True)
+        while not answers(web_ready_url(os.environ["SLUICE_ISSUER"])):
+            time.sleep(0.05)
+        print(json.dumps(SEED))
     elif role == "fail":
         sys.exit("something is missing")
     elif role == "serve":

@@ -12,7 +12,6 @@ STAND_IN = "tests.run.stand_in"
 def main(worker: str, seed: str, *options: str) -> int:
     def plan(instance: Instance) -> Plan:
         return Plan(
-            bank_migration=[STAND_IN, "nothing"],
             preparation=[STAND_IN, seed],
             banks={bank.process: [STAND_IN, "serve", str(bank.port)] for bank in instance.banks()},
             web=[STAND_IN, "serve", str(instance.port)],

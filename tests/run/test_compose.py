@@ -66,7 +66,8 @@ def test_no_secret_stands_in_the_file_or_the_image() -> None:
     kept = {line[1:] for line in ignored if line.startswith("!")}
     assert "*" in ignored
     assert kept == {
-        "banks", "consents", "gateway", "manage.py", "pyproject.toml", "README.md", "LICENSE", "requirements.lock",
+        "banks", "consents", "gateway", "llms.txt", "manage.py", "pyproject.toml", "README.md", "LICENSE",
+        "requirements.lock",
     }  # fmt: skip
 
 

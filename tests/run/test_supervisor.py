@@ -183,6 +183,14 @@ def test_seed_that_describes_nothing_is_refused(start: Start, tmp_path: Path) ->
     assert "did not print a JSON object" in (tmp_path / "stderr").read_text()
 
 
+def test_servers_begin_as_soon_as_there_are_tables_while_the_seed_is_still_sown(start: Start) -> None:
+    process = start("--json", seed="seed_last")  # which ends only when the web server answers
+
+    assert ready(process)["platforms"] == SEED["platforms"]
+    process.terminate()
+    assert process.wait(10) == 0
+
+
 def test_signal_during_the_start_stops_it(start: Start, tmp_path: Path) -> None:
     process = start("--json", seed="work")
     eventually(lambda: len(family(psutil.Process(process.pid))) >= 2)

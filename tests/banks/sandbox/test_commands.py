@@ -18,6 +18,16 @@ def test_scenarios_as_json_are_the_people_who_can_log_in(bank: SandboxBank) -> N
     assert {person["password"] for person in people} == {"sandbox"}
 
 
+def test_registering_for_programs_names_the_customers_too(bank: SandboxBank, tmp_path: Path) -> None:
+    file = tmp_path / "keys.json"
+    file.write_text(json.dumps({"keys": [json.loads(new_key("EC").export_public())]}), encoding="utf-8")
+    arguments = ("--client-id", "program", "--name", "P", "--jwks", str(file), "--redirect-uri", bank.redirect_uri)
+
+    answer = json.loads(bank.manage("register_client", "--json", *arguments))
+
+    assert answer == {"client_id": "program", "customers": json.loads(bank.manage("scenarios", "--json"))}
+
+
 def test_registering_again_updates_the_client(bank: SandboxBank, stranger: BankClient) -> None:
     uris = [bank.redirect_uri, "https://one.example/cb"]
 

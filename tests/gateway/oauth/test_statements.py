@@ -5,14 +5,17 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
+from banks.usage_sql import is_one_statement
 from consents import clock
 from consents.models import AccessToken, Consent, Grant, Platform, PlatformToken, RefreshToken
 from consents.models.tokens import digest
-from consents.states import PlatformStatus
+from consents.states import ConsentStatus, PlatformStatus
 from gateway.identity.models import User
 from gateway.oauth import answers, limits, statements
+from tests import environment
 from tests.gateway.oauth.conftest import VERIFIER
 from tests.support import cast
 from tests.support.cast import Member
@@ -46,21 +49,32 @@ def test_what_each_grant_asks_of_the_database() -> None:
 
     def exchange() -> Any:
         won.append(cast.exchange(chat, code, VERIFIER))
-        return won[0]
+        return won[-1]
 
     # The client; the code with its consent, user and platform; the code is used, and two tokens.
-    writes = ["WITH"] if connection.vendor == "postgresql" else ["UPDATE", "INSERT", "INSERT"]
-    assert statements_of(exchange) == ["SELECT", "BEGIN", "SELECT", *writes, "COMMIT"]
-    token = won[0].json()["refresh_token"]
-    assert statements_of(lambda: cast.refresh(chat, token)) == ["SELECT", "BEGIN", "SELECT", "INSERT", "COMMIT"]
+    if is_one_statement():
+        exchanged, refreshed, refused = ["SELECT", "SELECT", "WITH"], ["SELECT", "SELECT", "WITH"], ["SELECT", "SELECT"]
+    else:
+        exchanged = ["SELECT", "BEGIN", "SELECT", "UPDATE", "INSERT", "INSERT", "COMMIT"]
+        refreshed = ["SELECT", "BEGIN", "SELECT", "INSERT", "COMMIT"]
+        refused = ["SELECT", "BEGIN", "SELECT", "ROLLBACK"]
+    exchange()  # compiled
+    code = code_for(alice, chat)
+    assert statements_of(exchange) == exchanged
+    token = won[-1].json()["refresh_token"]
+    cast.refresh(chat, token)
+    assert statements_of(lambda: cast.refresh(chat, token)) == refreshed
     own = {"grant_type": "client_credentials"}
     assert statements_of(lambda: cast.post_form(chat, "/oauth/token", own)) == ["SELECT", "INSERT"]
-    assert statements_of(lambda: cast.refresh(chat, "x"), 400) == ["SELECT", "BEGIN", "SELECT", "ROLLBACK"]
+    assert statements_of(lambda: cast.refresh(chat, "x"), 400) == refused
 
 
-def test_a_code_comes_with_its_consent_user_and_platform_as_they_are(alice: User, chat: Member, budget: Member) -> None:
+@pytest.mark.parametrize("held", [True, False])
+def test_a_code_comes_with_its_consent_user_and_platform_as_they_are(
+    alice: User, chat: Member, budget: Member, held: bool
+) -> None:
     code = digest(code_for(alice, chat))
-    found = statements.locked_grant(code, chat.platform.id)
+    found = statements.grant(code, chat.platform.id, held=held)
     assert found is not None
 
     grant, consent = found
@@ -69,21 +83,24 @@ def test_a_code_comes_with_its_consent_user_and_platform_as_they_are(alice: User
     assert_read_as_stored(consent, Consent.objects.get())
     assert_read_as_stored(consent.user, alice)
     assert_read_as_stored(consent.platform, Platform.objects.get(id=chat.platform.id))
-    assert statements.locked_grant(code, budget.platform.id) is None
-    assert statements.locked_grant(digest("another"), chat.platform.id) is None
+    assert statements.grant(code, budget.platform.id, held=held) is None
+    assert statements.grant(digest("another"), chat.platform.id, held=held) is None
 
 
-def test_a_refresh_token_comes_with_its_consent_while_it_lives(alice: User, chat: Member, budget: Member) -> None:
+@pytest.mark.parametrize("held", [True, False])
+def test_a_refresh_token_comes_with_its_consent_while_it_lives(
+    alice: User, chat: Member, budget: Member, held: bool
+) -> None:
     token = digest(cast.tokens(alice, chat).refresh_token)
-    found = statements.locked_refresh_token(token, chat.platform.id)
+    found = statements.refresh_token(token, chat.platform.id, held=held)
     assert found is not None
 
     assert_read_as_stored(found[0], RefreshToken.objects.get())
     assert_read_as_stored(found[1], Consent.objects.get())
     assert found[1].user.is_active and found[1].platform.is_usable(None)
-    assert statements.locked_refresh_token(token, budget.platform.id) is None
+    assert statements.refresh_token(token, budget.platform.id, held=held) is None
     RefreshToken.objects.update(revoked=clock.now())
-    assert statements.locked_refresh_token(token, chat.platform.id) is None
+    assert statements.refresh_token(token, chat.platform.id, held=held) is None
 
 
 @pytest.mark.parametrize("status", PlatformStatus)
@@ -105,6 +122,8 @@ def test_rows_are_written_as_the_models_would(alice: User, chat: Member, setting
         platform_id=chat.platform.id,
         consent_id=tokens.consent.id,
         grant_id=grant.pk,
+        bound_id=grant.pk,
+        revision=tokens.consent.revision,
         scope="accounts",
         resource="https://one.example/v1",
         now=now,
@@ -118,7 +137,10 @@ def test_rows_are_written_as_the_models_would(alice: User, chat: Member, setting
         "resource": ["https://one.example/v1"],
     }
 
-    statements.exchange_code(digest("an-access-token"), digest("a-refresh-token"), minted, expires_at=now)
+    Grant.objects.update(used_at=None)
+    tokens.consent.refresh_from_db()
+
+    assert statements.exchange_code(digest("an-access-token"), digest("a-refresh-token"), minted, expires_at=now)
     for kind, raw, more in ((AccessToken, "an-access-token", {"expires": now}), (RefreshToken, "a-refresh-token", {})):
         by_model: Any = kind(token="", **columns, **more)
         by_model._raw_token = f"{raw} once more"  # its checksum is made from it
@@ -128,6 +150,54 @@ def test_rows_are_written_as_the_models_would(alice: User, chat: Member, setting
         assert values(by_text, alike) == values(kind.objects.get(pk=by_model.pk), alike)
         assert (by_text.created, by_text.updated) == (now, now)
     assert Grant.objects.get().used_at == now
+
+
+#: What may have come between reading a code or refresh token and writing what it mints.
+MEANWHILE: dict[str, Callable[[], Any]] = {
+    "the consent changed": lambda: Consent.objects.update(revision=F("revision") + 1),
+    "the consent was paused": lambda: Consent.objects.update(status=ConsentStatus.PAUSED),
+    "the user was shut out": lambda: User.objects.update(is_active=False),
+    "the platform was suspended": lambda: Platform.objects.update(status=PlatformStatus.SUSPENDED),
+    "the code was used": lambda: Grant.objects.update(used_at=clock.now()),
+    "the refresh token was given up": lambda: RefreshToken.objects.update(revoked=clock.now()),
+}
+one_statement = pytest.mark.skipif(
+    environment.database() == environment.SQLITE, reason="SQLite writes with the rows held: nothing comes between"
+)
+
+
+@one_statement
+@pytest.mark.parametrize(
+    ("way", "meanwhile"),
+    [
+        *(("exchange_code", one) for one in MEANWHILE if one != "the refresh token was given up"),
+        *(("add_access_token", one) for one in MEANWHILE if one != "the code was used"),
+    ],
+)
+def test_t8_nothing_is_minted_of_what_is_not_as_it_was_read(
+    alice: User, chat: Member, monkeypatch: pytest.MonkeyPatch, way: str, meanwhile: str
+) -> None:
+    code = code_for(alice, chat)
+    if way == "add_access_token":
+        token = cast.exchange(chat, code, VERIFIER).json()["refresh_token"]
+    AccessToken.objects.all().delete()
+    write, wrote = getattr(statements, way), list[bool]()
+
+    def late(*arguments: Any, **more: Any) -> bool:
+        if not wrote:
+            MEANWHILE[meanwhile]()
+        wrote.append(write(*arguments, **more))
+        return wrote[-1]
+
+    monkeypatch.setattr(statements, way, late)
+    answer = cast.exchange(chat, code, VERIFIER) if way == "exchange_code" else cast.refresh(chat, token)
+
+    assert wrote[0] is False
+    if meanwhile == "the consent changed":  # and is open still: asked once more, with the rows held
+        assert (answer.status_code, wrote, AccessToken.objects.count()) == (200, [False, True], 1)
+    else:
+        assert (answer.status_code, answer.json()["error"], len(wrote)) == (400, "invalid_grant", 1)
+        assert not AccessToken.objects.exists()
 
 
 def test_the_resource_of_a_token_follows_the_issuer(alice: User, chat: Member, settings: Any) -> None:

@@ -10,6 +10,8 @@ from django.core.management.base import BaseCommand, CommandError
 from jwcrypto import jwk
 from jwcrypto.common import JWException
 
+from banks.sandbox.catalogue import as_list
+from banks.sandbox.customers import SCENARIOS
 from banks.sandbox.models import Client
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -28,6 +30,7 @@ class Command(BaseCommand):
         parser.add_argument("--name", required=True, help="what customers read at the consent page")
         parser.add_argument("--jwks", required=True, type=Path, metavar="FILE", help="JWK Set with public keys")
         parser.add_argument("--redirect-uri", required=True, action="append", metavar="URI", help="may be repeated")
+        parser.add_argument("--json", action="store_true", help="one line for programs: client_id, customers to try")
 
     def handle(self, *args: Any, **options: Any) -> None:
         client, created = Client.objects.update_or_create(
@@ -38,6 +41,10 @@ class Command(BaseCommand):
                 "redirect_uris": [redirect_uri(uri) for uri in options["redirect_uri"]],
             },
         )
+        if options["json"]:
+            customers = as_list(SCENARIOS.values())
+            self.stdout.write(json.dumps({"client_id": client.client_id, "customers": customers}))
+            return
         self.stdout.write(f"{'Registered' if created else 'Updated'} {client.client_id}.")
 
 

@@ -6,9 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from banks.sandbox.catalogue import as_markdown
+from banks.sandbox.catalogue import as_list, as_markdown
 from banks.sandbox.customers import SCENARIOS
-from banks.sandbox.people import PASSWORD
 
 
 class Command(BaseCommand):
@@ -23,10 +22,7 @@ class Command(BaseCommand):
         form.add_argument("--markdown", action="store_true", help="docs/scenarios.md")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        people = [
-            {"username": person.name, "password": PASSWORD, "scenario": person.description}
-            for person in SCENARIOS.values()
-        ]
+        people = as_list(SCENARIOS.values())
         if options["json"]:
             self.stdout.write(json.dumps(people))
             return
