@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, BinaryIO
 
 from gateway.child import LIFELINE
-from gateway.embedded.errors import KeepsDying
+from gateway.embedded.errors import CannotStart, KeepsDying
 from gateway.embedded.logs import Log
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -74,7 +74,7 @@ class Service:
         return None if self._process is None else self._process.pid
 
     def tend(self) -> None:
-        """Start the process if it is due, notice its death. Raises KeepsDying."""
+        """Start the process if it is due, notice its death. Raises KeepsDying, CannotStart."""
         now = time.monotonic()
         if self._process is None:
             if now >= self._start_at:
@@ -90,6 +90,8 @@ class Service:
         # What it started may still hold its port.
         signal_group(process, signal.SIGKILL)
         self._process = None
+        if process.returncode == os.EX_CONFIG:  # its own word that starting it again would bring nothing
+            raise CannotStart(f"Setting up failed in {self.name}. See {self.log.file}.")
         self._deaths.append(now)
         recent = sum(1 for death in self._deaths if now - death <= DEATHS_WINDOW_SECONDS)
         if recent >= DEATHS_ALLOWED:

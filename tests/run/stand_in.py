@@ -54,6 +54,9 @@ def main(role: str, *arguments: str) -> None:
         print(json.dumps(SEED))
     elif role == "fail":
         sys.exit("something is missing")
+    elif role == "misconfigured":
+        print("no such table", flush=True)
+        sys.exit(os.EX_CONFIG)
     elif role == "serve":
         serve(int(arguments[0]))
     elif role == "stubborn":

@@ -168,6 +168,14 @@ def test_process_that_keeps_dying_ends_the_instance_with_a_reason(start: Start, 
     assert log_of(tmp_path, "worker").count("something is missing") == 5
 
 
+def test_what_says_that_it_can_never_run_is_not_started_again(start: Start, tmp_path: Path) -> None:
+    process = start("--json", worker="misconfigured")
+
+    assert process.wait(30) == 2
+    assert "Setting up failed in worker. See" in (tmp_path / "stderr").read_text()
+    assert log_of(tmp_path, "worker").count("no such table") == 1
+
+
 def test_failed_preparation_is_one_line_naming_the_log(start: Start, tmp_path: Path) -> None:
     process = start("--json", seed="fail")
 

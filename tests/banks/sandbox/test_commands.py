@@ -1,11 +1,15 @@
 """What the bank's staff does at the command line."""
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
+from django.core.management import CommandError
+from django.db import OperationalError
 
+from banks.sandbox.management.commands import serve
 from tests.support.bank_client import BankClient
 from tests.support.sandbox_bank import SandboxBank, new_key
 
@@ -59,3 +63,17 @@ def test_unsafe_registrations_are_refused_in_words(
 
     assert complaint in refused.value.stderr
     assert "Traceback" not in refused.value.stderr
+
+
+def test_a_bank_whose_tables_cannot_be_made_says_so_and_is_not_to_be_started_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise OperationalError("disk I/O error")
+
+    monkeypatch.setattr(serve, "call_command", broken)
+
+    with pytest.raises(CommandError, match="The bank's tables: disk I/O error") as refused:
+        serve.Command().handle(host="127.0.0.1", port=1)
+
+    assert refused.value.returncode == os.EX_CONFIG

@@ -1,11 +1,12 @@
 """`serve --port 8001`: bring the bank's tables up to date, then be the bank, in one process and the worker it forks."""
 
 import gc
+import os
 from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 from granian import Granian
 from granian.constants import Interfaces
@@ -25,7 +26,7 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, required=True, metavar="N", help="port to listen on")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        call_command("migrate", interactive=False, verbosity=0)
+        _bring_tables_up_to_date()
         # No connection may cross the fork, and what both processes hold is never written to by the collector.
         connections.close_all()
         import banks.sandbox.urls  # noqa: F401 -- once for both
@@ -41,3 +42,11 @@ class Command(BaseCommand):
             websockets=False,
             log_level=LogLevels.warning,
         ).serve()
+
+
+def _bring_tables_up_to_date() -> None:
+    """Raises CommandError, with the exit code that tells a supervisor not to try again."""
+    try:
+        call_command("migrate", interactive=False, verbosity=0)
+    except Exception as error:
+        raise CommandError(f"The bank's tables: {error}", returncode=os.EX_CONFIG) from error
