@@ -2,7 +2,8 @@
 
 Loaded by `addopts = "-p tests.environment"`: pytest-django loads the settings before any conftest.py is imported, so a
 conftest is too late to choose the database. SLUICE_TEST_DATABASE is `sqlite` (default) or `postgresql`;
-SLUICE_TEST_POSTGRESQL and SLUICE_TEST_REDIS name running servers, which otherwise start when first needed.
+SLUICE_TEST_APART=1 makes it the process apart (tests/split.py); SLUICE_TEST_POSTGRESQL and SLUICE_TEST_REDIS name
+running servers, which otherwise start when first needed.
 """
 
 import atexit
@@ -16,9 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from tests import servers
+from tests import servers, split
 
-SQLITE, POSTGRESQL = "sqlite", "postgresql"
+SQLITE, POSTGRESQL = split.SQLITE, split.POSTGRESQL
 
 
 def database() -> str:
@@ -29,9 +30,19 @@ def database() -> str:
     return name
 
 
+def process() -> str:
+    """Which of the processes of a run this one is (`split.processes`): its database's, or the one apart."""
+    return split.APART if os.environ.get("SLUICE_TEST_APART") == "1" else database()
+
+
 def shared_run() -> bool:
-    """Whether another process runs the other database's side of the same run (`run.py test`)."""
+    """Whether other processes run the other parts of the same run (`run.py test`)."""
     return os.environ.get("SLUICE_TEST_SHARED") == "1"
+
+
+def full_run() -> bool:
+    """Whether the long tests run too, and everything on both databases (`run.py test --full`)."""
+    return os.environ.get("SLUICE_TEST_FULL") == "1"
 
 
 def server_url(name: str, variable: str) -> str:
@@ -49,7 +60,7 @@ def data_directory() -> Path:
         root = tempfile.mkdtemp(prefix="sluice-tests-")
         os.environ["SLUICE_TEST_DIRECTORY"] = root
         atexit.register(shutil.rmtree, root, ignore_errors=True)
-    return Path(tempfile.mkdtemp(prefix=f"{database()}-", dir=os.environ["SLUICE_TEST_DIRECTORY"]))
+    return Path(tempfile.mkdtemp(prefix=f"{process()}-", dir=os.environ["SLUICE_TEST_DIRECTORY"]))
 
 
 def generated_secrets() -> dict[str, str]:
