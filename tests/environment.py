@@ -12,6 +12,7 @@ import json
 import os
 import secrets
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -78,7 +79,14 @@ def _random_key() -> str:
     return base64.b64encode(secrets.token_bytes(32)).decode()
 
 
+def _keep_bytecode() -> None:
+    """Whatever the shell says: hundreds of processes start, and each would compile all of Sluice for itself."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
+
+
 def _prepare() -> Path:
+    _keep_bytecode()
     directory = data_directory()
     (directory / "secrets").mkdir(mode=0o700)
     # A developer's own instance must never be touched by a test, whatever the shell exports.
