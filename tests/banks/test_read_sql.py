@@ -1,7 +1,8 @@
 """The hot reads run text that the ORM compiled once: for every scope and every filter it gives the ORM's own rows."""
 
 import itertools
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from copy import deepcopy
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -11,6 +12,7 @@ import psycopg
 import pytest
 from django.db import DataError, OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
+from pytest_django import DjangoDbBlocker
 
 from banks import compiled, permitted, read, read_sql, usage_sql
 from banks.compiled import Compiled, Statement
@@ -22,6 +24,7 @@ from consents.models import ApprovedMerchant, LodgedReference, ReadCount, UsageR
 from consents.policy import Permit
 from consents.scopes import LocationPrecision, Record, Scope, SensitiveGroup
 from tests.support import ledger
+from tests.support.keeping import kept
 from tests.support.ledger import NOW, TODAY
 
 pytestmark = pytest.mark.django_db
@@ -85,8 +88,20 @@ class World:
         return ledger.permit(ledger.consent(self.alice, self.chat, [self.current, self.savings], scopes, **members))
 
 
+@pytest.fixture(scope="module")
+def beginning(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[World]:
+    """Written once: no test changes a row of it, but in a transaction of its own."""
+    with kept(django_db_blocker, World) as world:
+        yield world
+
+
 @pytest.fixture
-def world() -> World:
+def world(beginning: World, db: None) -> World:
+    return deepcopy(beginning)
+
+
+@pytest.fixture
+def committed_world(transactional_db: None) -> World:
     return World()
 
 
@@ -263,7 +278,7 @@ def test_a_read_on_a_connection_that_is_gone_is_asked_again_on_a_new_one(by_valu
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_writes_or_stands_in_a_transaction_is_never_asked_twice(world: World) -> None:
+def test_what_writes_or_stands_in_a_transaction_is_never_asked_twice(committed_world: World) -> None:
     if connection.vendor != "postgresql":
         pytest.skip("SQLite has no connection to lose")
     write = Statement("SELECT %s + 1")
@@ -344,12 +359,12 @@ def test_one_statement_writes_what_several_do(world: World, monkeypatch: pytest.
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_read_is_three_statements_on_postgresql(world: World) -> None:
-    permit = world.permit()
-    read.transactions(permit, world.current.id, TransactionFilter(), now=NOW, request_id="req_first")
+def test_a_read_is_three_statements_on_postgresql(committed_world: World) -> None:
+    permit, account_id = committed_world.permit(), committed_world.current.id
+    read.transactions(permit, account_id, TransactionFilter(), now=NOW, request_id="req_first")
 
     with CaptureQueriesContext(connection) as queries:
-        read.transactions(permit, world.current.id, TransactionFilter(), now=NOW, request_id="req_second")
+        read.transactions(permit, account_id, TransactionFilter(), now=NOW, request_id="req_second")
 
     # State, page, usage. SQLite logs in a transaction: BEGIN, the look at the consent, row, count, COMMIT.
     assert len(queries.captured_queries) == (3 if connection.vendor == "postgresql" else 7)
