@@ -44,7 +44,9 @@ _ON_EITHER = (
     "tests/banks/test_balances.py",
     "tests/banks/test_connections.py",
     "tests/banks/test_disconnect.py",
+    "tests/banks/test_dry_run.py",
     "tests/banks/test_institutions.py",
+    "tests/banks/test_plan.py",
     "tests/banks/test_renewal.py",
     "tests/banks/test_standing.py",
     "tests/banks/test_sync_trouble.py",
@@ -78,6 +80,7 @@ _ON_EITHER = (
     "tests/gateway/api/test_presence.py",
     "tests/gateway/api/test_purposes.py",
     "tests/gateway/api/test_openapi.py",
+    "tests/gateway/api/test_refreshes.py",
     "tests/gateway/api/test_refusals.py",
     "tests/gateway/api/test_refused_calls.py",
     "tests/gateway/api/test_refused_counts.py",
@@ -106,6 +109,7 @@ _ON_EITHER = (
     "tests/gateway/test_canary.py",
     "tests/gateway/test_checks.py",
     "tests/gateway/test_doctor.py",
+    "tests/gateway/test_download_content.py",
     "tests/gateway/test_metrics.py",
     "tests/gateway/test_problems.py",
     "tests/gateway/test_request_ids.py",
@@ -116,7 +120,7 @@ _ON_EITHER = (
 #: So long that not its file as a whole is put on one side, but each of its tests.
 _SPLIT = "tests/architecture/test_routes.py"
 #: Of what one run is enough for, this many of a hundred files are SQLite's: so both sides are done at about one time.
-_SQLITE_PERCENT = 50
+_SQLITE_PERCENT = 60
 
 
 class Test(NamedTuple):
