@@ -55,13 +55,25 @@ def server_url(name: str, variable: str) -> str:
     return os.environ[variable]
 
 
+#: A whole run keeps less than a tenth of it there.
+_MEMORY_BYTES = 2 * 1024**3
+
+
 def data_directory() -> Path:
     """A directory of this process alone, inside one that the first process of the run removes at its end."""
     if not os.environ.get("SLUICE_TEST_DIRECTORY"):
-        root = tempfile.mkdtemp(prefix="sluice-tests-")
+        root = tempfile.mkdtemp(prefix="sluice-tests-", dir=_memory())
         os.environ["SLUICE_TEST_DIRECTORY"] = root
         atexit.register(shutil.rmtree, root, ignore_errors=True)
     return Path(tempfile.mkdtemp(prefix=f"{process()}-", dir=os.environ["SLUICE_TEST_DIRECTORY"]))
+
+
+def _memory() -> str | None:
+    """Where files are in memory, if there is room: SQLite waits for the disk at each of ten thousands of commits."""
+    memory = Path("/dev/shm")
+    if os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > _MEMORY_BYTES:
+        return str(memory)
+    return None
 
 
 def generated_secrets() -> dict[str, str]:

@@ -11,9 +11,10 @@ from zlib import crc32
 #: The processes.
 SQLITE, POSTGRESQL, APART = "sqlite", "postgresql", "apart"
 
-#: What these run on SQLite, they run apart. They have a browser, an instance or workers; it all starts there, one after
-#: the other, and no two instances look for a free port at once.
+#: What these run on SQLite, they run apart. They have a browser, an instance or workers, or a server that is slow; it all
+#: starts there, one after the other, and no two instances look for a free port at once.
 _APART = (
+    "tests/banks/dialects/test_hostile_sizes.py",
     "tests/banks/sandbox/test_browser.py",
     "tests/benchmarks/",
     "tests/docs/test_api_guide.py",
