@@ -11,8 +11,8 @@ from zlib import crc32
 #: The processes.
 SQLITE, POSTGRESQL, APART = "sqlite", "postgresql", "apart"
 
-#: What these run on SQLite, they run apart. They have a browser, an instance, workers or a slow server; all of it starts
-#: there, one after the other, and no two instances look for a free port at once.
+#: What these run on SQLite, they run apart: with a browser, an instance, workers or a slow server. All of it starts
+#: there, one after the other: no two instances look for a free port at once.
 _APART = (
     "tests/banks/dialects/test_hostile_sizes.py",
     "tests/banks/sandbox/test_browser.py",
