@@ -15,7 +15,8 @@ _MARKERS = {
     "sqlite_only": "says something about SQLite or the embedded instance",
 }
 _DATABASE_FIXTURES = {"db", "transactional_db", "live_server"}
-_LOGICAL_DATABASES = {split.SQLITE: 0, split.APART: 4, split.POSTGRESQL: 8}
+#: The first ones are left to programs that are given the server alone.
+_LOGICAL_DATABASES = {split.SQLITE: 4, split.POSTGRESQL: 8, split.APART: 12}
 _COLLECTED = pytest.StashKey[int]()
 
 
@@ -65,7 +66,7 @@ def _belongs(item: pytest.Item) -> bool:
     if item.get_closest_marker("full") and not environment.full_run():
         return False
     is_sqlite_only = any(map(item.get_closest_marker, ("browser", "sqlite_only")))
-    test = split.Test(item.nodeid, _uses_database(item), is_sqlite_only)
+    test = split.Traits(item.nodeid, _uses_database(item), is_sqlite_only)
     return environment.process() in split.processes(test, **_run())
 
 

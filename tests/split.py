@@ -124,15 +124,15 @@ _SPLIT = "tests/architecture/test_routes.py"
 _SQLITE_PERCENT = 60
 
 
-class Test(NamedTuple):
-    """What the choice hangs on. `is_sqlite_only`: as its marker says, or because a browser's run is enough."""
+class Traits(NamedTuple):
+    """What of a test the choice hangs on. `is_sqlite_only`: as marked, or because one run with a browser is enough."""
 
     nodeid: str
     uses_database: bool
     is_sqlite_only: bool = False
 
 
-def processes(test: Test, *, is_whole: bool, is_full: bool) -> frozenset[str]:
+def processes(test: Traits, *, is_whole: bool, is_full: bool) -> frozenset[str]:
     """Those that run `test`: at least one. `is_whole`: a run of everything; `is_full`: `--full`.
 
     A test that knows no database and is not shared out stays on SQLite's side: it starts an instance or reads the
@@ -150,11 +150,11 @@ def may_run(process: str, file: str, *, is_whole: bool, is_full: bool) -> bool:
     """Whether `process` could have a test of `file` to run: else it need not even read it."""
     if file.startswith(_SPLIT):
         return process != APART
-    of_every_kind = [Test(f"{file}::", uses, only) for uses in (True, False) for only in (True, False)]
+    of_every_kind = [Traits(f"{file}::", uses, only) for uses in (True, False) for only in (True, False)]
     return any(process in processes(test, is_whole=is_whole, is_full=is_full) for test in of_every_kind)
 
 
-def _is_anyones(test: Test, *, is_full: bool) -> bool:
+def _is_anyones(test: Traits, *, is_full: bool) -> bool:
     """Whether one run is enough, on whichever side."""
     if test.nodeid.startswith(_ON_EITHER):
         return not is_full

@@ -6,7 +6,7 @@ import pytest
 
 from tests import split
 from tests.command import ROOT
-from tests.split import APART, POSTGRESQL, SQLITE, Test, may_run, processes
+from tests.split import APART, POSTGRESQL, SQLITE, Traits, may_run, processes
 
 WHOLE = {"is_whole": True, "is_full": False}
 FULL = {"is_whole": True, "is_full": True}
@@ -17,8 +17,8 @@ FILES = sorted(file.relative_to(ROOT).as_posix() for file in ROOT.glob("tests/**
 LISTED = [*split._APART, *split._SHARED_OUT, *split._ON_EITHER, split._SPLIT]
 
 
-def of_every_kind(nodeid: str) -> list[Test]:
-    return [Test(nodeid, uses_database, only) for uses_database, only in product([True, False], repeat=2)]
+def of_every_kind(nodeid: str) -> list[Traits]:
+    return [Traits(nodeid, uses_database, only) for uses_database, only in product([True, False], repeat=2)]
 
 
 @pytest.mark.parametrize("run", RUNS)
@@ -40,14 +40,14 @@ def test_only_a_whole_run_has_a_process_apart() -> None:
 
 def test_what_a_database_can_change_runs_on_both() -> None:
     for file, apart in (("tests/banks/test_leases.py", SQLITE), ("tests/faults/test_worker.py", APART)):
-        test = Test(f"{file}::test_t23_one", uses_database=True)
+        test = Traits(f"{file}::test_t23_one", uses_database=True)
 
         assert processes(test, **WHOLE) == {apart, POSTGRESQL}
         assert processes(test, **PART) == {SQLITE, POSTGRESQL}
 
 
 def test_what_it_cannot_change_runs_once_and_on_both_when_asked_for() -> None:
-    pages = [Test(file + "::test", uses_database=True) for file in FILES if file.startswith("tests/gateway/portal/")]
+    pages = [Traits(file + "::test", uses_database=True) for file in FILES if file.startswith("tests/gateway/portal/")]
 
     assert {len(processes(page, **WHOLE)) for page in pages} == {1}
     assert {process for page in pages for process in processes(page, **WHOLE)} == {SQLITE, POSTGRESQL}
@@ -57,8 +57,8 @@ def test_what_it_cannot_change_runs_once_and_on_both_when_asked_for() -> None:
 
 def test_what_knows_no_database_runs_once() -> None:
     for file, run in product(FILES, RUNS):
-        assert len(processes(Test(f"{file}::test", uses_database=False), **run)) == 1
-        assert POSTGRESQL not in processes(Test(f"{file}::test", uses_database=True, is_sqlite_only=True), **run)
+        assert len(processes(Traits(f"{file}::test", uses_database=False), **run)) == 1
+        assert POSTGRESQL not in processes(Traits(f"{file}::test", uses_database=True, is_sqlite_only=True), **run)
 
 
 def test_a_process_reads_no_file_that_is_anothers() -> None:
