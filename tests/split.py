@@ -5,6 +5,7 @@ wait for processes they start, so that two can compute meanwhile. What a databas
 cannot runs once. `run.py test PATH` has no process apart, and runs on both all that uses a database.
 """
 
+from itertools import accumulate
 from typing import NamedTuple
 from zlib import crc32
 
@@ -118,10 +119,10 @@ _ON_EITHER = (
     "tests/gateway/test_wsgi.py",
     "tests/race/test_mutants.py",
 )
-#: So long that not its file as a whole is put on one side, but each of its tests.
+#: So long that not its file as a whole goes to one process, but each of its tests.
 _SPLIT = "tests/architecture/test_routes.py"
-#: Of what one run is enough for, this many of a hundred files are SQLite's: so both sides are done at about one time.
-_SQLITE_PERCENT = 60
+#: Of what one run is enough for, so many of a hundred files go to each: all are done at about the same time.
+_SHARES = {SQLITE: 65, APART: 25, POSTGRESQL: 10}
 
 
 class Traits(NamedTuple):
@@ -135,7 +136,7 @@ class Traits(NamedTuple):
 def processes(test: Traits, *, is_whole: bool, is_full: bool) -> frozenset[str]:
     """Those that run `test`: at least one. `is_whole`: a run of everything; `is_full`: `--full`.
 
-    A test that knows no database and is not shared out stays on SQLite's side: it starts an instance or reads the
+    A test that knows no database and is not shared out stays with SQLite: it starts an instance or reads the
     environment of its process.
     """
     on_sqlite = APART if is_whole and test.nodeid.startswith(_APART) else SQLITE
@@ -149,13 +150,13 @@ def processes(test: Traits, *, is_whole: bool, is_full: bool) -> frozenset[str]:
 def may_run(process: str, file: str, *, is_whole: bool, is_full: bool) -> bool:
     """Whether `process` could have a test of `file` to run: else it need not even read it."""
     if file.startswith(_SPLIT):
-        return process != APART
+        return True
     of_every_kind = [Traits(f"{file}::", uses, only) for uses in (True, False) for only in (True, False)]
     return any(process in processes(test, is_whole=is_whole, is_full=is_full) for test in of_every_kind)
 
 
 def _is_anyones(test: Traits, *, is_full: bool) -> bool:
-    """Whether one run is enough, on whichever side."""
+    """Whether one run is enough, in whichever process."""
     if test.nodeid.startswith(_ON_EITHER):
         return not is_full
     return test.nodeid.startswith(_SHARED_OUT) and not test.uses_database
@@ -163,4 +164,5 @@ def _is_anyones(test: Traits, *, is_full: bool) -> bool:
 
 def _whose(nodeid: str) -> str:
     shared = nodeid if nodeid.startswith(_SPLIT) else nodeid.split("::")[0]
-    return SQLITE if crc32(shared.encode()) % 100 < _SQLITE_PERCENT else POSTGRESQL
+    place = crc32(shared.encode()) % 100
+    return next(name for name, below in zip(_SHARES, accumulate(_SHARES.values()), strict=True) if place < below)

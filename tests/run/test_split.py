@@ -50,7 +50,7 @@ def test_what_it_cannot_change_runs_once_and_on_both_when_asked_for() -> None:
     pages = [Traits(file + "::test", uses_database=True) for file in FILES if file.startswith("tests/gateway/portal/")]
 
     assert {len(processes(page, **WHOLE)) for page in pages} == {1}
-    assert {process for page in pages for process in processes(page, **WHOLE)} == {SQLITE, POSTGRESQL}
+    assert {process for page in pages for process in processes(page, **WHOLE)} == {SQLITE, POSTGRESQL, APART}
     for page in pages:
         assert processes(page, **PART) == processes(page, **FULL) == {SQLITE, POSTGRESQL}
 
@@ -62,7 +62,7 @@ def test_what_knows_no_database_runs_once() -> None:
 
 
 def test_a_process_reads_no_file_that_is_anothers() -> None:
-    assert not may_run(APART, "tests/banks/test_leases.py", **WHOLE)
+    assert not may_run(APART, "tests/architecture/test_seam.py", **WHOLE)
     assert not may_run(SQLITE, "tests/journeys/test_tour.py", **WHOLE)
     assert may_run(SQLITE, "tests/journeys/test_tour.py", **PART)
 
