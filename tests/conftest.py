@@ -1,123 +1,22 @@
 """What every test shares: which of the two databases, which tests belong on it, and the servers they may use."""
 
-import os
+import gc
+from collections.abc import Generator
+from pathlib import Path
 from typing import Any
-from zlib import crc32
 
 import pytest
 
-from tests import environment, servers
+from tests import environment, servers, split
 
 _MARKERS = {
-    "browser": "drives a real browser; runs on one side only",
+    "browser": "drives a real browser; runs beside SQLite only",
     "full": "long; runs only with SLUICE_TEST_FULL=1 (`run.py test --full`)",
     "sqlite_only": "says something about SQLite or the embedded instance",
 }
 _DATABASE_FIXTURES = {"db", "transactional_db", "live_server"}
-#: Of these, tests that know no database are shared out by file.
-_SHARED_OUT = (
-    "tests/banks/",
-    "tests/consents/",
-    "tests/corpus/",
-    "tests/docs/test_connector.py",
-    "tests/examples/",
-    "tests/gateway/oauth/",
-    "tests/gateway/test_",
-    "tests/race/",
-)
-#: Of these too, tests that know one: pages, answers and decisions over the same few queries. What races, locks, writes
-#: in bulk or reads by its own SQL runs on both; `--full` runs everything on both.
-_ON_EITHER = (
-    "tests/architecture/test_mutants.py",
-    "tests/architecture/test_routes.py",
-    "tests/banks/scenarios/",
-    "tests/banks/test_balances.py",
-    "tests/banks/test_connections.py",
-    "tests/banks/test_disconnect.py",
-    "tests/banks/test_institutions.py",
-    "tests/banks/test_renewal.py",
-    "tests/banks/test_standing.py",
-    "tests/banks/test_sync_trouble.py",
-    "tests/banks/test_windows.py",
-    "tests/consents/test_lifecycle_at_banks.py",
-    "tests/consents/test_lifecycle_clock.py",
-    "tests/consents/test_lifecycle_hands.py",
-    "tests/consents/test_platform_status.py",
-    "tests/consents/test_proposals.py",
-    "tests/consents/test_reports.py",
-    "tests/consents/test_stops.py",
-    "tests/consents/test_taken_away.py",
-    "tests/consents/test_withdrawal.py",
-    "tests/docs/test_commands.py",
-    # What a broker or a queue does is the same beside either database.
-    "tests/faults/test_banks_apart.py::test_a_bank_with_a_queue_of_its_own",
-    "tests/faults/test_banks_apart.py::test_without_any_beat",
-    "tests/faults/test_banks_apart.py::test_without_any_broker",
-    "tests/faults/test_worker.py::test_a_message_that_comes_three_times",
-    "tests/faults/test_worker.py::test_messages_lost_with",
-    "tests/gateway/api/test_bad_input.py",
-    "tests/gateway/api/test_ending.py",
-    "tests/gateway/api/test_etags.py",
-    "tests/gateway/api/test_events.py",
-    "tests/gateway/api/test_fallbacks.py",
-    "tests/gateway/api/test_foreign_ids.py",
-    "tests/gateway/api/test_generated_client.py",
-    "tests/gateway/api/test_headers.py",
-    "tests/gateway/api/test_management.py",
-    "tests/gateway/api/test_platform_status.py",
-    "tests/gateway/api/test_presence.py",
-    "tests/gateway/api/test_purposes.py",
-    "tests/gateway/api/test_openapi.py",
-    "tests/gateway/api/test_refusals.py",
-    "tests/gateway/api/test_refused_calls.py",
-    "tests/gateway/api/test_refused_counts.py",
-    "tests/gateway/api/test_scopes.py",
-    "tests/gateway/api/test_shapes.py",
-    "tests/gateway/backoffice/",
-    "tests/gateway/commands/",
-    "tests/gateway/identity/",
-    "tests/gateway/notify/test_mailbox.py",
-    "tests/gateway/notify/test_smtp.py",
-    "tests/gateway/notify/test_summaries.py",
-    "tests/gateway/notify/test_writing.py",
-    "tests/gateway/oauth/test_answers.py",
-    "tests/gateway/oauth/test_authorize.py",
-    "tests/gateway/oauth/test_bearer.py",
-    "tests/gateway/oauth/test_exposure.py",
-    "tests/gateway/oauth/test_grants.py",
-    "tests/gateway/oauth/test_housekeeping.py",
-    "tests/gateway/oauth/test_introspect.py",
-    "tests/gateway/oauth/test_logs.py",
-    "tests/gateway/oauth/test_platform_tokens.py",
-    "tests/gateway/oauth/test_revoke.py",
-    "tests/gateway/oauth/test_token.py",
-    "tests/gateway/operator/",
-    "tests/gateway/portal/",
-    "tests/gateway/test_canary.py",
-    "tests/gateway/test_checks.py",
-    "tests/gateway/test_doctor.py",
-    "tests/gateway/test_metrics.py",
-    "tests/gateway/test_problems.py",
-    "tests/gateway/test_request_ids.py",
-    "tests/gateway/test_session_store.py",
-    "tests/gateway/test_wsgi.py",
-    "tests/race/test_mutants.py",
-)
-#: Of what one run is enough for, these stand beside PostgreSQL's, so that both sides are done at about the same time.
-_BESIDE_POSTGRESQL = (
-    "tests/banks/sandbox/test_browser.py",
-    # They share one instance, so all of them stand on one side.
-    "tests/docs/test_api_guide.py",
-    "tests/docs/test_quickstart.py",
-    "tests/docs/test_sample_platform.py",
-    "tests/gateway/api/test_docs.py",
-    "tests/journeys/test_consent_flow.py",
-    # The other groups share a face, and so the titles of their pages.
-    "tests/journeys/test_every_page.py::test_every_page_is_accessible_and_keeps_to_itself[bank]",
-    "tests/journeys/test_tour.py",
-)
-#: So long that not its file as a whole is put on one side, but each of its tests.
-_SPLIT = "tests/architecture/test_routes.py"
+#: The first ones are left to programs that are given the server alone.
+_LOGICAL_DATABASES = {split.SQLITE: 4, split.POSTGRESQL: 8, split.APART: 12}
 _COLLECTED = pytest.StashKey[int]()
 
 
@@ -132,8 +31,28 @@ def pytest_configure(config: pytest.Config) -> None:
     emptying.install()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Ten thousand tests are kept to the end: to look through them for garbage, again and again, is a third of this."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave what another process runs unread: reading all of it takes a process a quarter of a minute."""
+    if not (collection_path.name.startswith("test_") and collection_path.is_relative_to(config.rootpath)):
+        return None
+    file = collection_path.relative_to(config.rootpath).as_posix()
+    return None if split.may_run(environment.process(), file, **_run()) else True
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep what belongs in this process: both run only the tests whose outcome can differ between the databases."""
+    """Keep what belongs in this process."""
     kept: list[pytest.Item] = []
     dropped: list[pytest.Item] = []
     for item in items:
@@ -144,31 +63,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _belongs(item: pytest.Item) -> bool:
-    if item.get_closest_marker("full") and os.environ.get("SLUICE_TEST_FULL") != "1":
+    if item.get_closest_marker("full") and not environment.full_run():
         return False
-    beside_postgresql = item.nodeid.startswith(_BESIDE_POSTGRESQL)
-    if environment.shared_run() and (beside_postgresql or item.get_closest_marker("browser")):
-        return beside_postgresql == (environment.database() == environment.POSTGRESQL)
-    if environment.shared_run() and _is_anyones(item):
-        shared = item.nodeid if item.nodeid.startswith(_SPLIT) else item.nodeid.split("::")[0]
-        return (crc32(shared.encode()) % 2 == 0) == (environment.database() == environment.SQLITE)
-    if environment.database() == environment.SQLITE:
-        return True
-    if item.get_closest_marker("browser") or item.get_closest_marker("sqlite_only"):
-        return False
-    return _uses_database(item)
+    is_sqlite_only = any(map(item.get_closest_marker, ("browser", "sqlite_only")))
+    test = split.Traits(item.nodeid, _uses_database(item), is_sqlite_only)
+    return environment.process() in split.processes(test, **_run())
 
 
-def _is_anyones(item: pytest.Item) -> bool:
-    """Whether one run is enough, on whichever side.
-
-    Other tests that know no database stay on SQLite's: they start instances or read the environment of their process.
-    """
-    if item.get_closest_marker("sqlite_only"):
-        return False
-    if item.nodeid.startswith(_ON_EITHER):
-        return os.environ.get("SLUICE_TEST_FULL") != "1"
-    return item.nodeid.startswith(_SHARED_OUT) and not _uses_database(item)
+def _run() -> dict[str, bool]:
+    return {"is_whole": environment.shared_run(), "is_full": environment.full_run()}
 
 
 def _uses_database(item: pytest.Item) -> bool:
@@ -201,7 +104,7 @@ def django_db_use_migrations() -> bool:
 
     The instances that tests/run and tests/journeys start migrate SQLite, and a check holds migrations to the models.
     """
-    return environment.database() == environment.POSTGRESQL or os.environ.get("SLUICE_TEST_FULL") == "1"
+    return environment.database() == environment.POSTGRESQL or environment.full_run()
 
 
 @pytest.fixture(scope="session")
@@ -216,9 +119,9 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
 
 @pytest.fixture(scope="session")
 def redis_url() -> str:
-    """URL of a running Redis (Valkey), in a range of logical databases that the other process does not use.
+    """URL of a running Redis (Valkey), in a range of logical databases that the other processes do not use.
 
     The next logical database (for a cache) is free too.
     """
     url = environment.server_url(servers.REDIS, "SLUICE_TEST_REDIS")
-    return f"{url}/{8 if environment.database() == environment.POSTGRESQL else 0}"
+    return f"{url}/{_LOGICAL_DATABASES[environment.process()]}"

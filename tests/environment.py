@@ -2,7 +2,8 @@
 
 Loaded by `addopts = "-p tests.environment"`: pytest-django loads the settings before any conftest.py is imported, so a
 conftest is too late to choose the database. SLUICE_TEST_DATABASE is `sqlite` (default) or `postgresql`;
-SLUICE_TEST_POSTGRESQL and SLUICE_TEST_REDIS name running servers, which otherwise start when first needed.
+SLUICE_TEST_APART=1 makes it the process apart (tests/split.py); SLUICE_TEST_POSTGRESQL and SLUICE_TEST_REDIS name
+running servers, which otherwise start when first needed.
 """
 
 import atexit
@@ -11,14 +12,15 @@ import json
 import os
 import secrets
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
 import pytest
 
-from tests import servers
+from tests import servers, split
 
-SQLITE, POSTGRESQL = "sqlite", "postgresql"
+SQLITE, POSTGRESQL = split.SQLITE, split.POSTGRESQL
 
 
 def database() -> str:
@@ -29,9 +31,19 @@ def database() -> str:
     return name
 
 
+def process() -> str:
+    """Which of the processes of a run this one is (`split.processes`): its database's, or the one apart."""
+    return split.APART if os.environ.get("SLUICE_TEST_APART") == "1" else database()
+
+
 def shared_run() -> bool:
-    """Whether another process runs the other database's side of the same run (`run.py test`)."""
+    """Whether other processes run the other parts of the same run (`run.py test`)."""
     return os.environ.get("SLUICE_TEST_SHARED") == "1"
+
+
+def full_run() -> bool:
+    """Whether the long tests run too, and everything on both databases (`run.py test --full`)."""
+    return os.environ.get("SLUICE_TEST_FULL") == "1"
 
 
 def server_url(name: str, variable: str) -> str:
@@ -43,13 +55,25 @@ def server_url(name: str, variable: str) -> str:
     return os.environ[variable]
 
 
+#: A whole run keeps less than a tenth of it there.
+_MEMORY_BYTES = 2 * 1024**3
+
+
 def data_directory() -> Path:
     """A directory of this process alone, inside one that the first process of the run removes at its end."""
     if not os.environ.get("SLUICE_TEST_DIRECTORY"):
-        root = tempfile.mkdtemp(prefix="sluice-tests-")
+        root = tempfile.mkdtemp(prefix="sluice-tests-", dir=_memory())
         os.environ["SLUICE_TEST_DIRECTORY"] = root
         atexit.register(shutil.rmtree, root, ignore_errors=True)
-    return Path(tempfile.mkdtemp(prefix=f"{database()}-", dir=os.environ["SLUICE_TEST_DIRECTORY"]))
+    return Path(tempfile.mkdtemp(prefix=f"{process()}-", dir=os.environ["SLUICE_TEST_DIRECTORY"]))
+
+
+def _memory() -> str | None:
+    """Where files are in memory, if there is room: SQLite waits for the disk at each of ten thousands of commits."""
+    memory = Path("/dev/shm")
+    if os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > _MEMORY_BYTES:
+        return str(memory)
+    return None
 
 
 def generated_secrets() -> dict[str, str]:
@@ -67,7 +91,14 @@ def _random_key() -> str:
     return base64.b64encode(secrets.token_bytes(32)).decode()
 
 
+def _keep_bytecode() -> None:
+    """Whatever the shell says: hundreds of processes start, and each would compile all of Sluice for itself."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
+
+
 def _prepare() -> Path:
+    _keep_bytecode()
     directory = data_directory()
     (directory / "secrets").mkdir(mode=0o700)
     # A developer's own instance must never be touched by a test, whatever the shell exports.

@@ -93,6 +93,8 @@ def _run(
     environment = {
         **os.environ,
         "SLUICE_TEST_DATABASE": "sqlite",
+        "SLUICE_TEST_SHARED": "",  # nor is any of it another process'
+        "SLUICE_TEST_APART": "",
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(tmp_path)]),
     }
     return subprocess.run(

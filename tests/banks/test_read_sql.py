@@ -1,16 +1,17 @@
 """The hot reads run text that the ORM compiled once: for every scope and every filter it gives the ORM's own rows."""
 
 import itertools
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from copy import deepcopy
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 from uuid import uuid4
 
-import psycopg
 import pytest
-from django.db import DataError, OperationalError, connection, transaction
+from django.db import DataError, connection, transaction
 from django.test.utils import CaptureQueriesContext
+from pytest_django import DjangoDbBlocker
 
 from banks import compiled, permitted, read, read_sql, usage_sql
 from banks.compiled import Compiled, Statement
@@ -22,6 +23,7 @@ from consents.models import ApprovedMerchant, LodgedReference, ReadCount, UsageR
 from consents.policy import Permit
 from consents.scopes import LocationPrecision, Record, Scope, SensitiveGroup
 from tests.support import ledger
+from tests.support.keeping import kept
 from tests.support.ledger import NOW, TODAY
 
 pytestmark = pytest.mark.django_db
@@ -85,9 +87,16 @@ class World:
         return ledger.permit(ledger.consent(self.alice, self.chat, [self.current, self.savings], scopes, **members))
 
 
+@pytest.fixture(scope="module")
+def beginning(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[World]:
+    """Written once: no test changes a row of it, but in a transaction of its own."""
+    with kept(django_db_blocker, World) as world:
+        yield world
+
+
 @pytest.fixture
-def world() -> World:
-    return World()
+def world(beginning: World, db: None) -> World:
+    return deepcopy(beginning)
 
 
 def both(permit: Permit, account: Account, wanted: TransactionFilter) -> tuple[list[Any], list[Any]]:
@@ -242,45 +251,6 @@ def test_a_percent_sign_in_a_text_stays_one(db: None) -> None:
     assert [statement.run([1]) for _ in range(2)] == [[("a%b", 2)]] * 2
 
 
-def _end_the_connection() -> None:
-    """As a restart of the server does, or a proxy that tires of an idle connection."""
-    mine = connection.connection.info.backend_pid
-    with psycopg.connect(connection.connection.info.dsn, password=connection.settings_dict["PASSWORD"]) as other:
-        other.execute("SELECT pg_terminate_backend(%s, 5000)", [mine])
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("by_values", [False, True])
-def test_a_read_on_a_connection_that_is_gone_is_asked_again_on_a_new_one(by_values: bool) -> None:
-    if connection.vendor != "postgresql":
-        pytest.skip("SQLite has no connection to lose")
-    statement = Statement("SELECT %s + 1", is_read=True, by_values=by_values)
-    assert [statement.run([1]) for _ in range(2)] == [[(2,)]] * 2
-
-    _end_the_connection()
-
-    assert [statement.run([2]) for _ in range(2)] == [[(3,)]] * 2
-
-
-@pytest.mark.django_db(transaction=True)
-def test_what_writes_or_stands_in_a_transaction_is_never_asked_twice(world: World) -> None:
-    if connection.vendor != "postgresql":
-        pytest.skip("SQLite has no connection to lose")
-    write = Statement("SELECT %s + 1")
-    write.run([1])
-    _end_the_connection()
-    with pytest.raises(OperationalError):
-        write.run([1])
-    connection.close()
-
-    read_again = Statement("SELECT %s + 1", is_read=True)
-    with pytest.raises(OperationalError), transaction.atomic():
-        read_again.run([1])
-        _end_the_connection()
-        read_again.run([1])
-    connection.close()
-
-
 def test_an_error_of_the_database_is_djangos_own(db: None) -> None:
     division = Statement("SELECT 1 / %s", is_read=True, by_values=True)
     if connection.vendor == "postgresql":
@@ -341,18 +311,6 @@ def test_one_statement_writes_what_several_do(world: World, monkeypatch: pytest.
     assert len(written[0][0]) == 7
     assert {row[4] for row in written[0][1]} == {3, 4}
     assert all(one == written[0] for one in written)
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_read_is_three_statements_on_postgresql(world: World) -> None:
-    permit = world.permit()
-    read.transactions(permit, world.current.id, TransactionFilter(), now=NOW, request_id="req_first")
-
-    with CaptureQueriesContext(connection) as queries:
-        read.transactions(permit, world.current.id, TransactionFilter(), now=NOW, request_id="req_second")
-
-    # State, page, usage. SQLite logs in a transaction: BEGIN, the look at the consent, row, count, COMMIT.
-    assert len(queries.captured_queries) == (3 if connection.vendor == "postgresql" else 7)
 
 
 def test_a_read_refuses_to_be_part_of_somebody_elses_transaction(world: World) -> None:

@@ -57,6 +57,7 @@ TWO_VIEWS = (VIEWS[0], VIEWS[-1])
 
 _AXE = """rules => axe.run({runOnly: rules, resultTypes: ['violations'], preload: false, iframes: false})
     .then(found => found.violations.map(one => `${one.id}: ${one.nodes.map(node => node.html)}`))"""
+_NO_AXE_YET = "() => window.axe === undefined"
 _SMALL_TARGETS = """() => [...document.querySelectorAll('button, input:not([type=hidden]), summary, .action')]
     .filter(one => one.checkVisibility())
     .filter(one => { const box = one.getBoundingClientRect(); return box.width < 24 || box.height < 24 })
@@ -79,6 +80,13 @@ _SIDEWAYS = """() => {
     const root = document.documentElement
     return root.scrollWidth > innerWidth ? [`scrolls sideways, ${root.scrollWidth} px are needed`] : []
 }"""
+#: In one go: to ask a page and wait for its answer takes longer than most answers.
+_SEEN = f"""async ([direction, rules]) => {{
+    document.documentElement.dir = direction
+    const found = rules.type ? await ({_AXE})(rules) : []
+    return [...found, ...({_SIDEWAYS})(), ...({_SMALL_TARGETS})(), ...({_FAINT_BORDERS})()]
+}}"""
+#: Returns how many there may be: hidden ones too, and each button of a group.
 _NOTE_FOCUS = """() => {
     window.focused = []
     document.addEventListener('focusin', () => {
@@ -87,6 +95,7 @@ _NOTE_FOCUS = """() => {
         const isSeen = style.outlineStyle !== 'none' || style.boxShadow !== 'none'
         window.focused.push({html: one.outerHTML.slice(0, 200), isSeen})
     })
+    return document.querySelectorAll('a[href], button, input, select, textarea, summary, [tabindex]').length
 }"""
 _NOTE_POLICY_VIOLATIONS = """
 window.policyViolations = []
@@ -104,7 +113,9 @@ class Eye:
         self.findings: list[str] = []
         self._origins = set(origins)
         self._foreign: list[str] = []
+        self._width, self._scheme = 0, ""
         page.add_init_script(_NOTE_POLICY_VIOLATIONS)
+        page.add_init_script(AXE_SCRIPT)  # half a megabyte: sent once, not for every page
         page.on("request", self._note)
 
     def _note(self, request: Request) -> None:
@@ -117,10 +128,11 @@ class Eye:
         self._found(name, self.page.evaluate("window.policyViolations || []"))
         self._found(name, [f"asks a stranger: {url}" for url in self._foreign])
         self._foreign.clear()
-        self.page.evaluate(AXE_SCRIPT)
+        if self.page.evaluate(_NO_AXE_YET):  # the page was opened before its eye
+            self.page.evaluate(AXE_SCRIPT)
         for view in views:
             self._turn(view)
-            self._found(f"{name}, {view}", self._seen(view))
+            self._found(f"{name}, {view}", self.page.evaluate(_SEEN, [view.direction, view.rules]))
             self._save(f"{name}-{view}")
 
     def tab_through(self, name: str) -> None:
@@ -137,25 +149,23 @@ class Eye:
 
     def _focused_by_tab(self) -> Iterator[Any]:
         """The page notes each itself: to be asked after every key would take most of the time."""
-        self.page.evaluate(_NOTE_FOCUS)
+        presses = self.page.evaluate(_NOTE_FOCUS) + 2  # to the first of them again, past the window's own
         for _ in range(TABS_MAX // TABS_AT_ONCE):
-            for _ in range(TABS_AT_ONCE):
+            for _ in range(min(presses, TABS_MAX)):
                 self.page.keyboard.press("Tab")
             told = self.page.evaluate("window.focused.splice(0)")
             yield from told
             if not told:
                 return
+            presses = TABS_AT_ONCE
 
     def _turn(self, view: View) -> None:
-        self.page.set_viewport_size({"width": view.width, "height": 900})
-        self.page.emulate_media(color_scheme=view.scheme)  # type: ignore[arg-type]
-        self.page.evaluate("direction => { document.documentElement.dir = direction }", view.direction)
-
-    def _seen(self, view: View) -> Iterator[Any]:
-        if view.rules is not _NONE:
-            yield from self.page.evaluate(_AXE, view.rules)
-        for script in (_SIDEWAYS, _SMALL_TARGETS, _FAINT_BORDERS):
-            yield from self.page.evaluate(script)
+        """Direction apart: that is turned as the page is seen."""
+        if self._width != view.width:
+            self.page.set_viewport_size({"width": view.width, "height": 900})
+        if self._scheme != view.scheme:
+            self.page.emulate_media(color_scheme=view.scheme)  # type: ignore[arg-type]
+        self._width, self._scheme = view.width, view.scheme
 
     def _found(self, where: str, findings: Any) -> None:
         self.findings.extend(f"{where}: {one}" for one in findings)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests import command
+from tests.run.watching import eventually
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 GOOD = [sys.executable, "-c", ""]
@@ -49,15 +50,35 @@ def test_passing_checks_leave_the_last_line_to_pytest(
     assert capsys.readouterr().out.splitlines()[-1] == "=== 3 passed in 0.1s ==="
 
 
-def test_failed_check_shows_its_output_and_fails_the_run_after_the_tests(
+def test_failed_check_shows_its_output_and_fails_the_run_whatever_the_tests_say(
     no_tests: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(command, "CHECKS", {"bad": BAD, "good": GOOD})
 
     assert command.main([]) == 1
     lines = capsys.readouterr().out.splitlines()
-    assert lines[1] == "line 3 is wrong"
-    assert lines[-2:] == ["=== 3 passed in 0.1s ===", "Static checks that failed (their output is above): bad"]
+    assert lines[lines.index("line 3 is wrong") - 1].split()[:2] == ["bad", "FAILED"]
+    assert "=== 3 passed in 0.1s ===" in lines
+    assert lines[-1] == "Static checks that failed (their output is above): bad"
+
+
+def test_a_check_that_cannot_even_run_fails_the_run(no_tests: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "CHECKS", {"missing": ["/nowhere/ruff"]})
+
+    with pytest.raises(FileNotFoundError):
+        command.main([])
+
+
+def test_a_run_that_is_cut_short_waits_for_no_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "CHECKS", {"long": [sys.executable, "-c", "import time; time.sleep(600)"]})
+
+    with pytest.raises(SystemExit), command.Checks() as checks:
+        eventually(lambda: bool(checks._running))
+        (long,) = checks._running
+        raise SystemExit(143)
+
+    assert long.wait(10) != 0
+    assert not checks.failed
 
 
 def test_named_tests_skip_the_static_checks(

@@ -69,6 +69,7 @@ class SandboxBank:
         self.control_token = control_token
         self.client_key = new_key("EC")
         self.issuer = ""
+        self.marked = 0  #: id in its log of requests up to which somebody has read
         self.directory = Path()
         self._server: subprocess.Popen[bytes] | None = None
 

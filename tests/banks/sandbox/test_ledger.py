@@ -17,9 +17,12 @@ DAYS = [TODAY, date(2027, 1, 1), date(2028, 2, 29)]
 UNSTEADY = {"corrected", "pending_new_id", "pending_vanishes"}
 STEADY = [account for account in ACCOUNTS if account.holder not in UNSTEADY]
 
-every_account = pytest.mark.parametrize("account", ACCOUNTS, ids=lambda account: f"{account.holder}-{account.code}")
+# By account, not by test: so each ledger is made once. ("module" is what makes pytest go through them that way.)
+every_account = pytest.mark.parametrize(
+    "account", ACCOUNTS, ids=lambda account: f"{account.holder}-{account.code}", scope="module"
+)
 every_steady_account = pytest.mark.parametrize(
-    "account", STEADY, ids=lambda account: f"{account.holder}-{account.code}"
+    "account", STEADY, ids=lambda account: f"{account.holder}-{account.code}", scope="module"
 )
 
 
