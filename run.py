@@ -43,7 +43,10 @@ if sys.version_info < MINIMUM or os.name != "posix":
 MARKER = "sluice.json"  # in the environment: what is completely installed there; `{}` while an installation runs
 LOCKS = {"run": "requirements.lock", "dev": "requirements-dev.lock"}
 # What an activated environment or a user's pip settings would leak into ours.
-FOREIGN = ("VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH", "PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_REQUIRE_VIRTUALENV")
+FOREIGN = (
+    *("VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH", "PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_REQUIRE_VIRTUALENV"),
+    "PYTHONDONTWRITEBYTECODE",  # or each of our processes would compile all of us again at every start
+)
 
 
 class Problem(Exception):
