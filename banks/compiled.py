@@ -152,6 +152,37 @@ class CompiledUpdate:
         return self._statement.change(_filled(self._parameters, values))
 
 
+class CompiledReturning:
+    """The same with what the written rows then hold. Within a transaction."""
+
+    def __init__(
+        self,
+        query: QuerySet[Any, Any],
+        columns: Mapping[str, object],
+        returned: Sequence[str],
+        *,
+        slots: Mapping[str, Any] = SLOTS,
+    ) -> None:
+        """`returned`: names of columns (`connection_id`, not `connection`), in the order of a row."""
+        update: Any = query.query.chain(UpdateQuery)
+        update.add_update_values(columns)
+        text, parameters = update.get_compiler(connection=connection).as_sql()
+        table = query.model._meta.db_table
+        fields = {field.attname: field for field in query.model._meta.concrete_fields}
+        found: list[Any] = [fields[name].get_col(table) for name in returned]
+        names = ", ".join(f"{_quoted(table)}.{_quoted(column.target.column)}" for column in found)
+        self._parameters = _named(parameters, slots)
+        self._statement = Statement(f"{text} RETURNING {names}")
+        self._converters = converters_of(found)
+
+    def rows(self, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
+        return converted(self._statement.run(_filled(self._parameters, values)), self._converters)
+
+
+def _quoted(name: str) -> str:
+    return connection.ops.quote_name(name)
+
+
 class CompiledInsert:
     """One new row, of a model made with slots."""
 
@@ -278,6 +309,12 @@ class Statement:
     def change(self, parameters: Sequence[Any]) -> int:
         """How many rows it wrote."""
         database = connections[DEFAULT_DB_ALIAS]
+        # Of a write nobody would know whether a connection that is gone took it: one that was seen to work, then.
+        if database.health_check_done and self._is_ready(database):  # type: ignore[attr-defined]
+            values = _as_text(parameters)
+            if values is not None:
+                with database.wrap_database_errors:
+                    return int(self._answer(database, values).command_tuples or 0)
         with database.cursor() as cursor:
             self._execute(database, cursor, [adapted(one) for one in parameters])
             return int(cursor.rowcount)
@@ -317,8 +354,10 @@ class Statement:
         """On a connection that is open, nobody watching; and in the transaction that is wanted, or none."""
         if database.connection is None or not _prepares(database) or database.execute_wrappers:
             return False
+        if database.needs_rollback:  # Django's cursor says so
+            return False
         status = database.connection.pgconn.transaction_status
-        if status != (_IDLE if database.autocommit else _IN_TRANSACTION):
+        if status not in ((_IDLE,) if database.autocommit else (_IDLE, _IN_TRANSACTION)):
             return False
         if self._by_values:
             return True
@@ -330,22 +369,39 @@ class Statement:
 
     def _at_once(self, database: BaseDatabaseWrapper, values: list[bytes | None]) -> list[tuple[Any, ...]]:
         with database.wrap_database_errors:
-            driver = database.connection.pgconn
-            if self._by_values:
-                result = driver.exec_params(self._numbered.encode(), values)
-            else:
-                result = driver.exec_prepared(self._name.encode(), values)
-            if result.status != pq.ExecStatus.TUPLES_OK:
-                if driver.status != pq.ConnStatus.OK:
-                    raise errors.OperationalError("the connection is gone")
-                raise errors.error_from_result(result)
-            database.health_check_done = True  # type: ignore[attr-defined]  # unknown to its stubs
+            result = self._answer(database, values)
             transformer = Transformer(_Reading(database.connection))
             transformer.set_pgresult(result)
             return transformer.load_rows(0, result.ntuples, tuple)
 
+    def _answer(self, database: BaseDatabaseWrapper, values: list[bytes | None]) -> pq.abc.PGresult:
+        driver = database.connection.pgconn
+        if not database.autocommit and driver.transaction_status == _IDLE:
+            # The first of a transaction: the driver would send the same, and finds it begun.
+            _succeeded(driver, driver.exec_(_begin(database.connection)))
+        if self._by_values:
+            result = driver.exec_params(self._numbered.encode(), values)
+        else:
+            result = driver.exec_prepared(self._name.encode(), values)
+        _succeeded(driver, result)
+        database.health_check_done = True  # type: ignore[attr-defined]  # unknown to its stubs
+        return result
+
 
 _IDLE, _IN_TRANSACTION = pq.TransactionStatus.IDLE, pq.TransactionStatus.INTRANS
+_FINE = (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK)
+
+
+def _succeeded(driver: pq.abc.PGconn, result: pq.abc.PGresult) -> None:
+    if result.status not in _FINE:
+        if driver.status != pq.ConnStatus.OK:
+            raise errors.OperationalError("the connection is gone")
+        raise errors.error_from_result(result)
+
+
+def _begin(driver: Any) -> bytes:
+    """With the isolation that the driver's connection is set to."""
+    return bytes(driver._get_tx_start_command())
 
 
 class _Reading:
@@ -369,14 +425,17 @@ _TEXT: dict[type, Callable[[Any], bytes | None]] = {
     int: lambda value: b"%d" % value,
     bool: lambda value: b"t" if value else b"f",
     type(None): lambda none: none,
+    dict: lambda value: json.dumps(value).encode(),
+    Jsonb: lambda value: json.dumps(value.obj).encode(),
 }
 
 
 def _as_text(parameters: Sequence[Any]) -> list[bytes | None] | None:
     """In PostgreSQL's text format; None: something is for the driver to adapt, or to refuse."""
     try:
-        values = [_TEXT[type(one)](one) for one in parameters]
-    except (KeyError, UnicodeEncodeError):
+        # A word of a list of words (an enumeration) is of a type of its own, and text all the same.
+        values = [_TEXT[str if isinstance(one, str) else type(one)](one) for one in parameters]
+    except (KeyError, TypeError, UnicodeEncodeError):
         return None
     return None if any(value is not None and b"\0" in value for value in values) else values
 
