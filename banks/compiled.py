@@ -379,6 +379,7 @@ class Statement:
         if not database.autocommit and driver.transaction_status == _IDLE:
             # The first of a transaction: the driver would send the same, and finds it begun.
             _succeeded(driver, driver.exec_(_begin(database.connection)))
+        result: pq.abc.PGresult
         if self._by_values:
             result = driver.exec_params(self._numbered.encode(), values)
         else:
@@ -430,11 +431,15 @@ _TEXT: dict[type, Callable[[Any], bytes | None]] = {
 }
 
 
+def _of_base(value: object) -> Callable[[Any], bytes | None]:
+    """The word of an enumeration is text all the same, and a number that Django typed is a number. Raises KeyError."""
+    return _TEXT[str if isinstance(value, str) else int if isinstance(value, int) else type(value)]
+
+
 def _as_text(parameters: Sequence[Any]) -> list[bytes | None] | None:
     """In PostgreSQL's text format; None: something is for the driver to adapt, or to refuse."""
     try:
-        # A word of a list of words (an enumeration) is of a type of its own, and text all the same.
-        values = [_TEXT[str if isinstance(one, str) else type(one)](one) for one in parameters]
+        values = [(_TEXT.get(type(one)) or _of_base(one))(one) for one in parameters]
     except (KeyError, TypeError, UnicodeEncodeError):
         return None
     return None if any(value is not None and b"\0" in value for value in values) else values

@@ -17,7 +17,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
 from banks import gate
-from banks.compiled import SLOTS, Compiled, CompiledModels, CompiledUpdate
+from banks.compiled import SLOTS, Compiled, CompiledReturning, CompiledUpdate
 from banks.errors import StaleLease
 from banks.models import LIVE_JOBS, Connection, SyncJob, SyncJobStatus, SyncTrigger
 from consents.scopes import Presence
@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 ATTEMPTS_MAX = 5
 #: Every other trigger runs unattended.
 PRESENCE_OF = {SyncTrigger.USER_PRESENT: Presence.PRESENT, SyncTrigger.USER_ATTESTED: Presence.ATTESTED}
+#: Where a job that was just taken is.
+FIRST_STAGE = "ACCOUNTS"
 WAITING_JOBS = (SyncJobStatus.QUEUED, SyncJobStatus.RETRY_WAIT)
 _BACKOFF_SECONDS = 20
 _BACKOFF_MAX_SECONDS = 3600
@@ -152,7 +154,6 @@ def claim(job_id: UUID, *, now: datetime) -> Claim | None:
     seen = _claiming().rows({"job_id": job_id, "now": now})
     if not seen:
         return None
-    due = SyncJob.objects.filter(id=job_id).filter(claimable(now))
     institution_id, status, attempts = seen[0]
     if status == SyncJobStatus.LEASED and attempts >= ATTEMPTS_MAX and _given_up(job_id, now):
         return None
@@ -160,12 +161,14 @@ def claim(job_id: UUID, *, now: datetime) -> Claim | None:
     with gate.locked(institution_id, now=now) as facts:
         admitted = gate.admit(facts, job_id=job_id, lease_until=lease_until, now=now)
         if isinstance(admitted, gate.Refused):
-            _turn_away(due, admitted)
+            _turn_away(SyncJob.objects.filter(id=job_id).filter(claimable(now)), admitted)
             return None
-        if not _taking().run({"job_id": job_id, "institution_id": institution_id, "now": now, "until_at": lease_until}):
+        values = {"job_id": job_id, "institution_id": institution_id, "now": now, "until_at": lease_until}
+        taken = _taking().rows(values)
+        if not taken:
             return None
         gate.store(admitted)
-        return _claim_of(_taken().get({"job_id": job_id}))
+    return _claim_of(institution_id, SyncJob(**dict(zip(_OF_CLAIM, taken[0], strict=True))))
 
 
 @lru_cache(maxsize=1)
@@ -174,13 +177,20 @@ def _claiming() -> Compiled:
     return Compiled(due.values_list("connection__institution_id", "status", "attempts"))
 
 
+#: What a claim says of its job.
+_OF_CLAIM = (
+    *("id", "connection_id", "trigger", "customer_ip_address", "epoch", "attempts", "created_at", "checks_only"),
+)
+
+
 @lru_cache(maxsize=1)
-def _taking() -> CompiledUpdate:
-    return CompiledUpdate(
+def _taking() -> CompiledReturning:
+    return CompiledReturning(
         SyncJob.objects.filter(id=SLOTS["job_id"]).filter(claimable(SLOTS["now"])),
         {
             "status": SyncJobStatus.LEASED,
             "institution_id": SLOTS["institution_id"],  # null in rows of an earlier release
+            "stage": FIRST_STAGE,
             "epoch": F("epoch") + 1,
             "attempts": F("attempts") + 1,
             "lease_until": SLOTS["until_at"],
@@ -191,12 +201,8 @@ def _taking() -> CompiledUpdate:
             "requested_again": False,
             **_columns(None),
         },
+        _OF_CLAIM,
     )
-
-
-@lru_cache(maxsize=1)
-def _taken() -> CompiledModels[SyncJob]:
-    return CompiledModels(SyncJob.objects.select_related("connection").filter(id=SLOTS["job_id"]))
 
 
 def _turn_away(due: QuerySet[SyncJob], refused: gate.Refused) -> None:
@@ -204,11 +210,11 @@ def _turn_away(due: QuerySet[SyncJob], refused: gate.Refused) -> None:
     due.update(next_attempt_at=refused.retry_at, dispatched_at=None, **_columns(JobError(code=refused.code)))
 
 
-def _claim_of(job: SyncJob) -> Claim:
+def _claim_of(institution_id: UUID, job: SyncJob) -> Claim:
     return Claim(
         job_id=job.id,
         connection_id=job.connection_id,
-        institution_id=job.connection.institution_id,
+        institution_id=institution_id,
         trigger=SyncTrigger(job.trigger),
         customer_ip_address=job.customer_ip_address,
         epoch=job.epoch,
@@ -229,7 +235,13 @@ def _given_up(job_id: UUID, now: datetime) -> bool:
     if lost is None:
         return False
     try:
-        finish(_claim_of(lost), SyncJobStatus.FAILED, counts={}, error=JobError(code="worker_lost"), now=now)
+        finish(
+            _claim_of(lost.connection.institution_id, lost),
+            SyncJobStatus.FAILED,
+            counts={},
+            error=JobError(code="worker_lost"),
+            now=now,
+        )
     except StaleLease:
         return False  # someone else has just taken it, or ended it
     return True
@@ -248,8 +260,8 @@ def _fencing() -> CompiledUpdate:
 
 def finish(
     held: Claim, status: SyncJobStatus, *, counts: dict[str, int], error: "JobError | None", now: datetime
-) -> None:
-    """End it; a request that came meanwhile gets a job of its own. Raises StaleLease."""
+) -> bool:
+    """End it; a request that came meanwhile gets a job of its own: False. Raises StaleLease."""
     if error is None:
         values = {"job_id": held.job_id, "epoch": held.epoch}
         ended = _ending().run({**values, "status": status, "counts": counts, "now": now})
@@ -259,6 +271,7 @@ def finish(
     if not ended:
         _finish_and_enqueue(held, _ended(status, counts, error, now), now)
     _tell("job ended", held, status, error)
+    return bool(ended)
 
 
 def _ended(status: Any, counts: Any, error: "JobError | None", now: datetime) -> dict[str, object]:

@@ -7,7 +7,7 @@ back.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
 from uuid import UUID
@@ -15,7 +15,6 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q
 
-from banks import store
 from banks.compiled import SLOTS, Compiled, CompiledInsert, CompiledModels
 from banks.errors import BankError, BankRateLimited, BankUnavailable, QuotaSpent
 from banks.leases import Claim
@@ -28,15 +27,35 @@ WINDOW = timedelta(hours=24)
 ONE_ACCESS = timedelta(hours=1)
 
 
-def spend(
-    held: Claim, *, account_id: UUID | None, resource: Resource, stage: str, now: datetime, counts_pages: bool = False
-) -> None:
-    """Count one fetch, before it is made. `account_id` None: the list of accounts, which is the connection's.
+class Ledger:
+    """The connection's fetches of the whole window, read once a turn: whoever holds the connection's only job is the
+    only one who adds to them, and each addition is under its lock."""
 
-    Raises QuotaSpent (nothing was counted), StaleLease.
-    """
-    with store.fenced_alone(held, stage=stage) as connection:
-        records = _recent(connection.id, now)
+    def __init__(self) -> None:
+        self._records: list[FetchRecord] | None = None
+        #: By account: `next_refresh_after` as it is stored.
+        self._told: dict[UUID, datetime | None] = {}
+
+    def forget(self) -> None:
+        """They were changed elsewhere: they are read again when they are asked for."""
+        self._records, self._told = None, {}
+
+    def spend(
+        self,
+        held: Claim,
+        connection: Connection,
+        *,
+        account_id: UUID | None,
+        resource: Resource,
+        now: datetime,
+        counts_pages: bool,
+    ) -> None:
+        """Count one fetch, before it is made. `account_id` None: the list of accounts, which is the connection's.
+
+        In a transaction of the caller's that is fenced and holds the connection's lock. Raises QuotaSpent (nothing was
+        counted).
+        """
+        records = self._recent(connection.id, now)
         mine = [one for one in records if (one.account_id, one.resource) == (account_id, resource)]
         if not counts_pages and _is_going_on([one for one in mine if one.job_id == held.job_id], held, now):
             return
@@ -53,7 +72,21 @@ def spend(
             fetched_at=now,
         )
         _recording().run({**_values_of(new), "now": now, "row_id": new.id})
-        _announce(connection, [*records, new], account_id)
+        assert self._records is not None
+        self._records.append(new)
+        told = self._told if account_id is None else {account_id: self._told.get(account_id)}
+        self._told |= _announce(connection, [*records, new], told)
+
+    def spent_until(self, connection: Connection, *, presence: Presence, now: datetime) -> datetime | None:
+        """From when a refresh of all its accounts can do everything it is for; None: now. `connection` is loaded with
+        its institution."""
+        return _spent_until_of(self._recent(connection.id, now), connection, presence)
+
+    def _recent(self, connection_id: UUID, now: datetime) -> list[FetchRecord]:
+        if self._records is None:
+            self._records = _recent(connection_id, now)
+            self._told = _stored_announcements(connection_id)
+        return [one for one in self._records if one.fetched_at > now - WINDOW]
 
 
 def give_back(held: Claim, *, account_id: UUID | None, resource: Resource, error: BankError, now: datetime) -> None:
@@ -73,7 +106,9 @@ def give_back(held: Claim, *, account_id: UUID | None, resource: Resource, error
             job_id=held.job_id,
             epoch=held.epoch,
         ).delete()
-        _announce(link, _recent(link.id, now), account_id)
+        told = _stored_announcements(link.id)
+        concerned = told if account_id is None else {account_id: told.get(account_id)}
+        _announce(link, _recent(link.id, now), concerned)
 
 
 def _recent(connection_id: UUID, now: datetime) -> list[FetchRecord]:
@@ -147,10 +182,14 @@ def spent_until(connections: Collection[Connection], *, presence: Presence, now:
 
 def spent_until_of(connection: Connection, *, presence: Presence, now: datetime) -> datetime | None:
     """The same of one connection."""
+    return _spent_until_of(_recent(connection.id, now), connection, presence)
+
+
+def _spent_until_of(records: list[FetchRecord], connection: Connection, presence: Presence) -> datetime | None:
     allowed = _allowed(connection.institution, presence)
     if allowed is None:
         return None
-    mine = (one for one in _recent(connection.id, now) if one.presence == presence)
+    mine = (one for one in records if one.presence == presence)
     return _spent_until([(one.account_id, one.resource, one.fetched_at) for one in mine], allowed)
 
 
@@ -175,26 +214,32 @@ def _end(fetched_at: list[datetime], connection: Connection, presence: Presence)
     return sorted(fetched_at, reverse=True)[allowed - 1] + WINDOW
 
 
-def _announce(connection: Connection, records: Iterable[FetchRecord], account_id: UUID | None) -> None:
+def _announce(
+    connection: Connection, records: Iterable[FetchRecord], told: Mapping[UUID, datetime | None]
+) -> dict[UUID, datetime | None]:
     """`next_refresh_after` of the accounts concerned: told in every answer without looking here again.
 
-    `records`: the connection's of the whole window.
+    `records`: the connection's of the whole window; `told`: what is stored of these accounts. What is stored now.
     """
     allowed = _allowed(connection.institution, Presence.ABSENT)
     assert allowed is not None, "only who is present asks without limit"
     unattended = [(one.account_id, one.resource, one.fetched_at) for one in records if one.presence == Presence.ABSENT]
-    values = {"connection_id": connection.id, "account_id": account_id}
-    for row_id, told in _announced(account_id is not None).rows(values):
-        until = _spent_until([one for one in unattended if one[0] in (None, row_id)], allowed)
-        if until != told:
-            Account.objects.for_sync().filter(id=row_id).update(next_refresh_after=until)
+    found = {}
+    for row_id, before in told.items():
+        found[row_id] = _spent_until([one for one in unattended if one[0] in (None, row_id)], allowed)
+        if found[row_id] != before:
+            Account.objects.for_sync().filter(id=row_id).update(next_refresh_after=found[row_id])
+    return found
 
 
-@lru_cache(maxsize=2)
-def _announced(of_one: bool) -> Compiled:
+def _stored_announcements(connection_id: UUID) -> dict[UUID, datetime | None]:
+    """By account, each of the connection's."""
+    return dict(_announced().rows({"connection_id": connection_id}))
+
+
+@lru_cache(maxsize=1)
+def _announced() -> Compiled:
     concerned = Account.objects.for_sync().filter(connection_id=SLOTS["connection_id"])
-    if of_one:
-        concerned = concerned.filter(id=SLOTS["account_id"])
     return Compiled(concerned.values_list("id", "next_refresh_after"))
 
 

@@ -18,10 +18,11 @@ from banks.compiled import SLOTS, CompiledModels, CompiledUpdate
 from banks.errors import QuotaSpent
 from banks.jitter import jittered
 from banks.models import LIVE_JOBS, Connection, SyncJob, SyncTrigger
+from banks.plan import reaching
 from banks.standing import CHECK_AFTER
 from consents.models import ConsentAccount
 from consents.scopes import Presence
-from consents.states import LIVE_CONSENTS, ConnectionStatus, ConsentAccountStatus, ConsentStatus
+from consents.states import LIVE_CONSENTS, ConnectionStatus
 
 #: More than a second of the fastest worker, so that a tick never holds it up.
 BATCH = 250
@@ -85,6 +86,23 @@ def after_run(connection_id: UUID, *, now: datetime) -> None:
         _move(connection, _next_sync_at(connection, facts, now, is_unfinished=found.ended_with == QuotaSpent.code))
 
 
+def due_after(
+    connection: Connection,
+    *,
+    is_unfinished: bool,
+    spent_until: datetime | None,
+    closed_until: datetime | None,
+    now: datetime,
+) -> datetime | None:
+    """The same for the transaction that ends the job: when the next one is due. `connection` as `store.ending` gave it.
+
+    `is_unfinished`: a spent quota left something out.
+    """
+    found: Any = connection  # with what was annotated
+    facts = _Facts(is_needed=found.is_needed, spent_until=spent_until, closed_until=closed_until)
+    return _next_sync_at(connection, facts, now, is_unfinished=is_unfinished)
+
+
 @lru_cache(maxsize=1)
 def _ended() -> CompiledModels[Connection]:
     """The connection, unless a job of it is live, with all that its next due time hangs on but the quota."""
@@ -97,7 +115,7 @@ def _ended() -> CompiledModels[Connection]:
     return CompiledModels(
         found.select_related("institution").annotate(
             ended_with=Subquery(ended.values("error_code")[:1]),
-            is_needed=_needed(now),
+            is_needed=reaching(now),
             closed_until=Subquery(closed.values("breaker_until")[:1]),
         )
     )
@@ -106,7 +124,7 @@ def _ended() -> CompiledModels[Connection]:
 def adopt(*, now: datetime, batch: int = BATCH) -> int:
     """Connections that somebody's live consent needs and no schedule knows; how many. A worker died between the end of
     a job and `after_run`, a consent was resumed, a bank connection renewed, or they are older than the schedule."""
-    unknown = Connection.objects.filter(_needed(now), next_sync_at=None, status__in=SCHEDULED)
+    unknown = Connection.objects.filter(reaching(now), next_sync_at=None, status__in=SCHEDULED)
     connections = list(unknown.select_related("institution").order_by("id")[:batch])
     facts = _facts_of(connections, now)
     adopted = 0
@@ -156,7 +174,7 @@ def _next_sync_at(connection: Connection, facts: _Facts, now: datetime, *, is_un
 def _facts_of(connections: Sequence[Connection], now: datetime) -> dict[UUID, _Facts]:
     """By connection id, each of them; three queries, however many."""
     ids = [connection.id for connection in connections]
-    needed = set(Connection.objects.filter(_needed(now), id__in=ids).values_list("id", flat=True))
+    needed = set(Connection.objects.filter(reaching(now), id__in=ids).values_list("id", flat=True))
     spent = quota.spent_until(connections, presence=Presence.ABSENT, now=now)
     closed = gate.open_until(connection.institution_id for connection in connections)
     return {
@@ -167,17 +185,6 @@ def _facts_of(connections: Sequence[Connection], now: datetime) -> dict[UUID, _F
         )
         for connection in connections
     }
-
-
-def _needed(now: datetime) -> Exists:
-    """Some live consent reaches it. Whether a policy lets it through is for the job to ask: policies change."""
-    reaching = ConsentAccount.objects.filter(
-        connection_id=OuterRef("id"),
-        status=ConsentAccountStatus.ACTIVE,
-        consent__status=ConsentStatus.AUTHORISED,
-        consent__expires_at__gt=now,
-    )
-    return Exists(reaching)
 
 
 def _shared(now: datetime) -> Exists:

@@ -18,7 +18,7 @@ from banks.leases import Claim
 from banks.matching import FACT_NAMES, Facts, Stored
 from banks.models import Account, Connection, LinkSuggestion, QuarantinedRow, RawPayload, SyncJob, Transaction
 from banks.normalize.entries import Entry
-from banks.plan import Plan, lock_consents, plan_under_lock
+from banks.plan import Plan, lock_consents, plan_under_lock, reaching
 from banks.reconcile import (
     Addition,
     Asked,
@@ -68,10 +68,13 @@ def fenced_alone(held: Claim, *, stage: str) -> Iterator[Connection]:
 
 
 @contextmanager
-def ending(held: Claim) -> Iterator[Connection]:
-    """As `fenced_alone`, for a transaction that ends by handing back the job: that is its fence."""
+def ending(held: Claim, *, now: datetime) -> Iterator[Connection]:
+    """As `fenced_alone`, for a transaction that ends by handing back the job: that is its fence.
+
+    The connection comes with `is_needed`: whether a live consent reaches it.
+    """
     with transaction.atomic():
-        yield _locking().get({"connection_id": held.connection_id})
+        yield _locking().get({"connection_id": held.connection_id, "now": now})
 
 
 def _locked(held: Claim, stage: str) -> Connection:
@@ -89,20 +92,10 @@ def _locking_both() -> CompiledModels[SyncJob]:
     return CompiledModels(mine.select_for_update(no_key=True, of=("connection", "self")))
 
 
-def read(held: Claim) -> Connection:
-    """The job's connection with its institution, without a lock. Raises Connection.DoesNotExist."""
-    return _reading().get({"connection_id": held.connection_id})
-
-
-@lru_cache(maxsize=1)
-def _reading() -> CompiledModels[Connection]:
-    return CompiledModels(Connection.objects.select_related("institution").filter(id=SLOTS["connection_id"]))
-
-
 @lru_cache(maxsize=1)
 def _locking() -> CompiledModels[Connection]:
     rows = Connection.objects.select_for_update(no_key=True, of=("self",)).select_related("institution")
-    return CompiledModels(rows.filter(id=SLOTS["connection_id"]))
+    return CompiledModels(rows.filter(id=SLOTS["connection_id"]).annotate(is_needed=reaching(SLOTS["now"])))
 
 
 # -- transactions ------------------------------------------------------------------------------------------------------
@@ -161,17 +154,6 @@ def _as_stored(rows: QuerySet[Transaction]) -> list[Stored]:
         )
         for row in rows.values(*names, *FACT_NAMES)
     ]
-
-
-def oldest_pending_on(account_id: UUID) -> date | None:
-    found = _pending().rows({"account_id": account_id})
-    return found[0][0] if found else None
-
-
-@lru_cache(maxsize=1)
-def _pending() -> Compiled:
-    pending = Transaction.objects.for_sync().filter(account_id=SLOTS["account_id"], status=TransactionStatus.PENDING)
-    return Compiled(pending.order_by("listed_on").values_list("listed_on")[:1])
 
 
 Write = Callable[[Connection], None]

@@ -9,7 +9,7 @@ from django.conf import settings
 from kombu.exceptions import OperationalError
 
 from banks import dispatch, endings, gate, leases, purge, quota, refreshes, revocations, schedule, sync, upstream
-from banks.gate import Tally
+from banks.gate import Settling
 from consents import clock
 
 log = logging.getLogger(__name__)
@@ -57,12 +57,13 @@ def run_job(job_id: str) -> None:
     held = leases.claim(UUID(job_id), now=clock.now())
     if held is None:
         return
-    tally = Tally()
+    settling = Settling(held.institution_id, held.job_id)
+    result = None
     try:
-        sync.run(held, clock=clock.now, on_exchange=tally.note)
+        result = sync.run(held, clock=clock.now, on_exchange=settling.tally.note, settle=settling.settle)
     finally:
-        gate.settle(held.institution_id, tally, job_id=held.job_id, now=clock.now())
-        if not held.checks_only:
+        settling.settle(clock.now())
+        if not held.checks_only and not (result is not None and result.is_scheduled):
             schedule.after_run(held.connection_id, now=clock.now())
 
 

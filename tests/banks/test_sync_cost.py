@@ -54,7 +54,8 @@ def test_an_unchanged_sync_asks_the_database_no_oftener_than_it_did(world: Linke
 def at_work(world: Linked, alice: User, chat: Platform) -> Turn:
     world.consent(alice, chat, history_days=30)
     held = claimed(due(Connection.objects.get(), now=clock.now()), now=clock.now())
-    row = store.read(held)
+    with store.fenced_alone(held, stage="ACCOUNTS") as row:
+        pass
     return Turn(held=held, connection=row, plan=Plan(accounts={}), clock=clock.now, watch=Watch(held, clock.now))
 
 
