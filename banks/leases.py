@@ -6,18 +6,19 @@ every later write carries the epoch that the claim raised. The bank's gate is as
 
 import logging
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Literal
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
 from banks import gate
-from banks.compiled import SLOTS, Compiled, CompiledReturning, CompiledUpdate
+from banks.compiled import SLOTS, Compiled, CompiledInsert, CompiledReturning, CompiledUpdate
 from banks.errors import StaleLease
 from banks.models import LIVE_JOBS, Connection, SyncJob, SyncJobStatus, SyncTrigger
 from consents.scopes import Presence
@@ -86,6 +87,30 @@ def enqueue(
         if _joined(live, trigger, customer_ip_address, now):
             return live.id
         # It changed hands between the look and the write: look again, or the request would be lost on it.
+
+
+def enqueue_scheduled(institutions: Mapping[UUID, UUID], *, now: datetime) -> None:
+    """`enqueue` for many connections at once, by the schedule. `institutions`: by connection.
+
+    The caller holds the locks of the connections, so that none of those without a live job gets one meanwhile.
+    """
+    jobs = SyncJob.objects.filter(connection_id__in=list(institutions), status__in=LIVE_JOBS)
+    live = set(jobs.values_list("connection_id", flat=True))
+    for connection_id, institution_id in institutions.items():
+        if connection_id in live:
+            enqueue(connection_id, institution_id=institution_id, trigger=SyncTrigger.SCHEDULE, now=now)
+        else:
+            values = {"row_id": uuid4(), "connection_id": connection_id, "institution_id": institution_id, "now": now}
+            _scheduling().run(values)
+
+
+@lru_cache(maxsize=1)
+def _scheduling() -> CompiledInsert:
+    now = SLOTS["now"]
+    owner = {"connection_id": SLOTS["connection_id"], "institution_id": SLOTS["institution_id"]}
+    return CompiledInsert(
+        SyncJob(id=SLOTS["row_id"], trigger=SyncTrigger.SCHEDULE, next_attempt_at=now, created_at=now, **owner)
+    )
 
 
 def enqueue_check(connection_id: UUID, *, now: datetime) -> bool:
@@ -168,7 +193,7 @@ def claim(job_id: UUID, *, now: datetime) -> Claim | None:
         if not taken:
             return None
         gate.store(admitted)
-    return _claim_of(institution_id, SyncJob(**dict(zip(_OF_CLAIM, taken[0], strict=True))))
+    return _claim_of(SyncJob(**dict(zip(_OF_CLAIM, taken[0], strict=True))))
 
 
 @lru_cache(maxsize=1)
@@ -179,7 +204,8 @@ def _claiming() -> Compiled:
 
 #: What a claim says of its job.
 _OF_CLAIM = (
-    *("id", "connection_id", "trigger", "customer_ip_address", "epoch", "attempts", "created_at", "checks_only"),
+    *("id", "connection_id", "institution_id", "trigger", "customer_ip_address"),
+    *("epoch", "attempts", "created_at", "checks_only"),
 )
 
 
@@ -210,11 +236,11 @@ def _turn_away(due: QuerySet[SyncJob], refused: gate.Refused) -> None:
     due.update(next_attempt_at=refused.retry_at, dispatched_at=None, **_columns(JobError(code=refused.code)))
 
 
-def _claim_of(institution_id: UUID, job: SyncJob) -> Claim:
+def _claim_of(job: SyncJob) -> Claim:
     return Claim(
         job_id=job.id,
         connection_id=job.connection_id,
-        institution_id=institution_id,
+        institution_id=job.institution_id or job.connection.institution_id,
         trigger=SyncTrigger(job.trigger),
         customer_ip_address=job.customer_ip_address,
         epoch=job.epoch,
@@ -236,7 +262,7 @@ def _given_up(job_id: UUID, now: datetime) -> bool:
         return False
     try:
         finish(
-            _claim_of(lost.connection.institution_id, lost),
+            _claim_of(lost),
             SyncJobStatus.FAILED,
             counts={},
             error=JobError(code="worker_lost"),

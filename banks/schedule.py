@@ -3,7 +3,7 @@
 Locks: a connection, then its job; no consent and no gate is held here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -17,7 +17,7 @@ from banks import gate, leases, quota
 from banks.compiled import SLOTS, CompiledModels, CompiledUpdate
 from banks.errors import QuotaSpent
 from banks.jitter import jittered
-from banks.models import LIVE_JOBS, Connection, SyncJob, SyncTrigger
+from banks.models import LIVE_JOBS, Connection, SyncJob
 from banks.plan import reaching
 from banks.standing import CHECK_AFTER
 from consents.models import ConsentAccount
@@ -26,6 +26,8 @@ from consents.states import LIVE_CONSENTS, ConnectionStatus
 
 #: More than a second of the fastest worker, so that a tick never holds it up.
 BATCH = 250
+#: Connections that one transaction moves.
+CHUNK = 50
 #: Only ever later: an interval of a quarter of a day must not become five times a day.
 JITTER_PERCENT = 10
 #: REAUTH_REQUIRED serves what is stored, but a bank that wants its customer is not asked again and again without them.
@@ -54,7 +56,8 @@ def enqueue_due(*, now: datetime, batch: int = BATCH) -> int:
     due = Connection.objects.filter(next_sync_at__lte=now).select_related("institution")
     connections = list(due.order_by("next_sync_at", "id")[:batch])
     facts = _facts_of(connections, now)
-    return sum(_enqueued(connection, facts[connection.id], now) for connection in connections)
+    chunks = (connections[start : start + CHUNK] for start in range(0, len(connections), CHUNK))
+    return sum(_enqueued(chunk, facts, now) for chunk in chunks)
 
 
 def enqueue_checks(*, now: datetime, batch: int = BATCH) -> int:
@@ -136,14 +139,21 @@ def adopt(*, now: datetime, batch: int = BATCH) -> int:
     return adopted
 
 
-def _enqueued(connection: Connection, facts: _Facts, now: datetime) -> bool:
-    is_spent = facts.spent_until is not None
-    next_sync_at = _next_sync_at(connection, facts, now, is_unfinished=is_spent)
+def _enqueued(connections: Sequence[Connection], facts: Mapping[UUID, _Facts], now: datetime) -> int:
     with transaction.atomic():
-        if not _move(connection, next_sync_at) or next_sync_at is None or is_spent:
-            return False
-        leases.enqueue(connection.id, institution_id=connection.institution_id, trigger=SyncTrigger.SCHEDULE, now=now)
-        return True
+        # What someone holds is left to the next tick: whoever waits for one lock while they hold others may be waited
+        # for.
+        free = Connection.objects.select_for_update(no_key=True, skip_locked=True)
+        ours = set(free.filter(id__in=[one.id for one in connections]).order_by("id").values_list("id", flat=True))
+        wanted = {}
+        for one in connections:
+            is_spent = facts[one.id].spent_until is not None
+            next_sync_at = _next_sync_at(one, facts[one.id], now, is_unfinished=is_spent)
+            if one.id in ours and _move(one, next_sync_at) and next_sync_at is not None and not is_spent:
+                wanted[one.id] = one.institution_id
+        if wanted:
+            leases.enqueue_scheduled(wanted, now=now)
+        return len(wanted)
 
 
 def _move(connection: Connection, next_sync_at: datetime | None) -> bool:
