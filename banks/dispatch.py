@@ -4,6 +4,7 @@ A bank that hangs or is paused costs one look at its gate, however many jobs wai
 touched. Every query here is a walk along an index that begins with the institution.
 """
 
+import random
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,10 +20,12 @@ from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from banks import gate
 from banks.compiled import SLOTS, Compiled, CompiledModels, CompiledUpdate
 from banks.leases import WAITING_JOBS, claimable
-from banks.models import LIVE_JOBS, Connection, Institution, SyncJob, SyncJobStatus
+from banks.models import LIVE_JOBS, Connection, Institution, SyncJob, SyncJobStatus, SyncTrigger
 
 #: Over all banks and workers. Each bank's free slots bound it further, so that no queue grows ahead of its workers.
 BATCH = 250
+#: Jobs that a worker chooses from when it goes on by itself.
+FOLLOWING = 8
 #: A dispatched job that nobody claimed in this time is dispatched again: its message was lost.
 REDISPATCH_AFTER = timedelta(seconds=15)
 
@@ -34,20 +37,24 @@ class _Due(NamedTuple):
     institution_id: UUID
     next_attempt_at: datetime
     dispatched_at: datetime | None
+    trigger: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dispatch:
-    """A job to send. `queue`: the bank's own Celery queue; empty: the common one."""
+    """A job to send. `queue`: the bank's own Celery queue; empty: the common one. `by_schedule`: nobody asked."""
 
     job_id: UUID
     queue: str
+    by_schedule: bool
 
 
 def due(*, now: datetime, batch: int = BATCH) -> list[Dispatch]:
     """At most `batch` jobs; each is marked, so that the next tick, and another beat, pass over it."""
     _adopt_jobs_without_institution(batch)
     banks = _with_due_jobs().models({"now": now})
+    if not banks:
+        return []
     gates = gate.seen(banks, _leased_jobs(banks, now), now=now)
     waiting = [_head(bank, slots, now) for bank in banks if (slots := gate.free_slots(gates[bank.id], now=now))]
     # The bank whose first job waits longest begins.
@@ -55,7 +62,30 @@ def due(*, now: datetime, batch: int = BATCH) -> list[Dispatch]:
     chosen = list(islice(_in_turn(waiting), batch))
     marked = _marked(chosen, now)
     queues = {bank.id: bank.queue for bank in banks}
-    return [Dispatch(job_id=job.id, queue=queues[job.institution_id]) for job in chosen if job.id in marked]
+    return [
+        Dispatch(job_id=job.id, queue=queues[job.institution_id], by_schedule=job.trigger == SyncTrigger.SCHEDULE)
+        for job in chosen
+        if job.id in marked
+    ]
+
+
+def following(institution_id: UUID, *, now: datetime) -> UUID | None:
+    """A scheduled job of this bank that is due and that no message is on its way for: for a worker that has just done
+    one. Any of the first few, since other workers look as well; whoever claims it has it."""
+    rows = _following().rows({"institution_id": institution_id, "now": now})
+    return random.choice(rows)[0] if rows else None  # noqa: S311 -- no secret
+
+
+@lru_cache(maxsize=1)
+def _following() -> Compiled:
+    jobs = SyncJob.objects.filter(
+        institution_id=SLOTS["institution_id"],
+        status=SyncJobStatus.QUEUED,
+        next_attempt_at__lte=SLOTS["now"],
+        dispatched_at=None,
+        trigger=SyncTrigger.SCHEDULE,
+    )
+    return Compiled(jobs.order_by("next_attempt_at", "id").values_list("id")[:FOLLOWING])
 
 
 def _marked(jobs: Iterable[_Due], now: datetime) -> set[UUID]:
@@ -123,8 +153,12 @@ def _in_turn(heads: list[list[_Due]]) -> Iterable[_Due]:
 
 def _adopt_jobs_without_institution(batch: int) -> None:
     """A process of an earlier release still writes jobs that do not name their bank."""
-    for job_id, connection_id in SyncJob.objects.filter(institution=None, status__in=LIVE_JOBS).values_list(
-        "id", "connection_id"
-    )[:batch]:
+    for job_id, connection_id in _homeless(batch).rows({}):
         owner = Connection.objects.filter(id=connection_id).values_list("institution_id", flat=True)
         SyncJob.objects.filter(id=job_id, institution=None).update(institution_id=owner.get())
+
+
+@lru_cache(maxsize=2)
+def _homeless(batch: int) -> Compiled:
+    jobs = SyncJob.objects.filter(institution=None, status__in=LIVE_JOBS)
+    return Compiled(jobs.values_list("id", "connection_id")[:batch])

@@ -57,6 +57,10 @@ class Claim:
     def presence(self) -> Presence:
         return PRESENCE_OF.get(self.trigger, Presence.ABSENT)
 
+    @property
+    def by_schedule(self) -> bool:
+        return self.trigger == SyncTrigger.SCHEDULE
+
 
 def enqueue(
     connection_id: UUID,

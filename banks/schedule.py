@@ -53,11 +53,18 @@ class _Facts:
 
 def enqueue_due(*, now: datetime, batch: int = BATCH) -> int:
     """Give every connection whose time has come a job; how many. Any number of callers: one of them gets each."""
-    due = Connection.objects.filter(next_sync_at__lte=now).select_related("institution")
-    connections = list(due.order_by("next_sync_at", "id")[:batch])
+    connections = _due(batch).models({"now": now})
+    if not connections:
+        return 0
     facts = _facts_of(connections, now)
     chunks = (connections[start : start + CHUNK] for start in range(0, len(connections), CHUNK))
     return sum(_enqueued(chunk, facts, now) for chunk in chunks)
+
+
+@lru_cache(maxsize=2)
+def _due(batch: int) -> CompiledModels[Connection]:
+    due = Connection.objects.filter(next_sync_at__lte=SLOTS["now"]).select_related("institution")
+    return CompiledModels(due.order_by("next_sync_at", "id")[:batch])
 
 
 def enqueue_checks(*, now: datetime, batch: int = BATCH) -> int:

@@ -28,7 +28,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """(job, queue) of every message."""
     messages: list[tuple[str, str]] = []
     monkeypatch.setattr(
-        tasks.run_job, "apply_async", lambda args, queue: messages.append((args[0], queue)), raising=True
+        tasks.run_job, "apply_async", lambda args, queue, headers: messages.append((args[0], queue)), raising=True
     )
     return messages
 
