@@ -9,6 +9,7 @@ import re
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from banks.errors import AddressForbidden
 
@@ -137,6 +138,7 @@ def _check_host(host: str) -> None:
         raise AddressForbidden("malformed_host")
 
 
+@lru_cache(maxsize=1024)
 def _literal(host: str) -> Address | None:
     try:
         return ipaddress.ip_address(host)

@@ -376,16 +376,34 @@ class Statement:
 
     def _answer(self, database: BaseDatabaseWrapper, values: list[bytes | None]) -> pq.abc.PGresult:
         driver = database.connection.pgconn
+        result: pq.abc.PGresult
         if not database.autocommit and driver.transaction_status == _IDLE:
-            # The first of a transaction: the driver would send the same, and finds it begun.
-            _succeeded(driver, driver.exec_(_begin(database.connection)))
+            # The first of a transaction: the driver would begin one, and finds it begun.
+            result = self._begun(database, driver, values)
+        else:
+            result = self._sent(driver, values)
+        _succeeded(driver, result)
+        database.health_check_done = True  # type: ignore[attr-defined]  # unknown to its stubs
+        return result
+
+    def _begun(self, database: BaseDatabaseWrapper, driver: Any, values: list[bytes | None]) -> pq.abc.PGresult:
+        """With the beginning of its transaction: both at once, where every value can stand in a text."""
+        begin = bytes(database.connection._get_tx_start_command())  # with the isolation that it is set to
+        result: pq.abc.PGresult
+        if self._by_values or any(value is not None and _NEEDS_CARE.search(value) for value in values):
+            _succeeded(driver, driver.exec_(begin))
+            return self._sent(driver, values)
+        arguments = b", ".join(b"NULL" if value is None else b"'%b'" % value for value in values)
+        text = b"%b; EXECUTE %b" % (begin, self._name.encode())
+        result = driver.exec_(text + b"(%b)" % arguments if values else text)
+        return result
+
+    def _sent(self, driver: Any, values: list[bytes | None]) -> pq.abc.PGresult:
         result: pq.abc.PGresult
         if self._by_values:
             result = driver.exec_params(self._numbered.encode(), values)
         else:
             result = driver.exec_prepared(self._name.encode(), values)
-        _succeeded(driver, result)
-        database.health_check_done = True  # type: ignore[attr-defined]  # unknown to its stubs
         return result
 
 
@@ -400,9 +418,8 @@ def _succeeded(driver: pq.abc.PGconn, result: pq.abc.PGresult) -> None:
         raise errors.error_from_result(result)
 
 
-def _begin(driver: Any) -> bytes:
-    """With the isolation that the driver's connection is set to."""
-    return bytes(driver._get_tx_start_command())
+#: Not ids, numbers, instants and codes.
+_NEEDS_CARE = re.compile(rb"[^A-Za-z0-9 _:.+-]")
 
 
 class _Reading:

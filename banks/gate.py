@@ -339,7 +339,8 @@ def _row(institution_id: UUID) -> InstitutionGate | None:
 @lru_cache(maxsize=1)
 def _locking() -> CompiledModels[InstitutionGate]:
     held = InstitutionGate.objects.select_for_update(no_key=True, of=("self",)).select_related("institution")
-    return CompiledModels(held.filter(institution_id=SLOTS["institution_id"]))
+    limits = ("institution__concurrent_jobs_max", "institution__calls_per_minute_max")
+    return CompiledModels(held.filter(institution_id=SLOTS["institution_id"]).only(*_STORED, *limits))
 
 
 def _new_row(institution_id: UUID, now: datetime) -> InstitutionGate:

@@ -53,7 +53,7 @@ def fenced(
     """
     with transaction.atomic():
         consents = lock_consents(held.connection_id)
-        connection = _locked(held, stage)
+        connection = _locked(held, stage, _locking_for_rows())
         yield connection, plan_under_lock(consents, connection, presence=presence, now=now())
 
 
@@ -64,7 +64,7 @@ def fenced_alone(held: Claim, *, stage: str) -> Iterator[Connection]:
     Raises StaleLease.
     """
     with transaction.atomic():
-        yield _locked(held, stage)
+        yield _locked(held, stage, _locking_both())
 
 
 @contextmanager
@@ -77,9 +77,9 @@ def ending(held: Claim, *, now: datetime) -> Iterator[Connection]:
         yield _locking().get({"connection_id": held.connection_id, "now": now})
 
 
-def _locked(held: Claim, stage: str) -> Connection:
+def _locked(held: Claim, stage: str, both: CompiledModels[SyncJob]) -> Connection:
     """Connection, then job: another's claim of it waits, and whoever waited here sees what it is by now."""
-    for job in _locking_both().models({"job_id": held.job_id, "epoch": held.epoch}):
+    for job in both.models({"job_id": held.job_id, "epoch": held.epoch}):
         if job.stage != stage:
             leases.fence(held, stage=stage)
         return job.connection
@@ -88,14 +88,39 @@ def _locked(held: Claim, stage: str) -> Connection:
 
 @lru_cache(maxsize=1)
 def _locking_both() -> CompiledModels[SyncJob]:
+    return CompiledModels(_both())
+
+
+@lru_cache(maxsize=1)
+def _locking_for_rows() -> CompiledModels[SyncJob]:
+    """With what is needed where an answer is stored; anything else of them is read when it is asked for."""
+    return CompiledModels(_both().only(*_FOR_ROWS))
+
+
+def _both() -> QuerySet[SyncJob]:
     mine = leases.held_by(SLOTS["job_id"], SLOTS["epoch"]).select_related("connection__institution")
-    return CompiledModels(mine.select_for_update(no_key=True, of=("connection", "self")))
+    return mine.select_for_update(no_key=True, of=("connection", "self"))
+
+
+_FOR_ROWS = (
+    *("stage", "connection__user_id", "connection__institution_id", "connection__status"),
+    *("connection__wrapped_key", "connection__change_sequence"),
+    *(f"connection__institution__{name}" for name in ("connector", "timezone", "history_days_max")),
+    *(f"connection__institution__{name}" for name in ("unattended_fetches_max", "attested_fetches_max")),
+)
 
 
 @lru_cache(maxsize=1)
 def _locking() -> CompiledModels[Connection]:
     rows = Connection.objects.select_for_update(no_key=True, of=("self",)).select_related("institution")
-    return CompiledModels(rows.filter(id=SLOTS["connection_id"]).annotate(is_needed=reaching(SLOTS["now"])))
+    mine = rows.filter(id=SLOTS["connection_id"]).annotate(is_needed=reaching(SLOTS["now"]))
+    return CompiledModels(mine.only(*_FOR_ENDING))
+
+
+_FOR_ENDING = (
+    *("user_id", "status", "change_sequence"),
+    *("institution__refresh_minutes", "institution__unattended_fetches_max", "institution__attested_fetches_max"),
+)
 
 
 # -- transactions ------------------------------------------------------------------------------------------------------

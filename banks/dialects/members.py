@@ -50,6 +50,8 @@ class Row:
 
     def at(self, path: str) -> JsonValue:
         """The value as it stands, or None. Raises RowRejected(bad_type) where the path leads through a non-object."""
+        if "." not in path:  # most
+            return self._members.get(path)
         value: JsonValue = self._members
         names = path.split(".")
         for depth, name in enumerate(names):
