@@ -116,6 +116,7 @@ def parse_url(url: str) -> Target:
     return Target(scheme, host.strip("[]"), port, origin, path, target)
 
 
+@lru_cache(maxsize=1024)
 def origin_of(url: str) -> str:
     """The origin of a URL as `BankClient` compares it: `https://bank.example`, `http://127.0.0.1:9001`.
 

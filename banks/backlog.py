@@ -196,13 +196,14 @@ def _count(turn: Turn, changes: Changes, fetched: Fetched) -> None:
 
 def _compare_with_promise(turn: Turn, link: Connection, account_id: UUID, bank_first_on: date) -> None:
     promised_from = turn.local_today() - timedelta(days=link.institution.history_days_max) + _PROMISE_TOLERANCE
-    opened_on = Account.objects.for_sync().values_list("opened_on", flat=True).get(id=account_id)
+    account = turn.accounts[account_id]
+    opened_on = account.opened_on
     is_young = opened_on is not None and bank_first_on <= opened_on + _PROMISE_TOLERANCE
     if bank_first_on > promised_from and not is_young:
         findings.open_finding(
             FindingKind.HISTORY_SHORT, link, account_id=account_id, code=LESS_THAN_PROMISED, now=turn.clock()
         )
-    else:
+    elif accounts.has_findings(account):
         findings.close_finding(
             FindingKind.HISTORY_SHORT, link, account_id=account_id, code=LESS_THAN_PROMISED, now=turn.clock()
         )

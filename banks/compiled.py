@@ -39,7 +39,7 @@ _UUIDS = (
     *("account_id", "after_id", "consent_id", "institution_id", "platform_id", "user_id"),
     *("connection_id", "job_id", "probe_job_id", "row_id"),
 )
-_DAYS = ("after_on", "end_on", "history_from", "start_on")
+_DAYS = ("after_on", "bank_first_on", "end_on", "history_from", "start_on")
 _INSTANTS = (
     *("now", "since_at", "until_at"),
     *("bucket_at", "window_at", "breaker_until", "probe_until", "next_sync_at", "seen_at"),

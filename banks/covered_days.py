@@ -31,7 +31,7 @@ def mark_covered(
     Rows older than that were once fetched and stay covered. `before`: as it was seen a while ago; where that is what is
     stored, and not one day is new, it is not read again. The caller holds the connection's lock.
     """
-    if bank_first_on is None and before is not None and _is_seen_again(account_id, window, before, now):
+    if before is not None and _is_seen_again(account_id, window, before, bank_first_on, now):
         return before
     columns: dict[str, object] = {}
     if bank_first_on is not None:
@@ -49,22 +49,28 @@ def mark_covered(
     return after
 
 
-def _is_seen_again(account_id: UUID, window: Window, before: Covered, now: datetime) -> bool:
+def _is_seen_again(
+    account_id: UUID, window: Window, before: Covered, bank_first_on: date | None, now: datetime
+) -> bool:
     """By far the most frequent: the newest days once more, not one of them new, and no gap. Whether it was written."""
     if window.until is not None or len(before.spans) != 1 or not before.holds_all(window.covers):
         return False
     values = {"account_id": account_id, "now": now, "start_on": before.first_on, "end_on": before.last_on}
-    return bool(_seen_again().run(values))
+    again = _seen_again(is_told=bank_first_on is not None)
+    return bool(again.run({**values, "bank_first_on": bank_first_on}))
 
 
-@lru_cache(maxsize=1)
-def _seen_again() -> CompiledUpdate:
+@lru_cache(maxsize=2)
+def _seen_again(*, is_told: bool) -> CompiledUpdate:
+    """`is_told`: the bank said where it begins."""
     rows = Account.objects.for_sync().filter(
         id=SLOTS["account_id"],
         coverage_first_on=SLOTS["start_on"],
         coverage_last_on=SLOTS["end_on"],
         coverage_gaps=[],
     )
+    if is_told:
+        rows = rows.filter(bank_first_on=SLOTS["bank_first_on"])
     return CompiledUpdate(rows, {"transactions_as_of": SLOTS["now"]})
 
 

@@ -10,12 +10,13 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
-from uuid import UUID
+from typing import NamedTuple
+from uuid import UUID, uuid4
 
 from django.db import transaction
 from django.db.models import Q
 
-from banks.compiled import SLOTS, Compiled, CompiledInsert, CompiledModels
+from banks.compiled import SLOTS, Compiled, CompiledInsert
 from banks.errors import BankError, BankRateLimited, BankUnavailable, QuotaSpent
 from banks.leases import Claim
 from banks.models import Account, Connection, FetchRecord, Institution
@@ -27,12 +28,24 @@ WINDOW = timedelta(hours=24)
 ONE_ACCESS = timedelta(hours=1)
 
 
+class _Fetch(NamedTuple):
+    """Columns of a FetchRecord."""
+
+    connection_id: UUID
+    account_id: UUID | None
+    resource: str
+    presence: str
+    job_id: UUID
+    epoch: int
+    fetched_at: datetime
+
+
 class Ledger:
     """The connection's fetches of the whole window, read once a turn: whoever holds the connection's only job is the
     only one who adds to them, and each addition is under its lock."""
 
     def __init__(self) -> None:
-        self._records: list[FetchRecord] | None = None
+        self._records: list[_Fetch] | None = None
         #: By account: `next_refresh_after` as it is stored.
         self._told: dict[UUID, datetime | None] = {}
 
@@ -62,7 +75,7 @@ class Ledger:
         spent_until = _end([one.fetched_at for one in mine if one.presence == held.presence], connection, held.presence)
         if spent_until is not None:
             raise QuotaSpent(spent_until)
-        new = FetchRecord(
+        new = _Fetch(
             connection_id=connection.id,
             account_id=account_id,
             resource=resource,
@@ -71,7 +84,7 @@ class Ledger:
             epoch=held.epoch,
             fetched_at=now,
         )
-        _recording().run({**_values_of(new), "now": now, "row_id": new.id})
+        _recording().run({**new._asdict(), "now": now, "row_id": uuid4()})
         assert self._records is not None
         self._records.append(new)
         told = self._told if account_id is None else {account_id: self._told.get(account_id)}
@@ -82,7 +95,7 @@ class Ledger:
         its institution."""
         return _spent_until_of(self._recent(connection.id, now), connection, presence)
 
-    def _recent(self, connection_id: UUID, now: datetime) -> list[FetchRecord]:
+    def _recent(self, connection_id: UUID, now: datetime) -> list[_Fetch]:
         if self._records is None:
             self._records = _recent(connection_id, now)
             self._told = _stored_announcements(connection_id)
@@ -111,30 +124,24 @@ def give_back(held: Claim, *, account_id: UUID | None, resource: Resource, error
         _announce(link, _recent(link.id, now), concerned)
 
 
-def _recent(connection_id: UUID, now: datetime) -> list[FetchRecord]:
-    return _recorded().models({"connection_id": connection_id, "since_at": now - WINDOW})
-
-
-_NAMES = ("connection_id", "account_id", "resource", "presence", "job_id", "epoch")
-
-
-def _values_of(record: FetchRecord) -> dict[str, object]:
-    return {name: getattr(record, name) for name in _NAMES}
+def _recent(connection_id: UUID, now: datetime) -> list[_Fetch]:
+    rows = _recorded().rows({"connection_id": connection_id, "since_at": now - WINDOW})
+    return [_Fetch(*row) for row in rows]
 
 
 @lru_cache(maxsize=1)
 def _recording() -> CompiledInsert:
-    slots = {name: SLOTS[name] for name in _NAMES}
+    slots = {name: SLOTS[name] for name in _Fetch._fields if name != "fetched_at"}
     return CompiledInsert(FetchRecord(id=SLOTS["row_id"], fetched_at=SLOTS["now"], **slots))
 
 
 @lru_cache(maxsize=1)
-def _recorded() -> CompiledModels[FetchRecord]:
+def _recorded() -> Compiled:
     recent = FetchRecord.objects.filter(connection_id=SLOTS["connection_id"], fetched_at__gt=SLOTS["since_at"])
-    return CompiledModels(recent)
+    return Compiled(recent.values_list(*_Fetch._fields))
 
 
-def _is_going_on(of_job: Iterable[FetchRecord], held: Claim, now: datetime) -> bool:
+def _is_going_on(of_job: Iterable[_Fetch], held: Claim, now: datetime) -> bool:
     """The first attempt of a job that was put back because there was more to fetch: leases.go_on begins anew to count
     attempts, while each failed one counts up and is an access of its own."""
     return any(one.epoch == held.epoch or (held.attempts == 1 and one.fetched_at > now - ONE_ACCESS) for one in of_job)
@@ -185,7 +192,7 @@ def spent_until_of(connection: Connection, *, presence: Presence, now: datetime)
     return _spent_until_of(_recent(connection.id, now), connection, presence)
 
 
-def _spent_until_of(records: list[FetchRecord], connection: Connection, presence: Presence) -> datetime | None:
+def _spent_until_of(records: list[_Fetch], connection: Connection, presence: Presence) -> datetime | None:
     allowed = _allowed(connection.institution, presence)
     if allowed is None:
         return None
@@ -215,7 +222,7 @@ def _end(fetched_at: list[datetime], connection: Connection, presence: Presence)
 
 
 def _announce(
-    connection: Connection, records: Iterable[FetchRecord], told: Mapping[UUID, datetime | None]
+    connection: Connection, records: Iterable[_Fetch], told: Mapping[UUID, datetime | None]
 ) -> dict[UUID, datetime | None]:
     """`next_refresh_after` of the accounts concerned: told in every answer without looking here again.
 
