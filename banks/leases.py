@@ -99,13 +99,13 @@ def enqueue_scheduled(institutions: Mapping[UUID, UUID], *, now: datetime) -> No
     The caller holds the locks of the connections, so that none of those without a live job gets one meanwhile.
     """
     jobs = SyncJob.objects.filter(connection_id__in=list(institutions), status__in=LIVE_JOBS)
-    live = set(jobs.values_list("connection_id", flat=True))
-    for connection_id, institution_id in institutions.items():
-        if connection_id in live:
-            enqueue(connection_id, institution_id=institution_id, trigger=SyncTrigger.SCHEDULE, now=now)
-        else:
-            values = {"row_id": uuid4(), "connection_id": connection_id, "institution_id": institution_id, "now": now}
-            _scheduling().run(values)
+    # By id, as whoever writes several jobs in one transaction (banks.dispatch).
+    live = list(jobs.order_by("id").values_list("connection_id", flat=True))
+    for connection_id in live:
+        enqueue(connection_id, institution_id=institutions[connection_id], trigger=SyncTrigger.SCHEDULE, now=now)
+    for connection_id in institutions.keys() - set(live):
+        values = {"connection_id": connection_id, "institution_id": institutions[connection_id], "now": now}
+        _scheduling().run({**values, "row_id": uuid4()})
 
 
 @lru_cache(maxsize=1)
@@ -175,17 +175,20 @@ def restart(connection_id: UUID, *, now: datetime) -> None:
     )
 
 
-def claim(job_id: UUID, *, now: datetime) -> Claim | None:
+def claim(job_id: UUID, *, now: datetime, institution_id: UUID | None = None) -> Claim | None:
     """Take the job, or None: someone else has it, it is over, or its bank takes no more now.
+
+    `institution_id`: the bank's, of a job that was just seen to wait.
 
     A job whose holders died ATTEMPTS_MAX times over is not given to another: it may be what killed them.
     """
-    seen = _claiming().rows({"job_id": job_id, "now": now})
-    if not seen:
-        return None
-    institution_id, status, attempts = seen[0]
-    if status == SyncJobStatus.LEASED and attempts >= ATTEMPTS_MAX and _given_up(job_id, now):
-        return None
+    if institution_id is None:
+        seen = _claiming().rows({"job_id": job_id, "now": now})
+        if not seen:
+            return None
+        institution_id, status, attempts = seen[0]
+        if status == SyncJobStatus.LEASED and attempts >= ATTEMPTS_MAX and _given_up(job_id, now):
+            return None
     lease_until = now + timedelta(seconds=settings.JOB_LEASE_SECONDS)
     with gate.locked(institution_id, now=now) as facts:
         admitted = gate.admit(facts, job_id=job_id, lease_until=lease_until, now=now)

@@ -59,17 +59,19 @@ def sweep() -> None:
 
 @shared_task(name="banks.run_job")
 def run_job(job_id: str) -> None:
-    """The job, and after one of the schedule's the next of that bank, as long as little time is gone: the message that
-    would wake another worker for it costs as much as a quarter of the sync."""
+    """The job, and after one of the schedule's another one of that bank, as long as little time is gone: a message is
+    there to wake a worker, and this one is awake."""
     began = time.monotonic()
-    wanted: UUID | None = UUID(job_id)
-    while wanted is not None:
-        held = leases.claim(wanted, now=clock.now())
-        if held is None:
-            return
+    held = leases.claim(UUID(job_id), now=clock.now())
+    while held is not None:
         _run(held)
         goes_on = held.by_schedule and time.monotonic() - began < GOES_ON_SECONDS
-        wanted = dispatch.following(held.institution_id, now=clock.now()) if goes_on else None
+        held = _following(held.institution_id) if goes_on else None
+
+
+def _following(institution_id: UUID) -> Claim | None:
+    job_id = dispatch.following(institution_id, now=clock.now())
+    return None if job_id is None else leases.claim(job_id, now=clock.now(), institution_id=institution_id)
 
 
 def _run(held: Claim) -> None:
