@@ -8,17 +8,17 @@ import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from uuid import UUID
 
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef, Subquery
 
 from banks.compiled import SLOTS, CompiledModels, CompiledUpdate
 from banks.errors import BankFormatChanged
-from banks.models import Account, Connection
+from banks.models import Account, Connection, Finding, Transaction
 from banks.normalize.text import clean
-from banks.types import AccountData, AccountStatus, Identification
+from banks.types import AccountData, AccountStatus, Identification, TransactionStatus
 from banks.vault import keyed_digest
 
 #: Only their last digits are told, so that two cards may share one: they recognise nothing.
@@ -99,6 +99,8 @@ def upsert(
             row.save(force_insert=True)
         elif row.content_hash != columns["content_hash"]:
             Account.objects.for_sync().filter(id=row.id).update(fetched_at=now, version=F("version") + 1, **columns)
+            for name, value in columns.items():
+                setattr(row, name, value)
         else:
             _fetched_again().run({"account_id": row.id, "now": now})
         ids[row.id] = data.bank_account_id
@@ -116,8 +118,19 @@ def stored(account_id: UUID) -> Account:
 
 
 def stored_of(connection_id: UUID) -> list[Account]:
-    """All of one connection, by id."""
+    """All of one connection, by id, with what `oldest_pending_on` and `has_findings` tell."""
     return _all().models({"connection_id": connection_id})
+
+
+def oldest_pending_on(row: Account) -> date | None:
+    """Of one that `stored_of` gave: the first day that a pending row is listed on, as of then."""
+    found: date | None = vars(row).get("oldest_pending_on")  # a new account has none
+    return found
+
+
+def has_findings(row: Account) -> bool:
+    """Of one that `stored_of` gave: whether a finding of it was open then."""
+    return bool(vars(row).get("has_findings"))
 
 
 @lru_cache(maxsize=1)
@@ -127,7 +140,15 @@ def _one() -> CompiledModels[Account]:
 
 @lru_cache(maxsize=1)
 def _all() -> CompiledModels[Account]:
-    return CompiledModels(Account.objects.for_sync().filter(connection_id=SLOTS["connection_id"]).order_by("id"))
+    pending = Transaction.objects.for_sync().filter(account_id=OuterRef("id"), status=TransactionStatus.PENDING)
+    opened = Finding.objects.filter(connection_id=OuterRef("connection_id"), account_id=OuterRef("id"), closed_at=None)
+    rows = Account.objects.for_sync().filter(connection_id=SLOTS["connection_id"]).order_by("id")
+    return CompiledModels(
+        rows.annotate(
+            oldest_pending_on=Subquery(pending.order_by("listed_on").values("listed_on")[:1]),
+            has_findings=Exists(opened),
+        )
+    )
 
 
 def mark_covered(connection: Connection, listed: Iterable[UUID]) -> None:

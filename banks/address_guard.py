@@ -9,6 +9,7 @@ import re
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from banks.errors import AddressForbidden
 
@@ -115,6 +116,7 @@ def parse_url(url: str) -> Target:
     return Target(scheme, host.strip("[]"), port, origin, path, target)
 
 
+@lru_cache(maxsize=1024)
 def origin_of(url: str) -> str:
     """The origin of a URL as `BankClient` compares it: `https://bank.example`, `http://127.0.0.1:9001`.
 
@@ -137,6 +139,7 @@ def _check_host(host: str) -> None:
         raise AddressForbidden("malformed_host")
 
 
+@lru_cache(maxsize=1024)
 def _literal(host: str) -> Address | None:
     try:
         return ipaddress.ip_address(host)

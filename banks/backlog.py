@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from uuid import UUID
 
-from banks import accounts, balances, covered_days, findings, quota, store, windows
+from banks import accounts, balances, covered_days, findings, store, windows
+from banks.calls import Call, Calls
 from banks.connector import Connector
 from banks.coverage import DAY, OVERLAP, Covered, Pace, Span, Window, from_day, newest_window, to_fetch
 from banks.errors import AccountUnavailable, AnswerTooLarge, BankError, BankMisconfigured
@@ -40,47 +41,55 @@ class Backlog:
     since: date
     wanted: list[Span]
     pace: Pace
+    covered: Covered
     was_served: bool = False  #: in this turn
     was_unstable: bool = False
     was_refused: bool = False
 
 
-def still_needed(turn: Turn, account_id: UUID, resource: Resource, *, since: date | None = None) -> None:
-    """Before every call: the bank hears nothing that no live consent asks for. Raises NoLongerNeeded."""
-    store.require(turn.plan_for_call(), account_id, resource, since=since)
-
-
 def begin(turn: Turn, account_id: UUID, since: date) -> Backlog:
-    """What is missing now. Reads only."""
-    account, today = accounts.stored(account_id), turn.local_today()
+    """What was missing when the turn saw the account."""
+    account, today = turn.accounts[account_id], turn.local_today()
     covered = Covered.of(account.coverage_first_on, account.coverage_last_on, account.coverage_gaps)
     if account.bank_first_on is not None:
         since = max(since, account.bank_first_on)
-    if covered.first_on is not None and _older_days_are_refused(turn, account_id):
+    if covered.first_on is not None and _older_days_are_refused(turn, account):
         since = max(since, covered.first_on)
     wanted = to_fetch(
         covered,
         since=since,
         today=today,
-        oldest_pending_on=store.oldest_pending_on(account_id),
+        oldest_pending_on=accounts.oldest_pending_on(account),
         refresh=not turn.was_just_fetched(account.transactions_as_of),
     )
-    return Backlog(account_id=account_id, since=since, wanted=wanted, pace=Pace())
+    return Backlog(account_id=account_id, since=since, wanted=wanted, pace=Pace(), covered=covered)
 
 
-def _older_days_are_refused(turn: Turn, account_id: UUID) -> bool:
+def next_call(turn: Turn, backlog: Backlog) -> Call:
+    """For the first page of the newest window. Something is wanted."""
+    window, _ = newest_window(backlog.wanted, days_max=backlog.pace.days, today=turn.local_today())
+    return _call(backlog, window)
+
+
+def _call(backlog: Backlog, window: Window) -> Call:
+    return Call(account_id=backlog.account_id, resource=Resource.TRANSACTIONS, since=window.since)
+
+
+def _older_days_are_refused(turn: Turn, account: Account) -> bool:
     """Some banks give old days only shortly after a login: whoever is present may have made one."""
-    return turn.presence == Presence.ABSENT and findings.is_open(
-        FindingKind.HISTORY_SHORT, turn.connection.id, account_id=account_id, code=OLDER_DAYS_REFUSED
+    if turn.presence != Presence.ABSENT or not accounts.has_findings(account):
+        return False
+    return findings.is_open(
+        FindingKind.HISTORY_SHORT, turn.connection.id, account_id=account.id, code=OLDER_DAYS_REFUSED
     )
 
 
-def step(turn: Turn, connector: Connector, backlog: Backlog) -> None:
+def step(turn: Turn, calls: Calls, connector: Connector, backlog: Backlog) -> None:
     """Fetch and store one window, or find that it must be smaller. Raises NoLongerNeeded, QuotaSpent, BankError."""
     window, rest = newest_window(backlog.wanted, days_max=backlog.pace.days, today=turn.local_today())
     began = time.monotonic()
     try:
-        fetched = _fetch(turn, connector, backlog, window)
+        fetched = _fetch(turn, calls, connector, backlog, window)
     except WindowTooLarge:
         if window.days == 1:
             raise AnswerTooLarge("one_day") from None
@@ -92,29 +101,23 @@ def step(turn: Turn, connector: Connector, backlog: Backlog) -> None:
             raise
         _older_days_refused(turn, backlog)
         return
-    _store(turn, backlog, window, fetched)
+    _store(turn, calls, backlog, window, fetched)
     backlog.wanted = rest if fetched.bank_first_on is None else from_day(rest, fetched.bank_first_on)
     if fetched.bank_first_on is not None:
         backlog.since = max(backlog.since, fetched.bank_first_on)
     backlog.pace.took(time.monotonic() - began)
 
 
-def _fetch(turn: Turn, connector: Connector, backlog: Backlog, window: Window) -> Fetched:
-    counts_pages, pages = connector.info.counts_pages, 0
+def _fetch(turn: Turn, calls: Calls, connector: Connector, backlog: Backlog, window: Window) -> Fetched:
+    call, counts_pages, pages = _call(backlog, window), connector.info.counts_pages, 0
 
     def before_page() -> None:
         nonlocal pages
-        turn.watch.renew()
-        still_needed(turn, backlog.account_id, Resource.TRANSACTIONS, since=window.since)
         if counts_pages or not pages:
-            quota.spend(
-                turn.held,
-                account_id=backlog.account_id,
-                resource=Resource.TRANSACTIONS,
-                stage="TRANSACTIONS",
-                now=turn.clock(),
-                counts_pages=counts_pages,
-            )
+            calls.allow(call)
+        else:
+            turn.watch.renew()
+            store.require(turn.plan_for_call(), backlog.account_id, Resource.TRANSACTIONS, since=window.since)
         pages += 1
 
     try:
@@ -127,17 +130,13 @@ def _fetch(turn: Turn, connector: Connector, backlog: Backlog, window: Window) -
         )
     except BankError as error:
         if not backlog.was_served and pages == 1:
-            _give_back(turn, backlog.account_id, Resource.TRANSACTIONS, error)
+            calls.give_back(call, error)
         raise
     backlog.was_served = True
     return fetched
 
 
-def _give_back(turn: Turn, account_id: UUID, resource: Resource, error: BankError) -> None:
-    quota.give_back(turn.held, account_id=account_id, resource=resource, error=error, now=turn.clock())
-
-
-def _store(turn: Turn, backlog: Backlog, window: Window, fetched: Fetched) -> None:
+def _store(turn: Turn, calls: Calls, backlog: Backlog, window: Window, fetched: Fetched) -> None:
     """Chunk by chunk, and the days as covered last of all."""
     account_id, told_from = backlog.account_id, max(window.since, fetched.bank_first_on or window.since)
     changes = store.compared(
@@ -162,6 +161,7 @@ def _store(turn: Turn, backlog: Backlog, window: Window, fetched: Fetched) -> No
     with store.fenced(turn.held, stage="TRANSACTIONS", presence=turn.presence, now=turn.clock) as (link, needs):
         store.require(needs, account_id, Resource.TRANSACTIONS, since=window.since)
         _complete(turn, link, backlog, window, fetched)
+        calls.ask_ahead(link, needs, stage="TRANSACTIONS")
     _count(turn, changes, fetched)
 
 
@@ -172,7 +172,9 @@ def _complete(turn: Turn, link: Connection, backlog: Backlog, window: Window, fe
         backlog.was_unstable = turn.result.list_unstable = True
         findings.open_finding(FindingKind.LIST_UNSTABLE, link, account_id=account_id, code=CHANGED_WHILE_PAGED, now=now)
         return
-    covered_days.mark_covered(account_id, window, bank_first_on=fetched.bank_first_on, now=now)
+    backlog.covered = covered_days.mark_covered(
+        account_id, window, bank_first_on=fetched.bank_first_on, now=now, before=backlog.covered
+    )
     if fetched.bank_first_on is not None:
         _compare_with_promise(turn, link, account_id, fetched.bank_first_on)
 
@@ -194,13 +196,14 @@ def _count(turn: Turn, changes: Changes, fetched: Fetched) -> None:
 
 def _compare_with_promise(turn: Turn, link: Connection, account_id: UUID, bank_first_on: date) -> None:
     promised_from = turn.local_today() - timedelta(days=link.institution.history_days_max) + _PROMISE_TOLERANCE
-    opened_on = Account.objects.for_sync().values_list("opened_on", flat=True).get(id=account_id)
+    account = turn.accounts[account_id]
+    opened_on = account.opened_on
     is_young = opened_on is not None and bank_first_on <= opened_on + _PROMISE_TOLERANCE
     if bank_first_on > promised_from and not is_young:
         findings.open_finding(
             FindingKind.HISTORY_SHORT, link, account_id=account_id, code=LESS_THAN_PROMISED, now=turn.clock()
         )
-    else:
+    elif accounts.has_findings(account):
         findings.close_finding(
             FindingKind.HISTORY_SHORT, link, account_id=account_id, code=LESS_THAN_PROMISED, now=turn.clock()
         )
@@ -219,59 +222,62 @@ def _older_days_refused(turn: Turn, backlog: Backlog) -> None:
 # -- when nothing is left ----------------------------------------------------------------------------------------------
 
 
-def close(turn: Turn, connector: Connector, backlog: Backlog) -> None:
+def close(turn: Turn, calls: Calls, connector: Connector, backlog: Backlog) -> None:
     """Close what is right again, and prove the rows. Raises as `step`."""
     account_id, now = backlog.account_id, turn.clock()
     # Nobody but this turn opens or closes them, for it holds the connection's only job.
-    opened = findings.open_kinds(turn.connection.id, account_id)
+    is_any = accounts.has_findings(turn.accounts[account_id])
+    opened = findings.open_kinds(turn.connection.id, account_id) if is_any else frozenset[FindingKind]()
     may_close = opened & {FindingKind.LIST_UNSTABLE, FindingKind.HISTORY_SHORT}
     if may_close and not (backlog.was_unstable and backlog.was_refused):
         with store.fenced_alone(turn.held, stage="TRANSACTIONS") as link:
             if not backlog.was_unstable:
                 findings.close_finding(FindingKind.LIST_UNSTABLE, link, account_id=account_id, now=now)
-            if not backlog.was_refused and _reaches_back(account_id, backlog.since):
+            if not backlog.was_refused and _reaches_back(backlog):
                 findings.close_finding(
                     FindingKind.HISTORY_SHORT, link, account_id=account_id, code=OLDER_DAYS_REFUSED, now=now
                 )
     if _can_be_proved(turn, backlog) and _drifts(turn, backlog, opened):
         # A row may have been booked between the two calls: both once more, then it is said.
-        again = _balance_and_overlap_again(turn, connector, backlog)
+        again = _balance_and_overlap_again(turn, calls, connector, backlog)
         if again is not None and _can_be_proved(turn, backlog) and _drifts(turn, backlog, opened):
             _drifted(turn, backlog, again)
 
 
-def _reaches_back(account_id: UUID, since: date) -> bool:
-    first_on = covered_days.covered(account_id).first_on
-    return first_on is not None and first_on <= since
+def _reaches_back(backlog: Backlog) -> bool:
+    first_on = backlog.covered.first_on
+    return first_on is not None and first_on <= backlog.since
 
 
 def _can_be_proved(turn: Turn, backlog: Backlog) -> bool:
     """With a booked balance of this turn, and everything wanted there without a gap."""
-    covered = covered_days.covered(backlog.account_id)
+    covered = backlog.covered
     is_whole = len(covered.spans) == 1 and covered.holds_all(Span(backlog.since, turn.local_today()))
     return backlog.account_id in turn.booked and is_whole and not backlog.was_unstable
 
 
 def _drifts(turn: Turn, backlog: Backlog, opened: frozenset[FindingKind]) -> bool:
-    account_id = backlog.account_id
-    if FindingKind.BALANCE_DRIFT not in opened and balances.is_proven(account_id, turn.booked[account_id]):
+    account_id, booked = backlog.account_id, turn.booked[backlog.account_id]
+    covered_from = backlog.covered.spans[0].first_on
+    account = turn.accounts[account_id]
+    if FindingKind.BALANCE_DRIFT not in opened and balances.is_proven(account, booked, covered_from=covered_from):
         return False
     with store.fenced(turn.held, stage="PROOF", presence=turn.presence, now=turn.clock) as (link, needs):
         store.require(needs, account_id, Resource.TRANSACTIONS)
-        verdict = balances.proved(account_id, turn.booked[account_id])
+        verdict = balances.proved(account_id, booked)
         if not isinstance(verdict, Drift | Unclear) and FindingKind.BALANCE_DRIFT in opened:
             findings.close_finding(FindingKind.BALANCE_DRIFT, link, account_id=account_id, now=turn.clock())
     return isinstance(verdict, Drift)
 
 
-def _balance_and_overlap_again(turn: Turn, connector: Connector, backlog: Backlog) -> Span | None:
+def _balance_and_overlap_again(turn: Turn, calls: Calls, connector: Connector, backlog: Backlog) -> Span | None:
     """The days fetched again; None when the list was unstable now."""
-    fetch_balances(turn, connector, backlog.account_id)
+    fetch_balances(turn, calls, connector, backlog.account_id)
     today = turn.local_today()
     overlap = Span(max(backlog.since, today - OVERLAP), today)
     backlog.wanted = [overlap]
     while backlog.wanted:
-        step(turn, connector, backlog)
+        step(turn, calls, connector, backlog)
     return None if backlog.was_unstable else overlap
 
 
@@ -288,26 +294,19 @@ def _drifted(turn: Turn, backlog: Backlog, again: Span) -> None:
             covered_days.doubt_coverage(account_id, since=again.first_on)
 
 
-def fetch_balances(turn: Turn, connector: Connector, account_id: UUID) -> None:
+def fetch_balances(turn: Turn, calls: Calls, connector: Connector, account_id: UUID) -> None:
     """Fetch and store the balances of one account. Raises NoLongerNeeded, QuotaSpent, AmountRejected, BankError."""
-    turn.watch.renew()
-    still_needed(turn, account_id, Resource.BALANCES)
-    quota.spend(
-        turn.held,
-        account_id=account_id,
-        resource=Resource.BALANCES,
-        stage="BALANCES",
-        now=turn.clock(),
-        counts_pages=connector.info.counts_pages,
-    )
+    call = Call(account_id=account_id, resource=Resource.BALANCES)
+    calls.allow(call)
     try:
         fetched = connector.balances(turn.bank_ids[account_id])
     except BankError as error:
-        _give_back(turn, account_id, Resource.BALANCES, error)
+        calls.give_back(call, error)
         raise
-    with store.fenced(turn.held, stage="BALANCES", presence=turn.presence, now=turn.clock) as (_, needs):
+    with store.fenced(turn.held, stage="BALANCES", presence=turn.presence, now=turn.clock) as (link, needs):
         store.require(needs, account_id, Resource.BALANCES)
         turn.result.balances += balances.store_balances(account_id, fetched, now=turn.clock())
+        calls.ask_ahead(link, needs, stage="BALANCES")
     turn.result.has_fetched = True
     booked = booked_balance(fetched, turn.currencies[account_id])
     if booked is not None:

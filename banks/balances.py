@@ -7,7 +7,7 @@ from datetime import date, datetime
 from functools import lru_cache
 from uuid import UUID
 
-from django.db.models import F, Sum
+from django.db.models import F, Q, Sum
 
 from banks import accounts
 from banks.compiled import SLOTS, Compiled, CompiledModels, CompiledUpdate
@@ -75,22 +75,40 @@ def _balance(account_id: UUID, data: BalanceData) -> Balance:
     )
 
 
-def is_proven(account_id: UUID, balance: Booked) -> bool:
-    """Whether the rows stand on what was noted last: then nothing is to be written. Reads only, without a lock."""
-    account = accounts.stored(account_id)
+def is_proven(account: Account, balance: Booked, *, covered_from: date) -> bool:
+    """Whether the rows stand on what was noted last: then nothing is to be written. Reads only, without a lock.
+
+    `account` as the turn began with it: nobody else notes a proof.
+    """
     before = _noted(account)
-    return before is not None and _verdict(account, balance, before) == before
+    if before is None or before.first_on != covered_from:
+        return False
+    if balance.closes_on is not None:  # of which day it is has several readings
+        return _verdict(account, balance, before, covered_from) == before
+    sums = _sums().rows({"account_id": account.id, "start_on": before.first_on})
+    if any(currency != account.currency for currency, _ in sums):
+        return False
+    return balance.amount_minor - sum(total or 0 for _, total in sums) == before.opening_minor
+
+
+@lru_cache(maxsize=1)
+def _sums() -> Compiled:
+    booked = Transaction.objects.for_sync().filter(account_id=SLOTS["account_id"], status=TransactionStatus.BOOKED)
+    since = Sum("amount_minor", filter=Q(listed_on__gte=SLOTS["start_on"]))
+    return Compiled(booked.order_by().values_list("currency").annotate(total=since))
 
 
 def proved(account_id: UUID, balance: Booked) -> Proven | Drift | Unclear:
     """Whether the booked rows since the first covered day stand on what they stood on; a proof is noted.
 
-    Unclear where the rows are in several currencies. The caller holds the connection's lock, and has seen that
+    Unclear where the rows are in several currencies, or gone. The caller holds the connection's lock, and has seen that
     everything wanted is covered without a gap.
     """
     account = accounts.stored(account_id)
     before = _noted(account)
-    verdict = _verdict(account, balance, before)
+    if account.coverage_first_on is None:
+        return Unclear()  # what was stored has just been purged
+    verdict = _verdict(account, balance, before, account.coverage_first_on)
     if isinstance(verdict, Proven) and verdict != before:
         Account.objects.for_sync().filter(id=account_id).update(
             proven_opening_minor=verdict.opening_minor, proven_first_on=verdict.first_on
@@ -104,14 +122,13 @@ def _noted(account: Account) -> Proven | None:
     return Proven(opening_minor=account.proven_opening_minor, first_on=account.proven_first_on)
 
 
-def _verdict(account: Account, balance: Booked, before: Proven | None) -> Proven | Drift | Unclear:
-    assert account.coverage_first_on is not None
+def _verdict(account: Account, balance: Booked, before: Proven | None, covered_from: date) -> Proven | Drift | Unclear:
     totals: dict[date, int] = {}
     for listed_on, currency, total in _days().rows({"account_id": account.id}):
         if currency != account.currency:
             return Unclear()
         totals[listed_on] = total
-    return prove(balance, totals, covered_from=account.coverage_first_on, before=before)
+    return prove(balance, totals, covered_from=covered_from, before=before)
 
 
 @lru_cache(maxsize=1)

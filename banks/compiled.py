@@ -41,7 +41,7 @@ _UUIDS = (
     *("account_id", "after_id", "consent_id", "institution_id", "platform_id", "user_id"),
     *("connection_id", "job_id", "probe_job_id", "row_id"),
 )
-_DAYS = ("after_on", "end_on", "history_from", "start_on")
+_DAYS = ("after_on", "bank_first_on", "end_on", "history_from", "start_on")
 _INSTANTS = (
     *("now", "since_at", "until_at"),
     *("bucket_at", "window_at", "breaker_until", "probe_until", "next_sync_at", "seen_at"),
@@ -167,6 +167,37 @@ class CompiledUpdate:
     def run(self, values: Mapping[str, object]) -> int:
         """How many rows were written."""
         return self._statement.change(_filled(self._parameters, values))
+
+
+class CompiledReturning:
+    """The same with what the written rows then hold. Within a transaction."""
+
+    def __init__(
+        self,
+        query: QuerySet[Any, Any],
+        columns: Mapping[str, object],
+        returned: Sequence[str],
+        *,
+        slots: Mapping[str, Any] = SLOTS,
+    ) -> None:
+        """`returned`: names of columns (`connection_id`, not `connection`), in the order of a row."""
+        update: Any = query.query.chain(UpdateQuery)
+        update.add_update_values(columns)
+        text, parameters = update.get_compiler(connection=connection).as_sql()
+        table = query.model._meta.db_table
+        fields = {field.attname: field for field in query.model._meta.concrete_fields}
+        found: list[Any] = [fields[name].get_col(table) for name in returned]
+        names = ", ".join(f"{_quoted(table)}.{_quoted(column.target.column)}" for column in found)
+        self._parameters = _named(parameters, slots)
+        self._statement = Statement(f"{text} RETURNING {names}")
+        self._converters = converters_of(found)
+
+    def rows(self, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
+        return converted(self._statement.run(_filled(self._parameters, values)), self._converters)
+
+
+def _quoted(name: str) -> str:
+    return connection.ops.quote_name(name)
 
 
 class CompiledInsert:
@@ -295,6 +326,12 @@ class Statement:
     def change(self, parameters: Sequence[Any]) -> int:
         """How many rows it wrote."""
         database = connections[DEFAULT_DB_ALIAS]
+        # Of a write nobody would know whether a connection that is gone took it: one that was seen to work, then.
+        if database.health_check_done and self._is_ready(database):  # type: ignore[attr-defined]
+            values = _as_text(parameters)
+            if values is not None:
+                with database.wrap_database_errors:
+                    return int(self._answer(database, values).command_tuples or 0)
         with database.cursor() as cursor:
             self._execute(database, cursor, [adapted(one) for one in parameters])
             return int(cursor.rowcount)
@@ -334,8 +371,10 @@ class Statement:
         """On a connection that is open, nobody watching; and in the transaction that is wanted, or none."""
         if database.connection is None or not _prepares(database) or database.execute_wrappers:
             return False
+        if database.needs_rollback:  # Django's cursor says so
+            return False
         status = database.connection.pgconn.transaction_status
-        if status != (_IDLE if database.autocommit else _IN_TRANSACTION):
+        if status not in ((_IDLE,) if database.autocommit else (_IDLE, _IN_TRANSACTION)):
             return False
         if self._by_values:
             return True
@@ -347,16 +386,7 @@ class Statement:
 
     def _at_once(self, database: BaseDatabaseWrapper, values: list[bytes | None]) -> list[tuple[Any, ...]]:
         with database.wrap_database_errors:
-            driver = database.connection.pgconn
-            if self._by_values:
-                result = driver.exec_params(self._numbered.encode(), values)
-            else:
-                result = driver.exec_prepared(self._name.encode(), values)
-            if result.status != pq.ExecStatus.TUPLES_OK:
-                if driver.status != pq.ConnStatus.OK:
-                    raise errors.OperationalError("the connection is gone")
-                raise errors.error_from_result(result)
-            database.health_check_done = True  # type: ignore[attr-defined]  # unknown to its stubs
+            result = self._answer(database, values)
             reader = _reader()
             reader.set_pgresult(result)
             try:
@@ -364,8 +394,52 @@ class Statement:
             finally:
                 reader.set_pgresult(None)
 
+    def _answer(self, database: BaseDatabaseWrapper, values: list[bytes | None]) -> pq.abc.PGresult:
+        driver = database.connection.pgconn
+        result: pq.abc.PGresult
+        if not database.autocommit and driver.transaction_status == _IDLE:
+            # The first of a transaction: the driver would begin one, and finds it begun.
+            result = self._begun(database, driver, values)
+        else:
+            result = self._sent(driver, values)
+        _succeeded(driver, result)
+        database.health_check_done = True  # type: ignore[attr-defined]  # unknown to its stubs
+        return result
+
+    def _begun(self, database: BaseDatabaseWrapper, driver: Any, values: list[bytes | None]) -> pq.abc.PGresult:
+        """With the beginning of its transaction: both at once, where every value can stand in a text."""
+        begin = bytes(database.connection._get_tx_start_command())  # with the isolation that it is set to
+        result: pq.abc.PGresult
+        if self._by_values or any(value is not None and _NEEDS_CARE.search(value) for value in values):
+            _succeeded(driver, driver.exec_(begin))
+            return self._sent(driver, values)
+        arguments = b", ".join(b"NULL" if value is None else b"'%b'" % value for value in values)
+        text = b"%b; EXECUTE %b" % (begin, self._name.encode())
+        result = driver.exec_(text + b"(%b)" % arguments if values else text)
+        return result
+
+    def _sent(self, driver: Any, values: list[bytes | None]) -> pq.abc.PGresult:
+        result: pq.abc.PGresult
+        if self._by_values:
+            result = driver.exec_params(self._numbered.encode(), values)
+        else:
+            result = driver.exec_prepared(self._name.encode(), values)
+        return result
+
 
 _IDLE, _IN_TRANSACTION = pq.TransactionStatus.IDLE, pq.TransactionStatus.INTRANS
+_FINE = (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK)
+
+
+def _succeeded(driver: pq.abc.PGconn, result: pq.abc.PGresult) -> None:
+    if result.status not in _FINE:
+        if driver.status != pq.ConnStatus.OK:
+            raise errors.OperationalError("the connection is gone")
+        raise errors.error_from_result(result)
+
+
+#: Not ids, numbers, instants and codes.
+_NEEDS_CARE = re.compile(rb"[^A-Za-z0-9 _:.+-]")
 
 
 class _Reading:
@@ -400,14 +474,21 @@ _TEXT: dict[type, Callable[[Any], bytes | None]] = {
     int: lambda value: b"%d" % value,
     bool: lambda value: b"t" if value else b"f",
     type(None): lambda none: none,
+    dict: lambda value: json.dumps(value).encode(),
+    Jsonb: lambda value: json.dumps(value.obj).encode(),
 }
+
+
+def _of_base(value: object) -> Callable[[Any], bytes | None]:
+    """The word of an enumeration is text all the same, and a number that Django typed is a number. Raises KeyError."""
+    return _TEXT[str if isinstance(value, str) else int if isinstance(value, int) else type(value)]
 
 
 def _as_text(parameters: Sequence[Any]) -> list[bytes | None] | None:
     """In PostgreSQL's text format; None: something is for the driver to adapt, or to refuse."""
     try:
-        values = [_TEXT[type(one)](one) for one in parameters]
-    except (KeyError, UnicodeEncodeError):
+        values = [(_TEXT.get(type(one)) or _of_base(one))(one) for one in parameters]
+    except (KeyError, TypeError, UnicodeEncodeError):
         return None
     return None if any(value is not None and b"\0" in value for value in values) else values
 

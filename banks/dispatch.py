@@ -4,58 +4,106 @@ A bank that hangs or is paused costs one look at its gate, however many jobs wai
 touched. Every query here is a walk along an index that begins with the institution.
 """
 
+import random
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import reduce
-from itertools import zip_longest
+from functools import lru_cache, reduce
+from itertools import islice, zip_longest
 from operator import or_
+from typing import Any, NamedTuple
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 
 from banks import gate
+from banks.compiled import SLOTS, Compiled, CompiledModels, CompiledUpdate
 from banks.leases import WAITING_JOBS, claimable
-from banks.models import LIVE_JOBS, Connection, Institution, SyncJob, SyncJobStatus
+from banks.models import LIVE_JOBS, Connection, Institution, SyncJob, SyncJobStatus, SyncTrigger
 
 #: Over all banks and workers. Each bank's free slots bound it further, so that no queue grows ahead of its workers.
 BATCH = 250
+#: Jobs that a worker chooses from when it goes on by itself.
+FOLLOWING = 8
 #: A dispatched job that nobody claimed in this time is dispatched again: its message was lost.
 REDISPATCH_AFTER = timedelta(seconds=15)
 
 
+class _Due(NamedTuple):
+    """Columns of a job."""
+
+    id: UUID
+    institution_id: UUID
+    next_attempt_at: datetime
+    dispatched_at: datetime | None
+    trigger: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dispatch:
-    """A job to send. `queue`: the bank's own Celery queue; empty: the common one."""
+    """A job to send. `queue`: the bank's own Celery queue; empty: the common one. `by_schedule`: nobody asked."""
 
     job_id: UUID
     queue: str
+    by_schedule: bool
 
 
 def due(*, now: datetime, batch: int = BATCH) -> list[Dispatch]:
     """At most `batch` jobs; each is marked, so that the next tick, and another beat, pass over it."""
     _adopt_jobs_without_institution(batch)
-    banks = list(_with_due_jobs(now))
+    banks = _with_due_jobs().models({"now": now})
+    if not banks:
+        return []
     gates = gate.seen(banks, _leased_jobs(banks, now), now=now)
     waiting = [_head(bank, slots, now) for bank in banks if (slots := gate.free_slots(gates[bank.id], now=now))]
     # The bank whose first job waits longest begins.
     waiting = sorted((head for head in waiting if head), key=lambda head: _age(head[0]))
+    chosen = list(islice(_in_turn(waiting), batch))
+    marked = _marked(chosen, now)
     queues = {bank.id: bank.queue for bank in banks}
-    sent: list[Dispatch] = []
-    for job in _in_turn(waiting):
-        if len(sent) == batch:
-            break
-        if _unsent(now).filter(claimable(now), id=job.id).update(dispatched_at=now):
-            assert job.institution_id is not None
-            sent.append(Dispatch(job_id=job.id, queue=queues[job.institution_id]))
-    return sent
+    return [
+        Dispatch(job_id=job.id, queue=queues[job.institution_id], by_schedule=job.trigger == SyncTrigger.SCHEDULE)
+        for job in chosen
+        if job.id in marked
+    ]
 
 
-def _unsent(now: datetime) -> QuerySet[SyncJob]:
-    return SyncJob.objects.filter(Q(dispatched_at=None) | Q(dispatched_at__lt=now - REDISPATCH_AFTER))
+def following(institution_id: UUID, *, now: datetime) -> UUID | None:
+    """A scheduled job of this bank that is due and that no message is on its way for: for a worker that has just done
+    one. Any of the first few, since other workers look as well; whoever claims it has it."""
+    rows = _following().rows({"institution_id": institution_id, "now": now})
+    return random.choice(rows)[0] if rows else None  # noqa: S311 -- no secret
 
 
-def _due_by_status(jobs: QuerySet[SyncJob], now: datetime) -> list[QuerySet[SyncJob]]:
+@lru_cache(maxsize=1)
+def _following() -> Compiled:
+    jobs = SyncJob.objects.filter(
+        institution_id=SLOTS["institution_id"],
+        status=SyncJobStatus.QUEUED,
+        next_attempt_at__lte=SLOTS["now"],
+        dispatched_at=None,
+        trigger=SyncTrigger.SCHEDULE,
+    )
+    return Compiled(jobs.order_by("next_attempt_at", "id").values_list("id")[:FOLLOWING])
+
+
+def _marked(jobs: Iterable[_Due], now: datetime) -> set[UUID]:
+    """Those of them that nobody else has marked meanwhile. By id, so that two that mark the same do not wait for each
+    other."""
+    marking, values = _marking(), {"now": now, "since_at": now - REDISPATCH_AFTER}
+    with transaction.atomic():
+        return {one for one in sorted(job.id for job in jobs) if marking.run({**values, "job_id": one})}
+
+
+@lru_cache(maxsize=1)
+def _marking() -> CompiledUpdate:
+    unsent = SyncJob.objects.filter(Q(dispatched_at=None) | Q(dispatched_at__lt=SLOTS["since_at"]))
+    mine = unsent.filter(claimable(SLOTS["now"]), id=SLOTS["job_id"])
+    return CompiledUpdate(mine, {"dispatched_at": SLOTS["now"]})
+
+
+def _due_by_status(jobs: QuerySet[SyncJob, Any], now: datetime) -> list[QuerySet[SyncJob, Any]]:
     """One query per status: with two in one, a database reads all that waits before it sorts out the oldest."""
     come = jobs.filter(next_attempt_at__lte=now)
     return [
@@ -64,16 +112,17 @@ def _due_by_status(jobs: QuerySet[SyncJob], now: datetime) -> list[QuerySet[Sync
     ]
 
 
-def _with_due_jobs(now: datetime) -> QuerySet[Institution]:
+@lru_cache(maxsize=1)
+def _with_due_jobs() -> CompiledModels[Institution]:
     # The first one of each, not EXISTS: without an order PostgreSQL reads the table until it meets one, and all of it
     # for a bank that has none.
-    firsts = _due_by_status(SyncJob.objects.filter(institution_id=OuterRef("id")), now)
+    firsts = _due_by_status(SyncJob.objects.filter(institution_id=OuterRef("id")), SLOTS["now"])
     found = {f"first_{number}": Subquery(jobs.values("id")[:1]) for number, jobs in enumerate(firsts)}
     has_one = [Q(**{f"{name}__isnull": False}) for name in found]
-    return Institution.objects.alias(**found).filter(reduce(or_, has_one))
+    return CompiledModels(Institution.objects.alias(**found).filter(reduce(or_, has_one)))
 
 
-def _age(job: SyncJob) -> tuple[datetime, UUID]:
+def _age(job: _Due) -> tuple[datetime, UUID]:
     return job.next_attempt_at, job.id
 
 
@@ -84,23 +133,32 @@ def _leased_jobs(banks: Iterable[Institution], now: datetime) -> dict[UUID, int]
     return dict(leased.order_by().values_list("institution_id").annotate(Count("id")))
 
 
-def _head(bank: Institution, slots: int, now: datetime) -> list[SyncJob]:
+def _head(bank: Institution, slots: int, now: datetime) -> list[_Due]:
     """Of the bank's first `slots` due jobs those that are not on their way: the others keep their slots."""
-    columns = ("id", "institution_id", "next_attempt_at", "dispatched_at")
-    jobs = SyncJob.objects.filter(institution_id=bank.id).only(*columns)
-    found = [job for each in _due_by_status(jobs, now) for job in each[:slots]]
+    values = {"institution_id": bank.id, "now": now}
+    found = [_Due(*row) for first in _heads(slots) for row in first.rows(values)]
     head = sorted(found, key=_age)[:slots]
     return [job for job in head if job.dispatched_at is None or job.dispatched_at < now - REDISPATCH_AFTER]
 
 
-def _in_turn(heads: list[list[SyncJob]]) -> Iterable[SyncJob]:
+@lru_cache(maxsize=64)
+def _heads(slots: int) -> list[Compiled]:
+    jobs = SyncJob.objects.filter(institution_id=SLOTS["institution_id"]).values_list(*_Due._fields)
+    return [Compiled(each[:slots]) for each in _due_by_status(jobs, SLOTS["now"])]
+
+
+def _in_turn(heads: list[list[_Due]]) -> Iterable[_Due]:
     return (job for rank in zip_longest(*heads) for job in rank if job is not None)
 
 
 def _adopt_jobs_without_institution(batch: int) -> None:
     """A process of an earlier release still writes jobs that do not name their bank."""
-    for job_id, connection_id in SyncJob.objects.filter(institution=None, status__in=LIVE_JOBS).values_list(
-        "id", "connection_id"
-    )[:batch]:
+    for job_id, connection_id in _homeless(batch).rows({}):
         owner = Connection.objects.filter(id=connection_id).values_list("institution_id", flat=True)
         SyncJob.objects.filter(id=job_id, institution=None).update(institution_id=owner.get())
+
+
+@lru_cache(maxsize=2)
+def _homeless(batch: int) -> Compiled:
+    jobs = SyncJob.objects.filter(institution=None, status__in=LIVE_JOBS)
+    return Compiled(jobs.values_list("id", "connection_id")[:batch])

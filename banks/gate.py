@@ -275,10 +275,32 @@ def _storing() -> CompiledUpdate:
     return CompiledUpdate(row, {name: SLOTS[name] for name in _STORED})
 
 
-def settle(institution_id: UUID, tally: Tally, *, job_id: UUID, now: datetime) -> None:
-    """Write down what a job's calls came to. The caller holds no lock."""
+def settle(institution_id: UUID, tally: Tally, *, job_id: UUID, now: datetime) -> datetime | None:
+    """Write down what a job's calls came to; until when the bank is left alone now, None: it is not.
+
+    The caller holds no lock.
+    """
     with locked(institution_id, now=now, with_jobs=False) as facts:
-        store(settled(facts, tally, job_id=job_id, now=now))
+        after = settled(facts, tally, job_id=job_id, now=now)
+        store(after)
+    return after.breaker_until if after.breaker == BreakerStatus.OPEN else None
+
+
+class Settling:
+    """Of one job: settled once, whichever of its endings comes first. `tally` is told of its calls."""
+
+    def __init__(self, institution_id: UUID, job_id: UUID) -> None:
+        self.tally = Tally()
+        self._institution_id, self._job_id = institution_id, job_id
+        self._is_done = False
+        self._closed_until: datetime | None = None
+
+    def settle(self, now: datetime) -> datetime | None:
+        """As `settle`."""
+        if not self._is_done:
+            self._closed_until = settle(self._institution_id, self.tally, job_id=self._job_id, now=now)
+            self._is_done = True
+        return self._closed_until
 
 
 def half_open(*, now: datetime) -> int:
@@ -317,7 +339,8 @@ def _row(institution_id: UUID) -> InstitutionGate | None:
 @lru_cache(maxsize=1)
 def _locking() -> CompiledModels[InstitutionGate]:
     held = InstitutionGate.objects.select_for_update(no_key=True, of=("self",)).select_related("institution")
-    return CompiledModels(held.filter(institution_id=SLOTS["institution_id"]))
+    limits = ("institution__concurrent_jobs_max", "institution__calls_per_minute_max")
+    return CompiledModels(held.filter(institution_id=SLOTS["institution_id"]).only(*_STORED, *limits))
 
 
 def _new_row(institution_id: UUID, now: datetime) -> InstitutionGate:

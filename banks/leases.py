@@ -6,18 +6,19 @@ every later write carries the epoch that the claim raised. The bank's gate is as
 
 import logging
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Literal
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
 from banks import gate
-from banks.compiled import SLOTS, Compiled, CompiledModels, CompiledUpdate
+from banks.compiled import SLOTS, Compiled, CompiledInsert, CompiledReturning, CompiledUpdate
 from banks.errors import StaleLease
 from banks.models import LIVE_JOBS, Connection, SyncJob, SyncJobStatus, SyncTrigger
 from consents.scopes import Presence
@@ -27,6 +28,8 @@ log = logging.getLogger(__name__)
 ATTEMPTS_MAX = 5
 #: Every other trigger runs unattended.
 PRESENCE_OF = {SyncTrigger.USER_PRESENT: Presence.PRESENT, SyncTrigger.USER_ATTESTED: Presence.ATTESTED}
+#: Where a job that was just taken is.
+FIRST_STAGE = "ACCOUNTS"
 WAITING_JOBS = (SyncJobStatus.QUEUED, SyncJobStatus.RETRY_WAIT)
 _BACKOFF_SECONDS = 20
 _BACKOFF_MAX_SECONDS = 3600
@@ -53,6 +56,10 @@ class Claim:
     @property
     def presence(self) -> Presence:
         return PRESENCE_OF.get(self.trigger, Presence.ABSENT)
+
+    @property
+    def by_schedule(self) -> bool:
+        return self.trigger == SyncTrigger.SCHEDULE
 
 
 def enqueue(
@@ -84,6 +91,30 @@ def enqueue(
         if _joined(live, trigger, customer_ip_address, now):
             return live.id
         # It changed hands between the look and the write: look again, or the request would be lost on it.
+
+
+def enqueue_scheduled(institutions: Mapping[UUID, UUID], *, now: datetime) -> None:
+    """`enqueue` for many connections at once, by the schedule. `institutions`: by connection.
+
+    The caller holds the locks of the connections, so that none of those without a live job gets one meanwhile.
+    """
+    jobs = SyncJob.objects.filter(connection_id__in=list(institutions), status__in=LIVE_JOBS)
+    # By id, as whoever writes several jobs in one transaction (banks.dispatch).
+    live = list(jobs.order_by("id").values_list("connection_id", flat=True))
+    for connection_id in live:
+        enqueue(connection_id, institution_id=institutions[connection_id], trigger=SyncTrigger.SCHEDULE, now=now)
+    for connection_id in institutions.keys() - set(live):
+        values = {"connection_id": connection_id, "institution_id": institutions[connection_id], "now": now}
+        _scheduling().run({**values, "row_id": uuid4()})
+
+
+@lru_cache(maxsize=1)
+def _scheduling() -> CompiledInsert:
+    now = SLOTS["now"]
+    owner = {"connection_id": SLOTS["connection_id"], "institution_id": SLOTS["institution_id"]}
+    return CompiledInsert(
+        SyncJob(id=SLOTS["row_id"], trigger=SyncTrigger.SCHEDULE, next_attempt_at=now, created_at=now, **owner)
+    )
 
 
 def enqueue_check(connection_id: UUID, *, now: datetime) -> bool:
@@ -144,28 +175,32 @@ def restart(connection_id: UUID, *, now: datetime) -> None:
     )
 
 
-def claim(job_id: UUID, *, now: datetime) -> Claim | None:
+def claim(job_id: UUID, *, now: datetime, institution_id: UUID | None = None) -> Claim | None:
     """Take the job, or None: someone else has it, it is over, or its bank takes no more now.
+
+    `institution_id`: the bank's, of a job that was just seen to wait.
 
     A job whose holders died ATTEMPTS_MAX times over is not given to another: it may be what killed them.
     """
-    seen = _claiming().rows({"job_id": job_id, "now": now})
-    if not seen:
-        return None
-    due = SyncJob.objects.filter(id=job_id).filter(claimable(now))
-    institution_id, status, attempts = seen[0]
-    if status == SyncJobStatus.LEASED and attempts >= ATTEMPTS_MAX and _given_up(job_id, now):
-        return None
+    if institution_id is None:
+        seen = _claiming().rows({"job_id": job_id, "now": now})
+        if not seen:
+            return None
+        institution_id, status, attempts = seen[0]
+        if status == SyncJobStatus.LEASED and attempts >= ATTEMPTS_MAX and _given_up(job_id, now):
+            return None
     lease_until = now + timedelta(seconds=settings.JOB_LEASE_SECONDS)
     with gate.locked(institution_id, now=now) as facts:
         admitted = gate.admit(facts, job_id=job_id, lease_until=lease_until, now=now)
         if isinstance(admitted, gate.Refused):
-            _turn_away(due, admitted)
+            _turn_away(SyncJob.objects.filter(id=job_id).filter(claimable(now)), admitted)
             return None
-        if not _taking().run({"job_id": job_id, "institution_id": institution_id, "now": now, "until_at": lease_until}):
+        values = {"job_id": job_id, "institution_id": institution_id, "now": now, "until_at": lease_until}
+        taken = _taking().rows(values)
+        if not taken:
             return None
         gate.store(admitted)
-        return _claim_of(_taken().get({"job_id": job_id}))
+    return _claim_of(SyncJob(**dict(zip(_OF_CLAIM, taken[0], strict=True))))
 
 
 @lru_cache(maxsize=1)
@@ -174,13 +209,21 @@ def _claiming() -> Compiled:
     return Compiled(due.values_list("connection__institution_id", "status", "attempts"))
 
 
+#: What a claim says of its job.
+_OF_CLAIM = (
+    *("id", "connection_id", "institution_id", "trigger", "customer_ip_address"),
+    *("epoch", "attempts", "created_at", "checks_only"),
+)
+
+
 @lru_cache(maxsize=1)
-def _taking() -> CompiledUpdate:
-    return CompiledUpdate(
+def _taking() -> CompiledReturning:
+    return CompiledReturning(
         SyncJob.objects.filter(id=SLOTS["job_id"]).filter(claimable(SLOTS["now"])),
         {
             "status": SyncJobStatus.LEASED,
             "institution_id": SLOTS["institution_id"],  # null in rows of an earlier release
+            "stage": FIRST_STAGE,
             "epoch": F("epoch") + 1,
             "attempts": F("attempts") + 1,
             "lease_until": SLOTS["until_at"],
@@ -191,12 +234,8 @@ def _taking() -> CompiledUpdate:
             "requested_again": False,
             **_columns(None),
         },
+        _OF_CLAIM,
     )
-
-
-@lru_cache(maxsize=1)
-def _taken() -> CompiledModels[SyncJob]:
-    return CompiledModels(SyncJob.objects.select_related("connection").filter(id=SLOTS["job_id"]))
 
 
 def _turn_away(due: QuerySet[SyncJob], refused: gate.Refused) -> None:
@@ -208,7 +247,7 @@ def _claim_of(job: SyncJob) -> Claim:
     return Claim(
         job_id=job.id,
         connection_id=job.connection_id,
-        institution_id=job.connection.institution_id,
+        institution_id=job.institution_id or job.connection.institution_id,
         trigger=SyncTrigger(job.trigger),
         customer_ip_address=job.customer_ip_address,
         epoch=job.epoch,
@@ -229,7 +268,13 @@ def _given_up(job_id: UUID, now: datetime) -> bool:
     if lost is None:
         return False
     try:
-        finish(_claim_of(lost), SyncJobStatus.FAILED, counts={}, error=JobError(code="worker_lost"), now=now)
+        finish(
+            _claim_of(lost),
+            SyncJobStatus.FAILED,
+            counts={},
+            error=JobError(code="worker_lost"),
+            now=now,
+        )
     except StaleLease:
         return False  # someone else has just taken it, or ended it
     return True
@@ -248,8 +293,8 @@ def _fencing() -> CompiledUpdate:
 
 def finish(
     held: Claim, status: SyncJobStatus, *, counts: dict[str, int], error: "JobError | None", now: datetime
-) -> None:
-    """End it; a request that came meanwhile gets a job of its own. Raises StaleLease."""
+) -> bool:
+    """End it; a request that came meanwhile gets a job of its own: False. Raises StaleLease."""
     if error is None:
         values = {"job_id": held.job_id, "epoch": held.epoch}
         ended = _ending().run({**values, "status": status, "counts": counts, "now": now})
@@ -259,6 +304,7 @@ def finish(
     if not ended:
         _finish_and_enqueue(held, _ended(status, counts, error, now), now)
     _tell("job ended", held, status, error)
+    return bool(ended)
 
 
 def _ended(status: Any, counts: Any, error: "JobError | None", now: datetime) -> dict[str, object]:

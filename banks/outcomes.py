@@ -1,11 +1,12 @@
 """How a turn ends: what the job, the connection and the events say afterwards."""
 
 import logging
+from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
 from uuid import UUID
 
-from banks import findings, leases, store
+from banks import findings, leases, schedule, store
 from banks.compiled import SLOTS, CompiledUpdate
 from banks.errors import (
     After,
@@ -21,8 +22,10 @@ from banks.errors import (
 )
 from banks.leases import Claim, JobError
 from banks.models import Connection, FindingKind, SyncJobStatus
+from banks.quota import Ledger
 from banks.turn import SyncResult, Turn
 from consents import events
+from consents.scopes import Presence
 from consents.states import ConnectionStatus
 
 log = logging.getLogger(__name__)
@@ -35,8 +38,14 @@ _STATUS_AFTER: tuple[tuple[type[BankError], ConnectionStatus], ...] = (
     (BankUnavailable, ConnectionStatus.DEGRADED),
 )
 
+#: Says to the bank's gate that no more calls come of this job: until when the bank is left alone, None: it is not.
+Settle = Callable[[datetime], datetime | None]
+
 #: A status that only a new authorisation may leave: a job neither starts under it nor lifts it.
 HELD = (ConnectionStatus.SUSPENDED, ConnectionStatus.REVOKED, ConnectionStatus.EXPIRED, ConnectionStatus.CLOSED)
+
+#: What the bank's next answer ends by itself.
+HEALED = (ConnectionStatus.DEGRADED, ConnectionStatus.RATE_LIMITED)
 
 #: What may follow while the customer is already asked to log in again.
 _WORSE_THAN_REAUTH = (ConnectionStatus.REVOKED, ConnectionStatus.SUSPENDED)
@@ -52,14 +61,15 @@ def checked(held: Claim, now: datetime) -> None:
     leases.finish(held, SyncJobStatus.COMMITTED, counts={}, error=None, now=now)
 
 
-def finish(turn: Turn, *, unfinished: bool) -> None:
+def finish(turn: Turn, ledger: Ledger, *, unfinished: bool, settle: Settle | None) -> None:
     """The bank answered, if not for every account. `unfinished`: more is to be fetched in another turn.
 
-    Raises StaleLease.
+    `ledger`: of the turn's fetches. With `settle` the end of the job says when the next one is due. Raises StaleLease.
     """
     now, result = turn.clock(), turn.result
-    with store.ending(turn.held) as connection:
-        _succeeded(connection, now)
+    # Before any lock: whoever holds a connection takes no gate.
+    closed_until = settle(now) if settle is not None else None
+    with store.ending(turn.held, now=now) as connection:
         _announce(connection, result, now)
         if result.error is not None and result.retry:
             leases.retry(turn.held, error=result.error, counts=result.counts(), now=now)
@@ -67,7 +77,19 @@ def finish(turn: Turn, *, unfinished: bool) -> None:
             leases.go_on(turn.held, counts=result.counts(), now=now)
         else:
             status, error = _ending(result)
-            leases.finish(turn.held, status, counts=result.counts(), error=error, now=now)
+            is_last = leases.finish(turn.held, status, counts=result.counts(), error=error, now=now)
+            result.is_scheduled = is_last and settle is not None
+        if result.is_scheduled:
+            due_at = schedule.due_after(
+                connection,
+                is_unfinished=result.quota_spent and result.error is None,
+                spent_until=ledger.spent_until(connection, presence=Presence.ABSENT, now=now),
+                closed_until=closed_until,
+                now=now,
+            )
+            _succeeded(connection, now, next_sync_at=due_at)
+        else:
+            _succeeded(connection, now)
 
 
 def _ending(result: SyncResult) -> tuple[SyncJobStatus, JobError | None]:
@@ -92,23 +114,25 @@ def _announce(connection: Connection, result: SyncResult, now: datetime) -> None
         )
 
 
-def _succeeded(connection: Connection, now: datetime) -> None:
+def _succeeded(connection: Connection, now: datetime, **scheduled: datetime | None) -> None:
     """The bank answered: a passing trouble is over. A status that only a person may lift stays.
 
-    The caller holds the connection's lock.
+    `scheduled`: `next_sync_at`, where it is known. The caller holds the connection's lock.
     """
-    healed = (ConnectionStatus.DEGRADED, ConnectionStatus.RATE_LIMITED)
-    is_healed = connection.status in healed
-    _success(is_healed=is_healed).run({"connection_id": connection.id, "now": now})
+    is_healed = connection.status in HEALED
+    columns = _success(is_healed=is_healed, is_scheduled=bool(scheduled))
+    columns.run({"connection_id": connection.id, "now": now, **scheduled})
     if is_healed:
         events.publish(
             events.EventType.CONNECTION_RECOVERED, now=now, user_id=connection.user_id, connection_id=connection.id
         )
 
 
-@lru_cache(maxsize=2)
-def _success(*, is_healed: bool) -> CompiledUpdate:
+@lru_cache(maxsize=4)
+def _success(*, is_healed: bool, is_scheduled: bool) -> CompiledUpdate:
     columns: dict[str, object] = {"last_succeeded_at": SLOTS["now"]}
+    if is_scheduled:
+        columns["next_sync_at"] = SLOTS["next_sync_at"]
     if is_healed:
         columns |= {"status": ConnectionStatus.ACTIVE, "status_reason": ""}
     return CompiledUpdate(Connection.objects.filter(id=SLOTS["connection_id"]), columns)

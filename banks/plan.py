@@ -6,6 +6,8 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 from uuid import UUID
 
+from django.db.models import Exists, OuterRef
+
 from banks.authority import slices_gathered
 from banks.compiled import SLOTS, Compiled
 from banks.gathering import Reaching, gather_reaching
@@ -73,6 +75,18 @@ def _locking() -> Compiled:
     accounts = ConsentAccount.objects.filter(connection_id=connection_id, status=ConsentAccountStatus.ACTIVE)
     consents = Consent.objects.filter(id__in=accounts.values("consent_id"), status=ConsentStatus.AUTHORISED)
     return Compiled(consents.select_for_update(no_key=True, of=("self",)).order_by("id").values_list("id"))
+
+
+def reaching(now: datetime) -> Exists:
+    """Of a query of connections: whether some live consent reaches one. Whether a policy lets it through is for the job
+    to ask: policies change."""
+    accounts = ConsentAccount.objects.filter(
+        connection_id=OuterRef("id"),
+        status=ConsentAccountStatus.ACTIVE,
+        consent__status=ConsentStatus.AUTHORISED,
+        consent__expires_at__gt=now,
+    )
+    return Exists(accounts)
 
 
 def holds_live_consent(connection_id: UUID) -> bool:

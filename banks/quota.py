@@ -7,16 +7,16 @@ back.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
-from uuid import UUID
+from typing import NamedTuple
+from uuid import UUID, uuid4
 
 from django.db import transaction
 from django.db.models import Q
 
-from banks import store
-from banks.compiled import SLOTS, Compiled, CompiledInsert, CompiledModels
+from banks.compiled import SLOTS, Compiled, CompiledInsert
 from banks.errors import BankError, BankRateLimited, BankUnavailable, QuotaSpent
 from banks.leases import Claim
 from banks.models import Account, Connection, FetchRecord, Institution
@@ -28,22 +28,54 @@ WINDOW = timedelta(hours=24)
 ONE_ACCESS = timedelta(hours=1)
 
 
-def spend(
-    held: Claim, *, account_id: UUID | None, resource: Resource, stage: str, now: datetime, counts_pages: bool = False
-) -> None:
-    """Count one fetch, before it is made. `account_id` None: the list of accounts, which is the connection's.
+class _Fetch(NamedTuple):
+    """Columns of a FetchRecord."""
 
-    Raises QuotaSpent (nothing was counted), StaleLease.
-    """
-    with store.fenced_alone(held, stage=stage) as connection:
-        records = _recent(connection.id, now)
+    connection_id: UUID
+    account_id: UUID | None
+    resource: str
+    presence: str
+    job_id: UUID
+    epoch: int
+    fetched_at: datetime
+
+
+class Ledger:
+    """The connection's fetches of the whole window, read once a turn: whoever holds the connection's only job is the
+    only one who adds to them, and each addition is under its lock."""
+
+    def __init__(self) -> None:
+        self._records: list[_Fetch] | None = None
+        #: By account: `next_refresh_after` as it is stored.
+        self._told: dict[UUID, datetime | None] = {}
+
+    def forget(self) -> None:
+        """They were changed elsewhere: they are read again when they are asked for."""
+        self._records, self._told = None, {}
+
+    def spend(
+        self,
+        held: Claim,
+        connection: Connection,
+        *,
+        account_id: UUID | None,
+        resource: Resource,
+        now: datetime,
+        counts_pages: bool,
+    ) -> None:
+        """Count one fetch, before it is made. `account_id` None: the list of accounts, which is the connection's.
+
+        In a transaction of the caller's that is fenced and holds the connection's lock. Raises QuotaSpent (nothing was
+        counted).
+        """
+        records = self._recent(connection.id, now)
         mine = [one for one in records if (one.account_id, one.resource) == (account_id, resource)]
         if not counts_pages and _is_going_on([one for one in mine if one.job_id == held.job_id], held, now):
             return
         spent_until = _end([one.fetched_at for one in mine if one.presence == held.presence], connection, held.presence)
         if spent_until is not None:
             raise QuotaSpent(spent_until)
-        new = FetchRecord(
+        new = _Fetch(
             connection_id=connection.id,
             account_id=account_id,
             resource=resource,
@@ -52,8 +84,22 @@ def spend(
             epoch=held.epoch,
             fetched_at=now,
         )
-        _recording().run({**_values_of(new), "now": now, "row_id": new.id})
-        _announce(connection, [*records, new], account_id)
+        _recording().run({**new._asdict(), "now": now, "row_id": uuid4()})
+        assert self._records is not None
+        self._records.append(new)
+        told = self._told if account_id is None else {account_id: self._told.get(account_id)}
+        self._told |= _announce(connection, [*records, new], told)
+
+    def spent_until(self, connection: Connection, *, presence: Presence, now: datetime) -> datetime | None:
+        """From when a refresh of all its accounts can do everything it is for; None: now. `connection` is loaded with
+        its institution."""
+        return _spent_until_of(self._recent(connection.id, now), connection, presence)
+
+    def _recent(self, connection_id: UUID, now: datetime) -> list[_Fetch]:
+        if self._records is None:
+            self._records = _recent(connection_id, now)
+            self._told = _stored_announcements(connection_id)
+        return [one for one in self._records if one.fetched_at > now - WINDOW]
 
 
 def give_back(held: Claim, *, account_id: UUID | None, resource: Resource, error: BankError, now: datetime) -> None:
@@ -73,33 +119,29 @@ def give_back(held: Claim, *, account_id: UUID | None, resource: Resource, error
             job_id=held.job_id,
             epoch=held.epoch,
         ).delete()
-        _announce(link, _recent(link.id, now), account_id)
+        told = _stored_announcements(link.id)
+        concerned = told if account_id is None else {account_id: told.get(account_id)}
+        _announce(link, _recent(link.id, now), concerned)
 
 
-def _recent(connection_id: UUID, now: datetime) -> list[FetchRecord]:
-    return _recorded().models({"connection_id": connection_id, "since_at": now - WINDOW})
-
-
-_NAMES = ("connection_id", "account_id", "resource", "presence", "job_id", "epoch")
-
-
-def _values_of(record: FetchRecord) -> dict[str, object]:
-    return {name: getattr(record, name) for name in _NAMES}
+def _recent(connection_id: UUID, now: datetime) -> list[_Fetch]:
+    rows = _recorded().rows({"connection_id": connection_id, "since_at": now - WINDOW})
+    return [_Fetch(*row) for row in rows]
 
 
 @lru_cache(maxsize=1)
 def _recording() -> CompiledInsert:
-    slots = {name: SLOTS[name] for name in _NAMES}
+    slots = {name: SLOTS[name] for name in _Fetch._fields if name != "fetched_at"}
     return CompiledInsert(FetchRecord(id=SLOTS["row_id"], fetched_at=SLOTS["now"], **slots))
 
 
 @lru_cache(maxsize=1)
-def _recorded() -> CompiledModels[FetchRecord]:
+def _recorded() -> Compiled:
     recent = FetchRecord.objects.filter(connection_id=SLOTS["connection_id"], fetched_at__gt=SLOTS["since_at"])
-    return CompiledModels(recent)
+    return Compiled(recent.values_list(*_Fetch._fields))
 
 
-def _is_going_on(of_job: Iterable[FetchRecord], held: Claim, now: datetime) -> bool:
+def _is_going_on(of_job: Iterable[_Fetch], held: Claim, now: datetime) -> bool:
     """The first attempt of a job that was put back because there was more to fetch: leases.go_on begins anew to count
     attempts, while each failed one counts up and is an access of its own."""
     return any(one.epoch == held.epoch or (held.attempts == 1 and one.fetched_at > now - ONE_ACCESS) for one in of_job)
@@ -147,10 +189,14 @@ def spent_until(connections: Collection[Connection], *, presence: Presence, now:
 
 def spent_until_of(connection: Connection, *, presence: Presence, now: datetime) -> datetime | None:
     """The same of one connection."""
+    return _spent_until_of(_recent(connection.id, now), connection, presence)
+
+
+def _spent_until_of(records: list[_Fetch], connection: Connection, presence: Presence) -> datetime | None:
     allowed = _allowed(connection.institution, presence)
     if allowed is None:
         return None
-    mine = (one for one in _recent(connection.id, now) if one.presence == presence)
+    mine = (one for one in records if one.presence == presence)
     return _spent_until([(one.account_id, one.resource, one.fetched_at) for one in mine], allowed)
 
 
@@ -175,26 +221,32 @@ def _end(fetched_at: list[datetime], connection: Connection, presence: Presence)
     return sorted(fetched_at, reverse=True)[allowed - 1] + WINDOW
 
 
-def _announce(connection: Connection, records: Iterable[FetchRecord], account_id: UUID | None) -> None:
+def _announce(
+    connection: Connection, records: Iterable[_Fetch], told: Mapping[UUID, datetime | None]
+) -> dict[UUID, datetime | None]:
     """`next_refresh_after` of the accounts concerned: told in every answer without looking here again.
 
-    `records`: the connection's of the whole window.
+    `records`: the connection's of the whole window; `told`: what is stored of these accounts. What is stored now.
     """
     allowed = _allowed(connection.institution, Presence.ABSENT)
     assert allowed is not None, "only who is present asks without limit"
     unattended = [(one.account_id, one.resource, one.fetched_at) for one in records if one.presence == Presence.ABSENT]
-    values = {"connection_id": connection.id, "account_id": account_id}
-    for row_id, told in _announced(account_id is not None).rows(values):
-        until = _spent_until([one for one in unattended if one[0] in (None, row_id)], allowed)
-        if until != told:
-            Account.objects.for_sync().filter(id=row_id).update(next_refresh_after=until)
+    found = {}
+    for row_id, before in told.items():
+        found[row_id] = _spent_until([one for one in unattended if one[0] in (None, row_id)], allowed)
+        if found[row_id] != before:
+            Account.objects.for_sync().filter(id=row_id).update(next_refresh_after=found[row_id])
+    return found
 
 
-@lru_cache(maxsize=2)
-def _announced(of_one: bool) -> Compiled:
+def _stored_announcements(connection_id: UUID) -> dict[UUID, datetime | None]:
+    """By account, each of the connection's."""
+    return dict(_announced().rows({"connection_id": connection_id}))
+
+
+@lru_cache(maxsize=1)
+def _announced() -> Compiled:
     concerned = Account.objects.for_sync().filter(connection_id=SLOTS["connection_id"])
-    if of_one:
-        concerned = concerned.filter(id=SLOTS["account_id"])
     return Compiled(concerned.values_list("id", "next_refresh_after"))
 
 

@@ -3,7 +3,7 @@
 Locks: a connection, then its job; no consent and no gate is held here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -17,14 +17,17 @@ from banks import gate, leases, quota
 from banks.compiled import SLOTS, CompiledModels, CompiledUpdate
 from banks.errors import QuotaSpent
 from banks.jitter import jittered
-from banks.models import LIVE_JOBS, Connection, SyncJob, SyncTrigger
+from banks.models import LIVE_JOBS, Connection, SyncJob
+from banks.plan import reaching
 from banks.standing import CHECK_AFTER
 from consents.models import ConsentAccount
 from consents.scopes import Presence
-from consents.states import LIVE_CONSENTS, ConnectionStatus, ConsentAccountStatus, ConsentStatus
+from consents.states import LIVE_CONSENTS, ConnectionStatus
 
 #: More than a second of the fastest worker, so that a tick never holds it up.
 BATCH = 250
+#: Connections that one transaction moves.
+CHUNK = 50
 #: Only ever later: an interval of a quarter of a day must not become five times a day.
 JITTER_PERCENT = 10
 #: REAUTH_REQUIRED serves what is stored, but a bank that wants its customer is not asked again and again without them.
@@ -50,10 +53,18 @@ class _Facts:
 
 def enqueue_due(*, now: datetime, batch: int = BATCH) -> int:
     """Give every connection whose time has come a job; how many. Any number of callers: one of them gets each."""
-    due = Connection.objects.filter(next_sync_at__lte=now).select_related("institution")
-    connections = list(due.order_by("next_sync_at", "id")[:batch])
+    connections = _due(batch).models({"now": now})
+    if not connections:
+        return 0
     facts = _facts_of(connections, now)
-    return sum(_enqueued(connection, facts[connection.id], now) for connection in connections)
+    chunks = (connections[start : start + CHUNK] for start in range(0, len(connections), CHUNK))
+    return sum(_enqueued(chunk, facts, now) for chunk in chunks)
+
+
+@lru_cache(maxsize=2)
+def _due(batch: int) -> CompiledModels[Connection]:
+    due = Connection.objects.filter(next_sync_at__lte=SLOTS["now"]).select_related("institution")
+    return CompiledModels(due.order_by("next_sync_at", "id")[:batch])
 
 
 def enqueue_checks(*, now: datetime, batch: int = BATCH) -> int:
@@ -85,6 +96,23 @@ def after_run(connection_id: UUID, *, now: datetime) -> None:
         _move(connection, _next_sync_at(connection, facts, now, is_unfinished=found.ended_with == QuotaSpent.code))
 
 
+def due_after(
+    connection: Connection,
+    *,
+    is_unfinished: bool,
+    spent_until: datetime | None,
+    closed_until: datetime | None,
+    now: datetime,
+) -> datetime | None:
+    """The same for the transaction that ends the job: when the next one is due. `connection` as `store.ending` gave it.
+
+    `is_unfinished`: a spent quota left something out.
+    """
+    found: Any = connection  # with what was annotated
+    facts = _Facts(is_needed=found.is_needed, spent_until=spent_until, closed_until=closed_until)
+    return _next_sync_at(connection, facts, now, is_unfinished=is_unfinished)
+
+
 @lru_cache(maxsize=1)
 def _ended() -> CompiledModels[Connection]:
     """The connection, unless a job of it is live, with all that its next due time hangs on but the quota."""
@@ -97,7 +125,7 @@ def _ended() -> CompiledModels[Connection]:
     return CompiledModels(
         found.select_related("institution").annotate(
             ended_with=Subquery(ended.values("error_code")[:1]),
-            is_needed=_needed(now),
+            is_needed=reaching(now),
             closed_until=Subquery(closed.values("breaker_until")[:1]),
         )
     )
@@ -106,7 +134,7 @@ def _ended() -> CompiledModels[Connection]:
 def adopt(*, now: datetime, batch: int = BATCH) -> int:
     """Connections that somebody's live consent needs and no schedule knows; how many. A worker died between the end of
     a job and `after_run`, a consent was resumed, a bank connection renewed, or they are older than the schedule."""
-    unknown = Connection.objects.filter(_needed(now), next_sync_at=None, status__in=SCHEDULED)
+    unknown = Connection.objects.filter(reaching(now), next_sync_at=None, status__in=SCHEDULED)
     connections = list(unknown.select_related("institution").order_by("id")[:batch])
     facts = _facts_of(connections, now)
     adopted = 0
@@ -118,14 +146,21 @@ def adopt(*, now: datetime, batch: int = BATCH) -> int:
     return adopted
 
 
-def _enqueued(connection: Connection, facts: _Facts, now: datetime) -> bool:
-    is_spent = facts.spent_until is not None
-    next_sync_at = _next_sync_at(connection, facts, now, is_unfinished=is_spent)
+def _enqueued(connections: Sequence[Connection], facts: Mapping[UUID, _Facts], now: datetime) -> int:
     with transaction.atomic():
-        if not _move(connection, next_sync_at) or next_sync_at is None or is_spent:
-            return False
-        leases.enqueue(connection.id, institution_id=connection.institution_id, trigger=SyncTrigger.SCHEDULE, now=now)
-        return True
+        # What someone holds is left to the next tick: whoever waits for one lock while they hold others may be waited
+        # for.
+        free = Connection.objects.select_for_update(no_key=True, skip_locked=True)
+        ours = set(free.filter(id__in=[one.id for one in connections]).order_by("id").values_list("id", flat=True))
+        wanted = {}
+        for one in connections:
+            is_spent = facts[one.id].spent_until is not None
+            next_sync_at = _next_sync_at(one, facts[one.id], now, is_unfinished=is_spent)
+            if one.id in ours and _move(one, next_sync_at) and next_sync_at is not None and not is_spent:
+                wanted[one.id] = one.institution_id
+        if wanted:
+            leases.enqueue_scheduled(wanted, now=now)
+        return len(wanted)
 
 
 def _move(connection: Connection, next_sync_at: datetime | None) -> bool:
@@ -156,7 +191,7 @@ def _next_sync_at(connection: Connection, facts: _Facts, now: datetime, *, is_un
 def _facts_of(connections: Sequence[Connection], now: datetime) -> dict[UUID, _Facts]:
     """By connection id, each of them; three queries, however many."""
     ids = [connection.id for connection in connections]
-    needed = set(Connection.objects.filter(_needed(now), id__in=ids).values_list("id", flat=True))
+    needed = set(Connection.objects.filter(reaching(now), id__in=ids).values_list("id", flat=True))
     spent = quota.spent_until(connections, presence=Presence.ABSENT, now=now)
     closed = gate.open_until(connection.institution_id for connection in connections)
     return {
@@ -167,17 +202,6 @@ def _facts_of(connections: Sequence[Connection], now: datetime) -> dict[UUID, _F
         )
         for connection in connections
     }
-
-
-def _needed(now: datetime) -> Exists:
-    """Some live consent reaches it. Whether a policy lets it through is for the job to ask: policies change."""
-    reaching = ConsentAccount.objects.filter(
-        connection_id=OuterRef("id"),
-        status=ConsentAccountStatus.ACTIVE,
-        consent__status=ConsentStatus.AUTHORISED,
-        consent__expires_at__gt=now,
-    )
-    return Exists(reaching)
 
 
 def _shared(now: datetime) -> Exists:

@@ -116,6 +116,7 @@ class Session:
 
     connection_id: UUID
     credentials: Credentials
+    was_refreshed: bool = False  #: the bank was asked for them just now
 
 
 def fresh_session(
@@ -158,7 +159,7 @@ def fresh_session(
     )
     if not kept:
         raise StaleLease(connection.id)
-    return Session(connection_id=connection.id, credentials=renewed)
+    return Session(connection_id=connection.id, credentials=renewed, was_refreshed=True)
 
 
 def _why_refused(connector: Connector, refusal: ReauthorisationRequired) -> BankError:

@@ -28,7 +28,7 @@ def check_consent(
     A bank that shortened its consent is believed. One that we may not ask is not asked again for a while: its answer
     to the fetch tells as well. Raises BankConsentEnded, BankError, StaleLease (linked anew meanwhile).
     """
-    if connection.checked_at is not None and now - connection.checked_at < CHECK_AFTER:
+    if _was_checked(connection, now):
         return
     with sessions.connector_for(
         connection.institution, now=now, deadline_monotonic=deadline_monotonic, on_exchange=on_exchange
@@ -52,6 +52,19 @@ def check_consent(
 
 def check_authentication(connection: Connection, *, now: datetime) -> None:
     """Raises AuthenticationExpired: the bank would refuse, so it is not asked."""
-    ends_at = connection.authentication_expires_at
-    if ends_at is not None and ends_at <= now:
+    if _is_login_over(connection, now):
         raise AuthenticationExpired
+
+
+def needs_no_look(connection: Connection, *, now: datetime) -> bool:
+    """Whether neither of the two would ask the bank or refuse."""
+    return _was_checked(connection, now) and not _is_login_over(connection, now)
+
+
+def _was_checked(connection: Connection, now: datetime) -> bool:
+    return connection.checked_at is not None and now - connection.checked_at < CHECK_AFTER
+
+
+def _is_login_over(connection: Connection, now: datetime) -> bool:
+    ends_at = connection.authentication_expires_at
+    return ends_at is not None and ends_at <= now

@@ -18,7 +18,7 @@ from banks.leases import Claim
 from banks.matching import FACT_NAMES, Facts, Stored
 from banks.models import Account, Connection, LinkSuggestion, QuarantinedRow, RawPayload, SyncJob, Transaction
 from banks.normalize.entries import Entry
-from banks.plan import Plan, lock_consents, plan_under_lock
+from banks.plan import Plan, lock_consents, plan_under_lock, reaching
 from banks.reconcile import (
     Addition,
     Asked,
@@ -53,7 +53,7 @@ def fenced(
     """
     with transaction.atomic():
         consents = lock_consents(held.connection_id)
-        connection = _locked(held, stage)
+        connection = _locked(held, stage, _locking_for_rows())
         yield connection, plan_under_lock(consents, connection, presence=presence, now=now())
 
 
@@ -64,19 +64,22 @@ def fenced_alone(held: Claim, *, stage: str) -> Iterator[Connection]:
     Raises StaleLease.
     """
     with transaction.atomic():
-        yield _locked(held, stage)
+        yield _locked(held, stage, _locking_both())
 
 
 @contextmanager
-def ending(held: Claim) -> Iterator[Connection]:
-    """As `fenced_alone`, for a transaction that ends by handing back the job: that is its fence."""
+def ending(held: Claim, *, now: datetime) -> Iterator[Connection]:
+    """As `fenced_alone`, for a transaction that ends by handing back the job: that is its fence.
+
+    The connection comes with `is_needed`: whether a live consent reaches it.
+    """
     with transaction.atomic():
-        yield _locking().get({"connection_id": held.connection_id})
+        yield _locking().get({"connection_id": held.connection_id, "now": now})
 
 
-def _locked(held: Claim, stage: str) -> Connection:
+def _locked(held: Claim, stage: str, both: CompiledModels[SyncJob]) -> Connection:
     """Connection, then job: another's claim of it waits, and whoever waited here sees what it is by now."""
-    for job in _locking_both().models({"job_id": held.job_id, "epoch": held.epoch}):
+    for job in both.models({"job_id": held.job_id, "epoch": held.epoch}):
         if job.stage != stage:
             leases.fence(held, stage=stage)
         return job.connection
@@ -85,24 +88,39 @@ def _locked(held: Claim, stage: str) -> Connection:
 
 @lru_cache(maxsize=1)
 def _locking_both() -> CompiledModels[SyncJob]:
-    mine = leases.held_by(SLOTS["job_id"], SLOTS["epoch"]).select_related("connection__institution")
-    return CompiledModels(mine.select_for_update(no_key=True, of=("connection", "self")))
-
-
-def read(held: Claim) -> Connection:
-    """The job's connection with its institution, without a lock. Raises Connection.DoesNotExist."""
-    return _reading().get({"connection_id": held.connection_id})
+    return CompiledModels(_both())
 
 
 @lru_cache(maxsize=1)
-def _reading() -> CompiledModels[Connection]:
-    return CompiledModels(Connection.objects.select_related("institution").filter(id=SLOTS["connection_id"]))
+def _locking_for_rows() -> CompiledModels[SyncJob]:
+    """With what is needed where an answer is stored; anything else of them is read when it is asked for."""
+    return CompiledModels(_both().only(*_FOR_ROWS))
+
+
+def _both() -> QuerySet[SyncJob]:
+    mine = leases.held_by(SLOTS["job_id"], SLOTS["epoch"]).select_related("connection__institution")
+    return mine.select_for_update(no_key=True, of=("connection", "self"))
+
+
+_FOR_ROWS = (
+    *("stage", "connection__user_id", "connection__institution_id", "connection__status"),
+    *("connection__wrapped_key", "connection__change_sequence"),
+    *(f"connection__institution__{name}" for name in ("connector", "timezone", "history_days_max")),
+    *(f"connection__institution__{name}" for name in ("unattended_fetches_max", "attested_fetches_max")),
+)
 
 
 @lru_cache(maxsize=1)
 def _locking() -> CompiledModels[Connection]:
     rows = Connection.objects.select_for_update(no_key=True, of=("self",)).select_related("institution")
-    return CompiledModels(rows.filter(id=SLOTS["connection_id"]))
+    mine = rows.filter(id=SLOTS["connection_id"]).annotate(is_needed=reaching(SLOTS["now"]))
+    return CompiledModels(mine.only(*_FOR_ENDING))
+
+
+_FOR_ENDING = (
+    *("user_id", "status", "change_sequence"),
+    *("institution__refresh_minutes", "institution__unattended_fetches_max", "institution__attested_fetches_max"),
+)
 
 
 # -- transactions ------------------------------------------------------------------------------------------------------
@@ -161,17 +179,6 @@ def _as_stored(rows: QuerySet[Transaction]) -> list[Stored]:
         )
         for row in rows.values(*names, *FACT_NAMES)
     ]
-
-
-def oldest_pending_on(account_id: UUID) -> date | None:
-    found = _pending().rows({"account_id": account_id})
-    return found[0][0] if found else None
-
-
-@lru_cache(maxsize=1)
-def _pending() -> Compiled:
-    pending = Transaction.objects.for_sync().filter(account_id=SLOTS["account_id"], status=TransactionStatus.PENDING)
-    return Compiled(pending.order_by("listed_on").values_list("listed_on")[:1])
 
 
 Write = Callable[[Connection], None]

@@ -135,7 +135,23 @@ def canonical(value: JsonValue) -> bytes:
 
     Not RFC 8785: that writes numbers as doubles, and 0.10 would come back as 0.1.
     """
-    return "".join(_written(value)).encode("utf-8")
+    try:
+        return _encoded(value).encode("utf-8")
+    except _IsDecimal:
+        return "".join(_written(value)).encode("utf-8")
+
+
+class _IsDecimal(Exception):
+    """Only what is written by hand keeps its digits."""
+
+
+def _refuse_decimal(_value: object) -> NoReturn:
+    raise _IsDecimal
+
+
+_encoded = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, check_circular=False, default=_refuse_decimal
+).encode
 
 
 def _written(value: JsonValue) -> Iterator[str]:

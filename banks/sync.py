@@ -11,8 +11,9 @@ from datetime import date, datetime
 from functools import partial
 from uuid import UUID
 
-from banks import accounts, backlog, leases, outcomes, quota, sessions, standing, store
+from banks import accounts, backlog, calls, leases, outcomes, registry, sessions, standing, store
 from banks.backlog import Backlog
+from banks.calls import Call, Calls
 from banks.connector import Connector
 from banks.continuity import Known, holder_digest, is_another_person, is_someone_else
 from banks.errors import (
@@ -45,16 +46,23 @@ _OF_ONE_ACCOUNT = (AccountUnavailable, AddressForbidden, BankFormatChanged, Pagi
 OnExchange = Callable[[Exchange], None]
 
 
-def run(held: Claim, *, clock: Callable[[], datetime], on_exchange: OnExchange | None = None) -> SyncResult | None:
+def run(
+    held: Claim,
+    *,
+    clock: Callable[[], datetime],
+    on_exchange: OnExchange | None = None,
+    settle: outcomes.Settle | None = None,
+) -> SyncResult | None:
     """Do the job, for one turn, and record how that ended. None when nothing came of it: cancelled, failed as a whole,
     or become someone else's.
 
-    `on_exchange` is told of every call to the bank.
+    `on_exchange` is told of every call to the bank. `settle` says to the bank's gate that there are no more; with it a
+    job that ends well says with its end when the next one is due (`SyncResult.is_scheduled`).
     Never raises BankError: that is an ending. Anything else is a defect; the job is put back and the error goes on.
     """
     result = SyncResult()
     try:
-        return result if _run(held, result, clock, on_exchange) else None
+        return result if _run(held, result, clock, on_exchange, settle) else None
     except StaleLease:
         log.info("lease lost", extra={"job_id": held.job_id, "connection_id": held.connection_id})
         return None
@@ -66,25 +74,31 @@ def run(held: Claim, *, clock: Callable[[], datetime], on_exchange: OnExchange |
         raise
 
 
-def _run(held: Claim, result: SyncResult, clock: Callable[[], datetime], on_exchange: OnExchange | None) -> bool:
+def _run(
+    held: Claim,
+    result: SyncResult,
+    clock: Callable[[], datetime],
+    on_exchange: OnExchange | None,
+    settle: outcomes.Settle | None,
+) -> bool:
     """False: cancelled."""
-    connection = store.read(held)
-    watch = Watch(held, clock)
-    wanted = plan(connection, presence=held.presence, now=clock())
+    turn, asking = _begun(held, result, clock)
+    connection, watch = turn.connection, turn.watch
     may_ask = connection.status not in outcomes.HELD
-    if may_ask and (wanted.accounts or holds_live_consent(connection.id)):
+    if may_ask and (turn.plan.accounts or holds_live_consent(connection.id)):
         standing.check_consent(connection, now=clock(), deadline_monotonic=watch.deadline, on_exchange=on_exchange)
     if held.checks_only:
         outcomes.checked(held, clock())
         return False
-    if not may_ask or not wanted.accounts:
+    if not may_ask or not turn.plan.accounts:
         outcomes.cancel(held, "not_needed", clock())
         return False
     standing.check_authentication(connection, now=clock())
     session = sessions.fresh_session(
         connection, now=clock(), deadline_monotonic=watch.deadline, on_exchange=on_exchange
     )
-    turn = Turn(held=held, connection=connection, plan=wanted, clock=clock, watch=watch, result=result)
+    if session.was_refreshed:
+        asking.drop()  # the bank was called meanwhile
     with sessions.connector_for(
         connection.institution,
         now=clock(),
@@ -95,14 +109,39 @@ def _run(held: Claim, result: SyncResult, clock: Callable[[], datetime], on_exch
         on_exchange=on_exchange,
     ) as connector:
         try:
-            _sync_accounts(turn, connector)
-        except QuotaSpent as spent:
-            outcomes.cancel(held, spent.code, clock())
+            _sync_accounts(turn, asking, connector)
+        except (QuotaSpent, NoLongerNeeded) as refusal:
+            outcomes.cancel(held, refusal.code if isinstance(refusal, QuotaSpent) else "not_needed", clock())
             return False
-        _sync_balances(turn, connector)
-        unfinished = _sync_transactions(turn, connector)
-    outcomes.finish(turn, unfinished=unfinished)
+        _sync_balances(turn, asking, connector)
+        unfinished = _sync_transactions(turn, asking, connector)
+    outcomes.finish(turn, asking.ledger, unfinished=unfinished, settle=settle)
     return True
+
+
+def _begun(held: Claim, result: SyncResult, clock: Callable[[], datetime]) -> tuple[Turn, Calls]:
+    """The connection as it is now, what is to be fetched of it, and the first call asked for where nothing else comes
+    before it. Raises StaleLease."""
+    with store.fenced_alone(held, stage=calls.LIST.stage) as connection:
+        now = clock()
+        wanted = plan(connection, presence=held.presence, now=now)
+        watch = Watch(held, clock)
+        turn = Turn(held=held, connection=connection, plan=wanted, clock=clock, watch=watch, result=result)
+        counts_pages = registry.connector(connection.institution.connector).info.counts_pages
+        asking = Calls(turn, counts_pages=counts_pages)
+        if _begins_with_the_list(turn, now):
+            asking.upcoming = [calls.LIST]
+            asking.ask_ahead(connection, wanted, stage=calls.LIST.stage)
+    return turn, asking
+
+
+def _begins_with_the_list(turn: Turn, now: datetime) -> bool:
+    """Whether the list of accounts is the first thing that the bank is asked for."""
+    connection = turn.connection
+    has_been_listed = turn.goes_on and turn.held.trigger != SyncTrigger.BACKFILL
+    if turn.held.checks_only or has_been_listed or connection.status in outcomes.HELD or not turn.plan.accounts:
+        return False
+    return connection.sealed_credentials is not None and standing.needs_no_look(connection, now=now)
 
 
 def _guarded(turn: Turn, account_id: UUID, step: Callable[[], None]) -> bool:
@@ -126,25 +165,19 @@ def _guarded(turn: Turn, account_id: UUID, step: Callable[[], None]) -> bool:
 # -- accounts ----------------------------------------------------------------------------------------------------------
 
 
-def _sync_accounts(turn: Turn, connector: Connector) -> None:
-    """Raises QuotaSpent, HolderChanged (nothing is stored), BankError, StaleLease."""
+def _sync_accounts(turn: Turn, asking: Calls, connector: Connector) -> None:
+    """Raises QuotaSpent, NoLongerNeeded, HolderChanged (nothing is stored), BankError, StaleLease."""
     if turn.held.trigger != SyncTrigger.BACKFILL and _were_just_listed(turn):
+        asking.upcoming = _upcoming(turn)
         return
-    counts_pages = connector.info.counts_pages
-    quota.spend(
-        turn.held,
-        account_id=None,
-        resource=Resource.ACCOUNTS,
-        stage="ACCOUNTS",
-        now=turn.clock(),
-        counts_pages=counts_pages,
-    )
+    asking.allow(calls.LIST)
     try:
         fetched = connector.accounts()
     except BankError as error:
-        quota.give_back(turn.held, account_id=None, resource=Resource.ACCOUNTS, error=error, now=turn.clock())
+        asking.give_back(calls.LIST, error)
         raise
-    with store.fenced(turn.held, stage="ACCOUNTS", presence=turn.presence, now=turn.clock) as (connection, needs):
+    stage = calls.LIST.stage
+    with store.fenced(turn.held, stage=stage, presence=turn.presence, now=turn.clock) as (connection, needs):
         stored = accounts.stored_of(connection.id)
         pairs = accounts.recognised(stored, fetched)
         _check_holders(stored, pairs)
@@ -161,6 +194,8 @@ def _sync_accounts(turn: Turn, connector: Connector) -> None:
         _keep_holders(kept)
         unlisted = needs.accounts.keys() - turn.bank_ids.keys()
         accounts.mark_unlisted(unlisted)
+        asking.upcoming = _upcoming(turn)
+        asking.ask_ahead(connection, needs, stage=stage)
     turn.result.accounts = len(turn.bank_ids)
     for account_id in sorted(unlisted):
         log.info("account not listed", extra={**turn.ids, "account_id": account_id})
@@ -170,7 +205,7 @@ def _were_just_listed(turn: Turn) -> bool:
     """Whether an earlier attempt saw the list: every planned account is on it, and known by the bank's id."""
     if not turn.goes_on:
         return False
-    planned = Account.objects.for_sync().filter(id__in=turn.plan.accounts.keys())
+    planned = [row for row in accounts.stored_of(turn.connection.id) if row.id in turn.plan.accounts]
     if not all(turn.was_just_fetched(account.fetched_at) for account in planned):
         return False
     turn.bank_ids = {account.id: account.bank_account_id for account in planned}
@@ -178,6 +213,12 @@ def _were_just_listed(turn: Turn) -> bool:
     turn.currencies = {account.id: account.currency for account in planned}
     turn.result.accounts = len(turn.bank_ids)
     return True
+
+
+def _upcoming(turn: Turn) -> list[Call]:
+    """What is asked for after the list when all goes well: every balance, then the newest window of every account."""
+    balances = [Call(account_id=one, resource=Resource.BALANCES) for one in _stale_balances(turn)]
+    return [*balances, *(backlog.next_call(turn, one) for one in _waiting(turn) if one.wanted)]
 
 
 Pairs = list[tuple[AccountData, Account | None]]
@@ -237,20 +278,29 @@ def _planned(turn: Turn, resource: Resource) -> dict[UUID, datetime | None]:
     return {row_id: as_of[row_id] for row_id in longest_ago}
 
 
-def _sync_balances(turn: Turn, connector: Connector) -> None:
-    for account_id, as_of in _planned(turn, Resource.BALANCES).items():
-        if not turn.was_just_fetched(as_of):
-            _guarded(turn, account_id, partial(backlog.fetch_balances, turn, connector, account_id))
+def _stale_balances(turn: Turn) -> list[UUID]:
+    planned = _planned(turn, Resource.BALANCES).items()
+    return [account_id for account_id, as_of in planned if not turn.was_just_fetched(as_of)]
 
 
-def _sync_transactions(turn: Turn, connector: Connector) -> bool:
+def _waiting(turn: Turn) -> list[Backlog]:
+    return [backlog.begin(turn, one, _since(turn.plan, one)) for one in _planned(turn, Resource.TRANSACTIONS)]
+
+
+def _sync_balances(turn: Turn, asking: Calls, connector: Connector) -> None:
+    for account_id in _stale_balances(turn):
+        _guarded(turn, account_id, partial(backlog.fetch_balances, turn, asking, connector, account_id))
+
+
+def _sync_transactions(turn: Turn, asking: Calls, connector: Connector) -> bool:
     """One window of each account in turn, newest first. Whether something is left for another turn."""
-    waiting = [backlog.begin(turn, one, _since(turn.plan, one)) for one in _planned(turn, Resource.TRANSACTIONS)]
+    waiting = _waiting(turn)
     while waiting:
         for one in list(waiting):
             if turn.watch.is_over and turn.result.windows:
                 return any(left.wanted for left in waiting)
-            if not _guarded(turn, one.account_id, partial(_advance, turn, connector, one)) or not one.wanted:
+            advance = partial(_advance, turn, asking, connector, one)
+            if not _guarded(turn, one.account_id, advance) or not one.wanted:
                 waiting.remove(one)
     return False
 
@@ -261,8 +311,8 @@ def _since(wanted: Plan, account_id: UUID) -> date:
     return since
 
 
-def _advance(turn: Turn, connector: Connector, one: Backlog) -> None:
+def _advance(turn: Turn, asking: Calls, connector: Connector, one: Backlog) -> None:
     if one.wanted:
-        backlog.step(turn, connector, one)
+        backlog.step(turn, asking, connector, one)
     if not one.wanted:
-        backlog.close(turn, connector, one)
+        backlog.close(turn, asking, connector, one)

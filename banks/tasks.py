@@ -2,6 +2,8 @@
 
 import logging
 import threading
+import time
+from typing import Any
 from uuid import UUID
 
 from celery import Task, shared_task
@@ -9,13 +11,16 @@ from django.conf import settings
 from kombu.exceptions import OperationalError
 
 from banks import dispatch, endings, gate, leases, purge, quota, refreshes, revocations, schedule, sync, upstream
-from banks.gate import Tally
+from banks.gate import Settling
+from banks.leases import Claim
 from consents import clock
 
 log = logging.getLogger(__name__)
 
 #: Records deleted by one sweep.
 FORGET_BATCH = 10_000
+#: After this long a worker begins no further job for the same message: others wait for their turn.
+GOES_ON_SECONDS = 3.0
 
 
 #: Held by the tick that runs in this process. Several are harmless, but on a busy machine they would all look at the
@@ -34,7 +39,7 @@ def tick() -> None:
     finally:
         _ticking.release()
     for job in found:
-        _send(run_job, job.job_id, job.queue)
+        _send(run_job, job.job_id, job.queue, headers={"by_schedule": job.by_schedule})
 
 
 @shared_task(name="banks.reconcile")
@@ -54,15 +59,29 @@ def sweep() -> None:
 
 @shared_task(name="banks.run_job")
 def run_job(job_id: str) -> None:
+    """The job, and after one of the schedule's another one of that bank, as long as little time is gone: a message is
+    there to wake a worker, and this one is awake."""
+    began = time.monotonic()
     held = leases.claim(UUID(job_id), now=clock.now())
-    if held is None:
-        return
-    tally = Tally()
+    while held is not None:
+        _run(held)
+        goes_on = held.by_schedule and time.monotonic() - began < GOES_ON_SECONDS
+        held = _following(held.institution_id) if goes_on else None
+
+
+def _following(institution_id: UUID) -> Claim | None:
+    job_id = dispatch.following(institution_id, now=clock.now())
+    return None if job_id is None else leases.claim(job_id, now=clock.now(), institution_id=institution_id)
+
+
+def _run(held: Claim) -> None:
+    settling = Settling(held.institution_id, held.job_id)
+    result = None
     try:
-        sync.run(held, clock=clock.now, on_exchange=tally.note)
+        result = sync.run(held, clock=clock.now, on_exchange=settling.tally.note, settle=settling.settle)
     finally:
-        gate.settle(held.institution_id, tally, job_id=held.job_id, now=clock.now())
-        if not held.checks_only:
+        settling.settle(clock.now())
+        if not held.checks_only and not (result is not None and result.is_scheduled):
             schedule.after_run(held.connection_id, now=clock.now())
 
 
@@ -95,10 +114,10 @@ def care() -> None:
     revocations.care(now=clock.now())
 
 
-def _send(task: "Task[[str], None]", row_id: UUID, queue: str) -> None:
+def _send(task: "Task[[str], None]", row_id: UUID, queue: str, **options: Any) -> None:
     """To the workers of the bank's queue; without a broker it is done here, one by one, slower but done."""
     try:
-        task.apply_async(args=(str(row_id),), queue=queue or settings.CELERY_TASK_DEFAULT_QUEUE)
+        task.apply_async(args=(str(row_id),), queue=queue or settings.CELERY_TASK_DEFAULT_QUEUE, **options)
     except OperationalError:
         log.warning("no broker: the work is done where it was found", extra={"job_id": row_id})
         task(str(row_id))

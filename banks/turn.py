@@ -70,6 +70,8 @@ class SyncResult:
     list_unstable: bool = False
     #: Something other than the list of accounts was fetched.
     has_fetched: bool = False
+    #: When the next sync is due was said with the end of the job.
+    is_scheduled: bool = False
 
     def counts(self) -> dict[str, int]:
         names = (

@@ -106,7 +106,8 @@ def send_the_request_id(headers: dict[str, Any] | None = None, body: Any = None,
     from gateway import request_ids  # after Django's settings
 
     if headers is not None:
-        headers["request_id"] = request_ids.of_message(headers.get("task", ""), body)
+        is_asked_for = not headers.pop("by_schedule", False)
+        headers["request_id"] = request_ids.of_message(headers.get("task", ""), body, is_asked_for=is_asked_for)
 
 
 @signals.task_prerun.connect

@@ -132,10 +132,11 @@ def _asked_by(job_id: object) -> str:
         return ""
 
 
-def of_message(task: str, body: Any) -> str:
+def of_message(task: str, body: Any, *, is_asked_for: bool = True) -> str:
     """What a message of this task is sent with: the id of whoever asked for its row, else of what runs now, else its
-    own."""
-    asked = _asked_by(body[0][0]) if task in _ASKED_FOR and isinstance(body, tuple) and body[0] else ""
+    own. `is_asked_for` False: the sender knows that nobody did."""
+    may_be = is_asked_for and task in _ASKED_FOR and isinstance(body, tuple) and body[0]
+    asked = _asked_by(body[0][0]) if may_be else ""
     return asked or current() or f"job_{secrets.token_hex(12)}"
 
 

@@ -50,6 +50,8 @@ class Row:
 
     def at(self, path: str) -> JsonValue:
         """The value as it stands, or None. Raises RowRejected(bad_type) where the path leads through a non-object."""
+        if "." not in path:  # most
+            return self._members.get(path)
         value: JsonValue = self._members
         names = path.split(".")
         for depth, name in enumerate(names):
@@ -103,9 +105,14 @@ class Row:
     def hint(self, path: str, *, into: str | None = None) -> str | None:
         """A text that merely describes; None for anything else that stands there. Raises nothing."""
         try:
-            return self.code(path, into=into)
+            value = self.at(path)
         except RowRejected:
             return None
+        if not isinstance(value, str):
+            return None
+        if into is not None:
+            self.note(into, path)
+        return value
 
     def needed_code(self, path: str, *, into: str | None = None) -> str:
         """Raises RowRejected(missing_member | bad_type)."""

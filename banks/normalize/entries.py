@@ -137,13 +137,17 @@ def _identity(data: TransactionData, columns: dict[str, Column]) -> str:
 def _hash(columns: dict[str, Column]) -> str:
     """Of all that a reader may see, and what it is filtered by: equal hash, nothing to tell."""
     seen = {name: value for name, value in columns.items() if name not in _UNSEEN}
-    return _digest("content", json.dumps(seen, sort_keys=True, default=_text))
+    return _digest("content", _encoded(seen))
 
 
 def _text(value: object) -> str:
     if isinstance(value, date | datetime):
         return value.isoformat()
     raise TypeError(type(value).__name__)
+
+
+#: Made once: `json.dumps(default=...)` makes an encoder for each row.
+_encoded = json.JSONEncoder(sort_keys=True, default=_text).encode
 
 
 def _digest(*parts: str) -> str:

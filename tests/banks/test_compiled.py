@@ -4,10 +4,18 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.db import DEFAULT_DB_ALIAS
+from django.db import DEFAULT_DB_ALIAS, transaction
 from django.db.models import Exists, F, Model, OuterRef, signals
 
-from banks.compiled import SLOTS, Compiled, CompiledInsert, CompiledModels, CompiledUpdate, loaded
+from banks.compiled import (
+    SLOTS,
+    Compiled,
+    CompiledInsert,
+    CompiledModels,
+    CompiledReturning,
+    CompiledUpdate,
+    loaded,
+)
 from banks.models import Account, Connection, FetchRecord, SyncJob, SyncJobStatus
 from consents.models import AccessToken, BankPolicy, Consent, Platform
 from tests.support import cast
@@ -133,3 +141,61 @@ def test_the_first_reading_on_a_connection_tells_what_all_later_ones_tell() -> N
 
     assert repr(first) == repr(second) == repr(third)
     assert "timezone.utc" in repr(first)
+
+
+def test_an_update_tells_what_the_written_rows_hold_then() -> None:
+    mine, other = due(), due()
+    update = CompiledReturning(
+        SyncJob.objects.filter(id=SLOTS["job_id"], status=SyncJobStatus.QUEUED),
+        {"epoch": F("epoch") + 1, "customer_ip_address": "192.0.2.7", "status": SyncJobStatus.LEASED},
+        ("connection_id", "epoch", "customer_ip_address", "checks_only", "created_at", "counts"),
+    )
+
+    with transaction.atomic():
+        (row,) = update.rows({"job_id": mine.id})
+        again = update.rows({"job_id": mine.id})
+
+    assert row == (mine.connection_id, mine.epoch + 1, "192.0.2.7", False, mine.created_at, {})
+    assert again == []
+    assert (reread(mine).epoch, reread(other).epoch) == (mine.epoch + 1, other.epoch)
+
+
+WORDS = ["plain", "O'Brien; DROP TABLE x", "back\\slash", "ümlaut", "", "%s $1"]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("word", WORDS)
+def test_what_comes_first_in_a_transaction_is_part_of_it(word: str) -> None:
+    job = due()
+    staging = CompiledUpdate(SyncJob.objects.filter(id=SLOTS["job_id"]), {"stage": SLOTS["stage"]})
+    looking = CompiledModels(SyncJob.objects.filter(id=SLOTS["job_id"], stage=SLOTS["stage"]))
+    kept = {"job_id": job.id, "stage": word[:20]}
+    for _ in range(2):  # prepared the first time, past the driver's cursor from then on
+        with transaction.atomic():
+            assert staging.run(kept) == 1
+
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError), transaction.atomic():
+            assert [found.id for found in looking.models(kept)] == [job.id]
+            assert staging.run({**kept, "stage": "undone"}) == 1
+            raise ZeroDivisionError
+        with pytest.raises(ZeroDivisionError), transaction.atomic():
+            assert staging.run({**kept, "stage": "undone"}) == 1
+            raise ZeroDivisionError
+
+    assert reread(job).stage == word[:20]
+
+
+def test_nothing_is_written_in_a_transaction_that_is_to_be_undone() -> None:
+    job = due()
+    staging = CompiledUpdate(SyncJob.objects.filter(id=SLOTS["job_id"]), {"stage": SLOTS["stage"]})
+    values = {"job_id": job.id, "stage": "BALANCES"}
+    staging.run(values)
+
+    with transaction.atomic():
+        transaction.set_rollback(True)
+        with pytest.raises(transaction.TransactionManagementError):
+            staging.run({**values, "stage": "undone"})
+        transaction.set_rollback(False)
+
+    assert reread(job).stage == "BALANCES"

@@ -21,6 +21,7 @@ from banks.leases import Claim
 from banks.models import Account, FetchRecord, SyncJobStatus, SyncTrigger
 from banks.types import Resource
 from consents.scopes import Presence
+from tests.support import jobs
 from tests.support.scripted_bank import NOW, Scene, raising
 
 pytestmark = pytest.mark.django_db
@@ -37,7 +38,7 @@ def spend(
     scene: Scene, held: Claim, *, account: int | None = 0, resource: Resource = Resource.BALANCES, counts: bool = False
 ) -> None:
     account_id = None if account is None else scene.accounts[account].id
-    quota.spend(held, account_id=account_id, resource=resource, stage="X", now=scene.now, counts_pages=counts)
+    jobs.spend(held, account_id=account_id, resource=resource, now=scene.now, counts_pages=counts)
 
 
 def ended(scene: Scene, held: Claim) -> None:

@@ -19,7 +19,7 @@ from banks.standing import CHECK_AFTER
 from banks.types import Resource
 from consents.models import Consent
 from consents.states import ConnectionStatus, ConsentStatus
-from tests.support import cast
+from tests.support import cast, jobs
 from tests.support.cast import NOW
 from tests.support.jobs import SECOND, at_once, bank, claimed, committed, due, linked, reread
 
@@ -346,7 +346,7 @@ def fetch(job_id: UUID, account_id: UUID, *, now: datetime) -> Iterator[tuple[ob
     error: JobError | None = None
     try:
         for account, resource in ((None, Resource.ACCOUNTS), *((account_id, each) for each in RESOURCES)):
-            quota.spend(held, account_id=account, resource=resource, stage="ACCOUNTS", now=now)
+            jobs.spend(held, account_id=account, resource=resource, now=now)
             if held.presence == "ABSENT":
                 yield (account, resource), now
     except QuotaSpent as spent_quota:

@@ -296,7 +296,7 @@ def test_a_write_after_the_consent_ended_leaves_no_trace() -> None:
         scene.write(held, 0)
 
     assert rows(scene.account) == []
-    assert (SyncJob.objects.get().stage, Connection.objects.get().change_sequence) == ("", 0)
+    assert (SyncJob.objects.get().stage, Connection.objects.get().change_sequence) == ("ACCOUNTS", 0)
 
 
 def test_a_write_after_the_lease_was_lost_leaves_no_trace() -> None:

@@ -6,21 +6,25 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from banks import store, sync
-from banks.models import Account, Connection, Transaction
+from banks import calls, store, sync
+from banks.models import Account, Connection, SyncTrigger, Transaction
 from banks.plan import Plan
 from banks.turn import Turn, Watch
+from banks.types import Resource
 from consents import clock
 from consents.models import Consent, Platform
 from gateway.identity.models import User
 from tests.support import cast, linked
 from tests.support.jobs import claimed, due
 from tests.support.linked import Linked
+from tests.support.scripted_bank import Scene, ago, purchase
 
 pytestmark = pytest.mark.django_db
 
 #: Of a connection's own, and of each account.
-STATEMENTS_MAX, STATEMENTS_OF_ACCOUNT_MAX = 34, 34
+STATEMENTS_MAX, STATEMENTS_OF_ACCOUNT_MAX = 15, 21
+#: Of a whole turn over one account, of which a bank says what it said before: its claim and the gate stand beside it.
+STATEMENTS_OF_NOTHING_NEW_MAX, TRANSACTIONS_MAX = 28, 5
 _CONTROL = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE")
 
 
@@ -47,6 +51,67 @@ def test_an_unchanged_sync_asks_the_database_no_oftener_than_it_did(world: Linke
     assert len(statements) <= allowed, "\n".join(sql[:120] for sql in statements)
 
 
+@pytest.fixture
+def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
+    """One account, seven hours after its last sync; the bank has just been asked for its consent."""
+    made = Scene(monkeypatch, history_days=60)
+    made.bank.book(*(purchase(number, day=ago(number)) for number in range(1, 9)))
+    made.run(SyncTrigger.SCHEDULE)
+    made.later(hours=7)
+    Connection.objects.update(checked_at=made.now)
+    return made
+
+
+def _captured(scene: Scene) -> CaptureQueriesContext:
+    held = scene.claim(SyncTrigger.SCHEDULE)
+    with CaptureQueriesContext(connection) as captured:
+        result = sync.run(held, clock=lambda: scene.now)
+    assert result is not None and (result.error, result.changed_rows, result.unchanged) == (None, 0, 8)
+    assert scene.bank.verbs()[-3:] == ["accounts", "balances", "transactions"]
+    return captured
+
+
+def _times_asked(captured: CaptureQueriesContext) -> int:
+    """How often the consents were asked for what may be fetched."""
+    return sum("FROM ( SELECT DISTINCT one.consent_id" in sql for sql in _statements(captured))
+
+
+def test_a_sync_that_brings_nothing_new_costs_five_transactions(scene: Scene) -> None:
+    captured = _captured(scene)
+
+    statements = list(_statements(captured))
+    begun = [query["sql"] for query in captured.captured_queries if query["sql"].startswith("SAVEPOINT")]
+    assert len(statements) <= STATEMENTS_OF_NOTHING_NEW_MAX, "\n".join(sql[:120] for sql in statements)
+    assert len(begun) <= TRANSACTIONS_MAX
+    assert _times_asked(captured) == 3 + 1  # before each call, and before the last answer is stored
+
+
+def test_what_was_asked_before_another_call_is_asked_again(scene: Scene) -> None:
+    Connection.objects.update(checked_at=None)  # so that the bank is asked for its consent first
+
+    assert _times_asked(_captured(scene)) == 3 + 1 + 1
+
+
+def test_what_was_asked_a_while_ago_is_asked_again(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "READY_SECONDS", 0.0)
+
+    assert _times_asked(_captured(scene)) == 3 + 1 + 3
+
+
+def test_what_was_asked_for_the_next_call_is_no_answer_for_another(at_work: Turn) -> None:
+    asking = calls.Calls(at_work, counts_pages=False)
+    (account_id,) = list(at_work.plan_for_call().accounts)[:1]
+    asking.upcoming = [calls.LIST]
+    with store.fenced_alone(at_work.held, stage="ACCOUNTS") as link:
+        asking.ask_ahead(link, at_work.plan_for_call(), stage="ACCOUNTS")
+    cast.revoke(Consent.objects.get())
+
+    with pytest.raises(store.NoLongerNeeded):
+        asking.allow(calls.Call(account_id=account_id, resource=Resource.BALANCES))
+    with pytest.raises(store.NoLongerNeeded):
+        asking.allow(calls.LIST)
+
+
 # -- asked anew --------------------------------------------------------------------------------------------------------
 
 
@@ -54,7 +119,8 @@ def test_an_unchanged_sync_asks_the_database_no_oftener_than_it_did(world: Linke
 def at_work(world: Linked, alice: User, chat: Platform) -> Turn:
     world.consent(alice, chat, history_days=30)
     held = claimed(due(Connection.objects.get(), now=clock.now()), now=clock.now())
-    row = store.read(held)
+    with store.fenced_alone(held, stage="ACCOUNTS") as row:
+        pass
     return Turn(held=held, connection=row, plan=Plan(accounts={}), clock=clock.now, watch=Watch(held, clock.now))
 
 

@@ -12,7 +12,16 @@ from banks import leases, sync, tasks
 from banks.gate import UNANSWERED_MAX
 from banks.http import Exchange
 from banks.leases import Claim
-from banks.models import BreakerStatus, Connection, FetchRecord, InstitutionGate, SyncJob, SyncJobStatus
+from banks.models import (
+    BreakerStatus,
+    Connection,
+    FetchRecord,
+    Institution,
+    InstitutionGate,
+    SyncJob,
+    SyncJobStatus,
+    SyncTrigger,
+)
 from consents import clock
 from tests.support import cast
 from tests.support.jobs import bank, due, linked
@@ -28,7 +37,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """(job, queue) of every message."""
     messages: list[tuple[str, str]] = []
     monkeypatch.setattr(
-        tasks.run_job, "apply_async", lambda args, queue: messages.append((args[0], queue)), raising=True
+        tasks.run_job, "apply_async", lambda args, queue, headers: messages.append((args[0], queue)), raising=True
     )
     return messages
 
@@ -190,3 +199,64 @@ def test_a_tick_that_failed_holds_up_no_other(sent: list[tuple[str, str]], monke
     tasks.tick()
 
     assert [job_id for job_id, _ in sent] == [str(job.id)]
+
+
+# -- going on ----------------------------------------------------------------------------------------------------------
+
+
+def scheduled(at: Institution, count: int) -> list[SyncJob]:
+    return [due(linked(at), now=clock.now(), trigger=SyncTrigger.SCHEDULE) for _ in range(count)]
+
+
+def done() -> set[UUID]:
+    return set(SyncJob.objects.filter(status=SyncJobStatus.COMMITTED).values_list("id", flat=True))
+
+
+def test_after_a_scheduled_job_a_worker_does_the_banks_other_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = bank(concurrent_jobs_max=1)
+    jobs, elsewhere, asked_for = scheduled(at, 5), scheduled(bank(), 1), now_due(linked(at))
+    on_its_way = scheduled(at, 1)[0]
+    SyncJob.objects.filter(id=on_its_way.id).update(dispatched_at=clock.now())
+    doing(monkeypatch, finished)
+
+    tasks.run_job(str(jobs[0].id))
+
+    assert done() == {job.id for job in jobs}
+    assert not done() & {elsewhere[0].id, asked_for.id, on_its_way.id}
+
+
+def test_after_a_job_that_somebody_asked_for_a_worker_takes_the_next_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = bank()
+    asked_for, _ = now_due(linked(at)), scheduled(at, 2)
+    doing(monkeypatch, finished)
+
+    tasks.run_job(str(asked_for.id))
+
+    assert done() == {asked_for.id}
+
+
+def test_a_worker_goes_on_for_a_few_seconds_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, _ = scheduled(bank(), 2)
+    monkeypatch.setattr(tasks, "GOES_ON_SECONDS", 0.0)
+    doing(monkeypatch, finished)
+
+    tasks.run_job(str(first.id))
+
+    assert done() == {first.id}
+
+
+def test_a_worker_does_not_go_on_where_the_bank_takes_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = bank()
+    first, _ = scheduled(at, 2)
+
+    def closes(held: Claim, **_: Any) -> None:
+        finished(held)
+        InstitutionGate.objects.filter(institution=at).update(
+            breaker=BreakerStatus.OPEN, breaker_until=clock.now() + timedelta(minutes=1)
+        )
+
+    doing(monkeypatch, closes)
+
+    tasks.run_job(str(first.id))
+
+    assert done() == {first.id}

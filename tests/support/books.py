@@ -107,7 +107,7 @@ def when_the_bank_has_answered(monkeypatch: pytest.MonkeyPatch, method: str, han
         whole = answer if isinstance(answer, list) else list(answer)
         if waiting:
             waiting.pop()()
-        return whole
+        return whole if isinstance(answer, list) else iter(whole)
 
     monkeypatch.setattr(UkObie, method, answered)
 

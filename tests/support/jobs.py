@@ -5,13 +5,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from django.db import connections
 
-from banks import leases
+from banks import leases, quota, store
 from banks.leases import Claim
 from banks.models import Connection, Institution, SyncJob, SyncJobStatus, SyncTrigger
+from banks.types import Resource
 from tests.support import cast
 from tests.support.cast import NOW
 
@@ -50,6 +51,14 @@ def claimed(job: SyncJob, *, now: datetime = NOW) -> Claim:
 
 def committed(held: Claim, *, now: datetime = NOW) -> None:
     leases.finish(held, SyncJobStatus.COMMITTED, counts={}, error=None, now=now)
+
+
+def spend(
+    held: Claim, *, account_id: UUID | None, resource: Resource, now: datetime, counts_pages: bool = False
+) -> None:
+    """One access counted, in a fenced transaction of its own. Raises QuotaSpent, StaleLease."""
+    with store.fenced_alone(held, stage="X") as link:
+        quota.Ledger().spend(held, link, account_id=account_id, resource=resource, now=now, counts_pages=counts_pages)
 
 
 def reread(job: SyncJob) -> SyncJob:
