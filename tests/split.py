@@ -122,7 +122,7 @@ _ON_EITHER = (
 #: So long that not its file as a whole goes to one process, but each of its tests.
 _SPLIT = "tests/architecture/test_routes.py"
 #: Of what one run is enough for, so many of a hundred files go to each: all are done at about the same time.
-_SHARES = {SQLITE: 60, APART: 15, POSTGRESQL: 25}
+_SHARES = {SQLITE: 44, APART: 2, POSTGRESQL: 54}
 
 
 class Traits(NamedTuple):

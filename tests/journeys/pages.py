@@ -270,6 +270,7 @@ NO_PAGE = {
     "backoffice/<slug:slug>/audit.csv": "a table for other programs",
     "connect/<uuid:consent_id>/refuse/": "sends back to the question: a GET decides nothing",
     "connect/<uuid:consent_id>/return/": "sends back to the last page: a GET answers nobody",
+    "llms.txt": "a text file",
     "docs/": "Swagger's page, whose targets are not ours; tests/gateway/api/test_docs.py looks at it",
 }
 #: First words of routes that answer with JSON, or redirect a protocol's request.
