@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -77,12 +78,14 @@ def test_uv_is_preferred_and_pip_stands_behind_it(run: ModuleType, tmp_path: Pat
 def test_without_uv_the_environments_own_pip_installs(run: ModuleType) -> None:
     run.prepare("run")
 
-    created, packages, project = run.calls
+    created, packages, project, compiled = run.calls
     python = str(run.directory() / "bin" / "python")
     assert created == f"{sys.executable} -m venv {run.directory()}"
     assert packages.startswith(f"{python} -m pip install")
     assert packages.endswith(f"--require-hashes -r {run.ROOT / 'requirements.lock'}")
     assert project.endswith(f"--no-deps --no-build-isolation -e {run.ROOT}")
+    assert "--no-compile" in packages and "--no-compile" in project
+    assert compiled.startswith(f"{python} -c ") and compiled.endswith(f"workers=0) {run.directory() / 'lib'}")
 
 
 def test_without_ensurepip_the_systems_pip_installs(run: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,7 +119,7 @@ def test_failing_uv_gives_way_to_pip(run: ModuleType, tmp_path: Path, monkeypatc
     run.prepare("run")
 
     assert run.is_current(run.directory(), "run")
-    assert "-m pip install" in run.calls[-1]
+    assert "-m pip install" in run.calls[-2]
 
 
 def test_second_start_installs_nothing(run: ModuleType) -> None:
@@ -146,7 +149,7 @@ def test_changed_lock_is_installed_into_the_same_environment(run: ModuleType) ->
 
     run.prepare("run")
 
-    assert len(run.calls) == 2
+    assert len(run.calls) == 3
     assert not any(" -m venv " in call for call in run.calls)
 
 
@@ -160,7 +163,7 @@ def test_changed_entry_points_install_again_and_other_settings_do_not(run: Modul
 
     (run.ROOT / "pyproject.toml").write_text(PYPROJECT.replace("banks.one", "banks.two"))
     run.prepare("run")
-    assert len(run.calls) == 2
+    assert len(run.calls) == 3
 
 
 def test_interrupted_installation_is_built_again_from_nothing(run: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -315,3 +318,15 @@ def test_old_python_is_told_so_in_one_line() -> None:
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
     assert "Sluice needs Python 3.11 or newer" in done.stderr
+
+
+def test_packages_are_compiled_and_what_cannot_be_ends_nothing(tmp_path: Path) -> None:
+    """The command that installing ends with, as it stands in the script."""
+    (tmp_path / "good.py").write_text("answer = 42")
+    (tmp_path / "bad.py").write_text("print 'of another Python'")
+    (text,) = re.findall(r'compiling = "(.*)"', SCRIPT.read_text())
+
+    done = subprocess.run([sys.executable, "-c", text, str(tmp_path)], capture_output=True, text=True, timeout=60)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert [file.name.partition(".")[0] for file in (tmp_path / "__pycache__").iterdir()] == ["good"]
