@@ -170,7 +170,8 @@ def install_with(rung: Rung, environment: Path, kind: str) -> None:
         call(rung.create, environment)
     packages = sum(1 for line in lock.read_text().splitlines() if line[:1].isalpha())
     say(f"Installing {packages} packages from {lock.name} ({rung.name}); only a first start does this")
-    call([*rung.pip, "--require-hashes", "-r", str(lock)], environment)
+    # The lock names everything, so nothing is to be resolved.
+    call([*rung.pip, "--no-deps", "--require-hashes", "-r", str(lock)], environment)
     call([*rung.pip, "--no-deps", "--no-build-isolation", "-e", str(ROOT)], environment)
     # By all processors at once, where pip takes one. What cannot be compiled is an optional part nobody imports here.
     compiling = "import compileall, sys; compileall.compile_dir(sys.argv[1], quiet=2, workers=0)"
