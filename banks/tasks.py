@@ -2,7 +2,6 @@
 
 import logging
 import threading
-import time
 from typing import Any
 from uuid import UUID
 
@@ -10,18 +9,13 @@ from celery import Task, shared_task
 from django.conf import settings
 from kombu.exceptions import OperationalError
 
-from banks import dispatch, endings, gate, leases, purge, quota, refreshes, revocations, schedule, sync, upstream
-from banks.gate import Settling
-from banks.leases import Claim
+from banks import dispatch, endings, gate, purge, quota, refreshes, revocations, schedule, upstream, working
 from consents import clock
 
 log = logging.getLogger(__name__)
 
 #: Records deleted by one sweep.
 FORGET_BATCH = 10_000
-#: After this long a worker begins no further job for the same message: others wait for their turn.
-GOES_ON_SECONDS = 3.0
-
 
 #: Held by the tick that runs in this process. Several are harmless, but on a busy machine they would all look at the
 #: same rows, and be slower for it.
@@ -59,30 +53,7 @@ def sweep() -> None:
 
 @shared_task(name="banks.run_job")
 def run_job(job_id: str) -> None:
-    """The job, and after one of the schedule's another one of that bank, as long as little time is gone: a message is
-    there to wake a worker, and this one is awake."""
-    began = time.monotonic()
-    held = leases.claim(UUID(job_id), now=clock.now())
-    while held is not None:
-        _run(held)
-        goes_on = held.by_schedule and time.monotonic() - began < GOES_ON_SECONDS
-        held = _following(held.institution_id) if goes_on else None
-
-
-def _following(institution_id: UUID) -> Claim | None:
-    job_id = dispatch.following(institution_id, now=clock.now())
-    return None if job_id is None else leases.claim(job_id, now=clock.now(), institution_id=institution_id)
-
-
-def _run(held: Claim) -> None:
-    settling = Settling(held.institution_id, held.job_id)
-    result = None
-    try:
-        result = sync.run(held, clock=clock.now, on_exchange=settling.tally.note, settle=settling.settle)
-    finally:
-        settling.settle(clock.now())
-        if not held.checks_only and not (result is not None and result.is_scheduled):
-            schedule.after_run(held.connection_id, now=clock.now())
+    working.work(UUID(job_id))
 
 
 @shared_task(name="banks.sweep_endings")

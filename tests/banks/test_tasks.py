@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from kombu.exceptions import OperationalError
 
-from banks import leases, sync, tasks
+from banks import leases, sync, tasks, working
 from banks.gate import UNANSWERED_MAX
 from banks.http import Exchange
 from banks.leases import Claim
@@ -237,7 +237,7 @@ def test_after_a_job_that_somebody_asked_for_a_worker_takes_the_next_message(mon
 
 def test_a_worker_goes_on_for_a_few_seconds_only(monkeypatch: pytest.MonkeyPatch) -> None:
     first, _ = scheduled(bank(), 2)
-    monkeypatch.setattr(tasks, "GOES_ON_SECONDS", 0.0)
+    monkeypatch.setattr(working, "GOES_ON_SECONDS", 0.0)
     doing(monkeypatch, finished)
 
     tasks.run_job(str(first.id))

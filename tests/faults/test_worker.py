@@ -21,10 +21,6 @@ from tests.support.worker import until
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def job_is(status: str) -> Callable[[], bool]:
-    return lambda: SyncJob.objects.filter(status=status).exists()
-
-
 def at_rest() -> bool:
     return not SyncJob.objects.exclude(status="COMMITTED").exists()
 
