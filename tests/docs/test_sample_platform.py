@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.journeys import walk
 from tests.journeys.seeing import TWO_VIEWS, Eye
+from tests.support.browsing import follow, press
 
 pytestmark = pytest.mark.browser
 
@@ -27,22 +28,22 @@ def is_at(page: Page, heading: str) -> None:
 
 def connect(page: Page, user: dict[str, str] | None) -> None:
     """From the app's first page through Sluice and the bank, and back."""
-    walk.press(page, "Connect your bank")
+    press(page, "Connect your bank")
     if user is not None:
         page.get_by_label("Username").fill(user["username"])
         page.get_by_label("Password").fill(user["password"])
-        walk.press(page, "Sign in")
+        press(page, "Sign in")
     is_at(page, "Pocket Budget asks to see some of your bank data")
-    walk.press(page, "Continue")
+    press(page, "Continue")
     walk.choose_bank(page)
     page.get_by_role("checkbox", name="Where your money went").check()
     walk.leave_terms(page)
-    walk.press(page, "Continue to First Sandbox Bank")
+    press(page, "Continue to First Sandbox Bank")
     walk.log_in_at_bank(page)
     walk.allow_at_bank(page)
     walk.tick_first_account(page)
-    walk.press(page, "Allow")
-    walk.press(page, "Return to Pocket Budget")
+    press(page, "Allow")
+    press(page, "Return to Pocket Budget")
     is_at(page, "Your money")
 
 
@@ -58,41 +59,41 @@ def test_a_user_connects_looks_and_stops_at_sluice_and_the_app_says_so(instance:
     expect(page.get_by_role("rowheader").first).to_be_visible()
     eye.look("budget-money")
     eye.tab_through("budget-money")
-    page.get_by_role("link", name="Payments of").click()
+    follow(page, "Payments of")
     expect(page.get_by_role("row")).to_have_count(26)
     first = page.get_by_role("row").nth(1).inner_text()
     eye.look("budget-payments", TWO_VIEWS)
-    page.get_by_role("link", name="Older payments").click()
+    follow(page, "Older payments")
     expect(page.get_by_role("link", name="Newest payments")).to_be_visible()
     assert page.get_by_role("row").nth(1).inner_text() != first
     page.goto(home)
-    walk.press(page, "Ask the bank for fresh data")
+    press(page, "Ask the bank for fresh data")
     expect(page.get_by_role("status")).to_contain_text("Your bank")
 
     page.goto(instance["portal"])
-    page.get_by_role("link", name="View Pocket Budget").first.click()
-    page.get_by_role("button", name="Pause").click()
+    follow(page, "View Pocket Budget")
+    press(page, "Pause")
     page.goto(home)
     is_at(page, "You paused this")
     eye.look("budget-paused", TWO_VIEWS)
-    page.get_by_role("link", name="Go to your sharing at Sluice").click()
-    page.get_by_role("link", name="View Pocket Budget").first.click()
-    page.get_by_role("button", name="Resume").click()
+    follow(page, "Go to your sharing at Sluice")
+    follow(page, "View Pocket Budget")
+    press(page, "Resume")
     page.goto(home)
     is_at(page, "Your money")
 
     page.goto(instance["portal"])
-    page.get_by_role("link", name="View Pocket Budget").first.click()
-    page.get_by_role("link", name="Stop sharing").click()
-    walk.press(page, "Stop sharing")
+    follow(page, "View Pocket Budget")
+    follow(page, "Stop sharing")
+    press(page, "Stop sharing")
     page.goto(home)
     is_at(page, "You stopped sharing")
     expect(page.get_by_text("You stopped sharing with Pocket Budget at Sluice.")).to_be_visible()
     eye.look("budget-stopped", TWO_VIEWS)
 
     connect(page, None)
-    page.get_by_role("link", name="Disconnect your bank").click()
+    follow(page, "Disconnect your bank")
     eye.look("budget-disconnect", TWO_VIEWS)
-    walk.press(page, "Disconnect now")
+    press(page, "Disconnect now")
     is_at(page, "You disconnected your bank")
     assert not eye.findings, "\n".join(eye.findings)

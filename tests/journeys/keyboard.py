@@ -28,6 +28,7 @@ def follow(page: Page, name: str) -> None:
     before = page.evaluate("performance.timeOrigin")
     page.keyboard.press("Enter")
     page.wait_for_function("before => performance.timeOrigin !== before", arg=before)
+    page.wait_for_load_state()
 
 
 def tick(page: Page, name: str) -> None:

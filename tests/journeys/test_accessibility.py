@@ -24,6 +24,7 @@ from tests.journeys.conftest import Look, Stage
 from tests.journeys.pages import cookie
 from tests.journeys.scenes import Scene
 from tests.support import cast, ledger
+from tests.support.browsing import follow, is_told, press
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -46,18 +47,13 @@ def scene(page: Page, live_server: Any, transactional_db: None) -> Scene:
     return scene
 
 
-def is_told(page: Page) -> bool:
-    """What is wrong, where one looks first."""
-    return bool(page.evaluate("document.activeElement.className") == "problems")
-
-
 def test_a_wrong_password_and_a_page_that_is_not_there(page: Page, live_server: Any, look: Look) -> None:
     cast.alice()
     page.goto(f"{live_server.url}/sign-in/")
     page.get_by_label("Username").fill("alice")
     page.get_by_label("Password").fill("wrong")
-    walk.press(page, "Sign in")
-    assert is_told(page)
+    press(page, "Sign in")
+    is_told(page)
     look("sign-in-error")
     walk.sign_in(page)
     page.goto(f"{live_server.url}/nowhere/")
@@ -66,21 +62,21 @@ def test_a_wrong_password_and_a_page_that_is_not_there(page: Page, live_server: 
 
 def test_what_is_missing_is_told_where_one_looks_first(page: Page, live_server: Any, scene: Scene, look: Look) -> None:
     page.goto(f"{live_server.url}/connect/{scene.asked.id}/accounts/")
-    walk.press(page, "Continue")
-    assert is_told(page)
+    press(page, "Continue")
+    is_told(page)
     look("accounts-error")
     page.goto(f"{live_server.url}/consents/{scene.live.id}/narrow/")
     for box in page.get_by_role("group", name="What it may see").get_by_role("checkbox").all():
         box.uncheck()
-    walk.press(page, "Share less")
-    assert is_told(page)
+    press(page, "Share less")
+    is_told(page)
     look("narrow-error")
     page.goto(f"{live_server.url}/consents/{scene.live.id}/report/")
-    walk.press(page, "Report and put on hold")
-    assert is_told(page)
+    press(page, "Report and put on hold")
+    is_told(page)
     look("report-error")
     page.goto(f"{live_server.url}/reads/?from=yesterday")
-    assert is_told(page)
+    is_told(page)
     look("reads-error")
 
 
@@ -109,20 +105,20 @@ def test_what_else_the_flow_has_to_say(stage: Stage, page: Page, look: Look) -> 
     page.goto(walk.platform_link(stage))
     walk.sign_in(page)
     consent = Consent.objects.get()
-    walk.press(page, "Continue")
+    press(page, "Continue")
     walk.choose_bank(page)
     page.get_by_label("Where you were when you paid").check()
     page.get_by_label("The town, and nothing closer").check()
     page.get_by_label("Health").check()
-    walk.press(page, "Continue")
-    walk.press(page, "Continue")
+    press(page, "Continue")
+    press(page, "Continue")
     look("7-redirect-linked")
     session = next(one["value"] for one in page.context.cookies() if one["name"] == settings.SESSION_COOKIE_NAME)
     visited(session, consent, link, account)
     page.goto(f"{stage.sluice}/connect/{consent.id}/accounts/")
     look("5-accounts-left-out")
     page.get_by_role("checkbox").first.check()
-    walk.press(page, "Continue")
+    press(page, "Continue")
     look("6-confirm-rows")
     Connection.objects.update(resources=["accounts"])
     page.goto(f"{stage.sluice}/connect/{consent.id}/accounts/")
@@ -156,14 +152,14 @@ def visited(session_key: str, consent: Consent, link: Connection, account: Accou
 def test_saying_no_and_what_goes_wrong(stage: Stage, page: Page, look: Look) -> None:
     page.goto(walk.platform_link(stage))
     walk.sign_in(page)
-    walk.press(page, "Continue")
+    press(page, "Continue")
     walk.choose_bank(page)
     walk.leave_terms(page)
-    walk.press(page, "Continue to First Sandbox Bank")
+    press(page, "Continue to First Sandbox Bank")
     walk.log_in_at_bank(page)
-    walk.press(page, "Refuse")
+    press(page, "Refuse")
     look("failed")
-    walk.press(page, "Do not allow")
+    press(page, "Do not allow")
     look("refused")
 
 
@@ -172,17 +168,17 @@ def test_renewing_a_bank_link(stage: Stage, page: Page, look: Look) -> None:
     walk.sign_in(page)
     walk.to_the_accounts(page, stage)
     walk.tick_first_account(page)
-    walk.press(page, "Allow")
+    press(page, "Allow")
     Connection.objects.update(status="REAUTH_REQUIRED")
     page.goto(stage.sluice)
-    page.get_by_role("link", name="Renew it under your bank links").click()
-    page.get_by_role("link", name="Renew First Sandbox Bank").click()
-    walk.press(page, "Continue to First Sandbox Bank")
+    follow(page, "Renew it under your bank links")
+    follow(page, "Renew First Sandbox Bank")
+    press(page, "Continue to First Sandbox Bank")
     walk.log_in_at_bank(page)
-    walk.press(page, "Refuse")
+    press(page, "Refuse")
     look("renew-failed")
-    walk.press(page, "Try again")
-    walk.press(page, "Continue to First Sandbox Bank")
+    press(page, "Try again")
+    press(page, "Continue to First Sandbox Bank")
     walk.log_in_at_bank(page)
     walk.allow_at_bank(page)
     page.get_by_text("First Sandbox Bank is renewed").wait_for()
@@ -209,9 +205,9 @@ def test_keyboard_alone_reaches_what_counts(stage: Stage, page: Page) -> None:
 def test_fetching_a_copy(page: Page, live_server: Any, scene: Scene, look: Look, tmp_path: Path) -> None:
     assert scene.live and scene.ended
     page.goto(f"{live_server.url}/download/")
-    walk.press(page, "Make my copy")
+    press(page, "Make my copy")
     make_export(str(ExportJob.objects.get().id))
-    page.get_by_role("link", name="Look again").click()
+    follow(page, "Look again")
     with page.expect_download() as fetched:
         page.get_by_role("link", name="Download", exact=True).click()
     with ZipFile(fetched.value.path()) as archive:

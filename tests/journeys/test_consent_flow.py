@@ -18,6 +18,7 @@ from tests.journeys import walk
 from tests.journeys.conftest import Stage
 from tests.journeys.scenes import Scene
 from tests.support import cast
+from tests.support.browsing import follow, press
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -69,17 +70,17 @@ def test_alice_allows_looks_and_stops(stage: Stage, page: Page, origins: set[str
     is_at(page, "Sign in")
     walk.sign_in(page)
     is_at(page, "Example Chat asks to see some of your bank data")
-    walk.press(page, "Continue")
+    press(page, "Continue")
     walk.choose_bank(page)
     is_at(page, "What would Example Chat see?")
     assert not page.get_by_text("How much is in the account").is_visible()
     page.get_by_text("Account balance").click()
     assert page.get_by_text("How much is in the account").is_visible()
-    walk.press(page, "Continue")
+    press(page, "Continue")
     is_at(page, "For how long may Example Chat look?")
-    walk.press(page, "Continue")
+    press(page, "Continue")
     assert urlsplit(stage.bank.issuer).netloc in page.locator("main").inner_text()
-    walk.press(page, "Continue to First Sandbox Bank")
+    press(page, "Continue to First Sandbox Bank")
     assert page.url.startswith(stage.bank.issuer)
     walk.log_in_at_bank(page)
     walk.allow_at_bank(page)
@@ -88,9 +89,9 @@ def test_alice_allows_looks_and_stops(stage: Stage, page: Page, origins: set[str
     walk.tick_first_account(page)
     is_at(page, "May Example Chat see this?")
     assert not ConsentAccount.objects.exists()
-    walk.press(page, "Allow")
+    press(page, "Allow")
     is_at(page, "Example Chat may now see what you chose")
-    walk.press(page, "Return to Example Chat")
+    press(page, "Return to Example Chat")
 
     assert page.url.startswith(stage.site.redirect_uri)
     ((answer),) = stage.site.answers
@@ -100,10 +101,10 @@ def test_alice_allows_looks_and_stops(stage: Stage, page: Page, origins: set[str
 
     page.goto(stage.sluice)
     assert page.get_by_text("Reads in the last 7 days").is_visible()
-    page.get_by_role("link", name="View Example Chat").click()
+    follow(page, "View Example Chat")
     assert page.get_by_text("Account details", exact=True).is_visible()
-    page.get_by_role("link", name="Stop sharing").click()
-    walk.press(page, "Stop sharing")
+    follow(page, "Stop sharing")
+    press(page, "Stop sharing")
 
     assert page.get_by_text("You stopped it").is_visible()
     assert read_accounts(stage, token).status_code == 401
@@ -116,16 +117,16 @@ def test_alice_shares_less_and_then_stops_everything(page: Page, live_server: An
     consent, other = scene.live, scene.ending
     page.goto(f"{live_server.url}/consents/{consent.id}/")
     walk.sign_in(page)
-    page.get_by_role("link", name="Share less").click()
+    follow(page, "Share less")
     page.get_by_label("Account balance").uncheck()
     page.get_by_label("The town, and nothing closer").check()
     page.get_by_label("In 7 days").check()
-    walk.press(page, "Share less")
+    press(page, "Share less")
     narrowed = Consent.objects.get(id=consent.id)
 
     page.goto(live_server.url)
-    page.get_by_role("link", name="Stop everything").click()
-    walk.press(page, "Stop everything")
+    follow(page, "Stop everything")
+    press(page, "Stop everything")
 
     is_at(page, "Your sharing")
     assert not page.get_by_role("link", name="Stop sharing").count()
@@ -142,9 +143,9 @@ def test_alice_says_no_at_the_last_step(stage: Stage, page: Page) -> None:
     walk.to_the_accounts(page, stage)
     walk.tick_first_account(page)
 
-    walk.press(page, "Do not allow")
+    press(page, "Do not allow")
     is_at(page, "Nothing was shared")
-    walk.press(page, "Return to Example Chat")
+    press(page, "Return to Example Chat")
 
     ((answer),) = stage.site.answers
     assert answer["error"] == "access_denied"
@@ -156,16 +157,16 @@ def test_alice_says_no_at_the_bank_and_tries_again(stage: Stage, page: Page) -> 
     page.goto(f"{stage.sluice}/sign-in/")
     walk.sign_in(page)
     page.goto(walk.platform_link(stage))
-    walk.press(page, "Continue")
+    press(page, "Continue")
     walk.choose_bank(page)
     walk.leave_terms(page)
-    walk.press(page, "Continue to First Sandbox Bank")
+    press(page, "Continue to First Sandbox Bank")
     walk.log_in_at_bank(page)
-    walk.press(page, "Refuse")
+    press(page, "Refuse")
     is_at(page, "You did not go on at the bank")
-    walk.press(page, "Try again")
+    press(page, "Try again")
     walk.choose_bank(page)
-    walk.press(page, "Continue to First Sandbox Bank")
+    press(page, "Continue to First Sandbox Bank")
     walk.log_in_at_bank(page)
     walk.allow_at_bank(page)
 
@@ -179,10 +180,10 @@ def test_t7_way_to_the_bank_sent_to_somebody_else_links_nothing(stage: Stage, pa
     page.goto(f"{stage.sluice}/sign-in/")
     walk.sign_in(page)
     page.goto(walk.platform_link(stage))
-    walk.press(page, "Continue")
+    press(page, "Continue")
     walk.choose_bank(page)
     walk.leave_terms(page)
-    walk.press(page, "Continue to First Sandbox Bank")
+    press(page, "Continue to First Sandbox Bank")
     sent = next(url for url in to_the_bank if url.startswith(stage.bank.issuer))
     elsewhere = chromium.new_context(java_script_enabled=False)
     other = elsewhere.new_page()

@@ -12,6 +12,7 @@ from tests.journeys.conftest import Look
 from tests.journeys.pages import cookie
 from tests.journeys.staff_scenes import Console
 from tests.support import factors
+from tests.support.browsing import follow, is_told, press
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -33,30 +34,21 @@ def to(console: Console, page: Page, live_server: Any) -> Callable[[str], None]:
     return to
 
 
-def _press(page: Page, name: str) -> None:
-    page.get_by_role("button", name=name).click()
-
-
-def _is_told(page: Page) -> None:
-    """What is missing, where one looks first."""
-    assert page.evaluate("document.activeElement.className") == "problems"
-
-
 def test_a_stop_is_one_persons_and_its_lift_two(
     console: Console, page: Page, to: Callable[[str], None], look: Look
 ) -> None:
     other = factors.proved(factors.clerk(console.bank, "other"))
     to(f"platforms/{console.platform}/suspend/")
-    _press(page, "Suspend now")
-    _is_told(page)
+    press(page, "Suspend now")
+    is_told(page)
     look("console-suspend-error")
     page.get_by_label("A security incident").check()
-    _press(page, "Suspend now")
+    press(page, "Suspend now")
     page.get_by_text("Stopped since").wait_for()
-    page.get_by_role("link", name="Lift the stop").click()
+    follow(page, "Lift the stop")
     page.get_by_label("The cause of the stop is resolved").check()
-    _press(page, "Ask for it")
-    page.get_by_role("link", name="Lift a stop: Example Chat").click()
+    press(page, "Ask for it")
+    follow(page, "Lift a stop: Example Chat")
     page.get_by_role("heading", level=1).wait_for()
     address = f"/backoffice/{console.bank.slug}/proposals/{Proposal.objects.get().id}/"
     assert page.url.endswith(address)
@@ -72,18 +64,18 @@ def test_a_stop_is_one_persons_and_its_lift_two(
 def test_terms_and_a_customer(console: Console, page: Page, to: Callable[[str], None], look: Look) -> None:
     to(f"platforms/{console.platform}/policy/")
     page.get_by_label("How far back, in days").fill("9999")
-    _press(page, "Show what would change")
-    _is_told(page)
+    press(page, "Show what would change")
+    is_told(page)
     look("console-policy-error")
     page.get_by_label("How far back, in days").fill("30")
     page.get_by_label("Take the platform’s word").check()
-    _press(page, "Show what would change")
+    press(page, "Show what would change")
     page.get_by_role("heading", level=1, name="What would change").wait_for()
     to("customers/")
-    _press(page, "Look up")
-    _is_told(page)
+    press(page, "Look up")
+    is_told(page)
     look("console-customers-error")
     page.get_by_label("Reference", exact=True).fill(str(console.held))
     page.get_by_label("A complaint of the customer").check()
-    _press(page, "Look up")
+    press(page, "Look up")
     page.get_by_role("heading", name="A customer’s consents").wait_for()

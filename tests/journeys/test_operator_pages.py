@@ -37,7 +37,8 @@ def test_a_platform_is_suspended_with_the_keyboard_alone_and_no_script(
     tab.locator("#result_list input[type=checkbox]").last.press("Space")
     tab.locator("select[name=action]").select_option("suspend")
     tab.locator("select[name=reason]").select_option("COMPLAINTS")
-    tab.get_by_role("button", name="Go").press("Enter")
+    with tab.expect_navigation():
+        tab.get_by_role("button", name="Go").press("Enter")
 
     assert "Suspended: 1." in tab.content()
     assert Platform.objects.get().status == "SUSPENDED"

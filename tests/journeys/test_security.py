@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 from gateway.identity.models import SecurityRecord, User
 from tests.journeys.conftest import Look
 from tests.support import cast, factors
+from tests.support.browsing import follow, is_told, press
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -50,13 +51,13 @@ def sign_in(page: Page, origin: str, *, then: str = "/security/") -> None:
     page.goto(f"{origin}/sign-in/?next={then}")
     page.fill("input[name=login]", "alice")
     page.fill("input[name=password]", cast.PASSWORD)
-    page.get_by_role("button", name="Sign in", exact=True).click()
+    press(page, "Sign in")
 
 
 def test_passkey_from_making_it_to_signing_in_and_confirming(page: Page, origin: str, alice: User) -> None:
     add_authenticator(page)
     sign_in(page, origin)
-    page.get_by_role("link", name="Add a passkey").click()
+    follow(page, "Add a passkey")
     page.fill("input[name=name]", "My phone")
     page.get_by_role("button", name="Add a passkey").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Recovery codes")
@@ -66,18 +67,18 @@ def test_passkey_from_making_it_to_signing_in_and_confirming(page: Page, origin:
         "RECOVERY_CODES_MADE",
     }
 
-    page.get_by_role("button", name="Sign out").click()
+    press(page, "Sign out")
     page.goto(f"{origin}/sign-in/?next=/links/")
     page.get_by_role("button", name="Use a passkey").click()
     page.wait_for_url(f"{origin}/links/")
 
     page.goto(f"{origin}/security/passkeys/")
-    page.get_by_role("link", name="Rename").click()
+    follow(page, "Rename")
     page.fill("input[name=name]", "Old phone")
-    page.get_by_role("button", name="Save").click()
+    press(page, "Save")
     expect(page.get_by_text("Old phone").first).to_be_visible()
 
-    page.get_by_role("button", name="Sign out").click()
+    press(page, "Sign out")
     sign_in(page, origin, then="/security/password/")
     expect(page.get_by_role("heading", level=1)).to_have_text("Confirm that it is you")
     page.get_by_role("button", name="Use a passkey").click()
@@ -86,8 +87,8 @@ def test_passkey_from_making_it_to_signing_in_and_confirming(page: Page, origin:
     page.goto(f"{origin}/security/confirm/passkey/?next=/security/passkeys/")
     page.get_by_role("button", name="Use a passkey").click()
     page.wait_for_url(f"{origin}/security/passkeys/")
-    page.get_by_role("link", name="Remove").click()
-    page.get_by_role("button", name="Remove this passkey").click()
+    follow(page, "Remove")
+    press(page, "Remove this passkey")
     expect(page.get_by_text("You have no passkeys.")).to_be_visible()
     assert not Authenticator.objects.exists()
 
@@ -116,17 +117,17 @@ def test_without_javascript_codes_work_and_no_passkey_button_is_in_the_way(
     page.goto(f"{origin}/sign-in/")
     expect(page.get_by_role("button", name="Use a passkey")).to_be_hidden()
     sign_in(page, origin)
-    page.get_by_role("link", name="Set up one-time codes").click()
+    follow(page, "Set up one-time codes")
     secret = page.locator("code.secret").inner_text().replace(" ", "")
     page.fill("input[name=code]", factors.code_of(secret))
-    page.get_by_role("button", name="Turn on one-time codes").click()
+    press(page, "Turn on one-time codes")
     expect(page.get_by_role("heading", level=1)).to_have_text("Recovery codes")
 
 
 def test_a_wrong_code_is_told_where_one_looks_first(page: Page, look: Look, origin: str, alice: User) -> None:
     sign_in(page, origin, then="/security/codes/")
     page.fill("input[name=code]", "000000")
-    page.get_by_role("button", name="Turn on one-time codes").click()
+    press(page, "Turn on one-time codes")
 
-    assert page.evaluate("document.activeElement.className") == "problems"
+    is_told(page)
     look("security-codes-error")

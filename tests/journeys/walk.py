@@ -6,6 +6,7 @@ from playwright.sync_api import Page
 
 from tests.journeys.conftest import Stage
 from tests.support import cast
+from tests.support.browsing import press
 
 VERIFIER = "a-verifier-of-at-least-forty-three-characters-0123456789"
 #: A customer of the pretend bank with more than one account.
@@ -29,10 +30,6 @@ def sign_in(page: Page) -> None:
     page.get_by_label("Username").fill("alice")
     page.get_by_label("Password").fill(cast.PASSWORD)
     press(page, "Sign in")
-
-
-def press(page: Page, name: str) -> None:
-    page.get_by_role("button", name=name, exact=True).click()
 
 
 def choose_bank(page: Page) -> None:

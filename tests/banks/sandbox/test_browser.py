@@ -8,6 +8,7 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.support.bank_client import BankClient, Pkce
+from tests.support.browsing import press
 
 pytestmark = pytest.mark.browser
 
@@ -57,12 +58,12 @@ def test_a_customer_gets_through_login_and_consent_and_back(
     page.goto(client.authorization_url(client.request_object(consent_id, Pkce(), state="back")))
     page.fill("#username", user)
     page.fill("#password", "wrong")
-    page.click("text=Log in >> nth=-1")
+    press(page, "Log in")
     assert_accessible(page, width)
     page.fill("#password", "sandbox")
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/consent/*")
-    page.click("button[value=allow]")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    press(page, "Allow")
     assert_accessible(page, width)
     page.check("input[name=accounts] >> nth=0")
     with page.expect_request(lambda request: request.url.startswith(client.redirect_uri)) as sent:
