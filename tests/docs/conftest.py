@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from examples.tour.instance import running
-from tests.journeys.conftest import chromium as chromium
+from tests.support.browsing import chromium as chromium
 
 
 @pytest.fixture(scope="session")

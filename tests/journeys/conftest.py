@@ -1,13 +1,11 @@
 """The stage of a journey: Sluice over HTTP, a bank, a platform's redirect URI, and a browser."""
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from consents import clock, platforms
 from consents.scopes import Purpose
@@ -17,18 +15,9 @@ from tests.journeys.bank import SLUG, add_bank
 from tests.journeys.platform_site import PlatformSite
 from tests.journeys.seeing import Eye
 from tests.support import cast
+from tests.support.browsing import chromium as chromium
 from tests.support.cast import Member
 from tests.support.sandbox_bank import SandboxBank
-
-_ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,25 +29,6 @@ class Stage:
     chat: Member
     site: PlatformSite
     alice: User
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """The system's browser: Playwright's own would have to be downloaded.
-
-    Started and stopped with each module: while it runs, its synchronous interface keeps an event loop in this very
-    thread, which Django takes for a mistake unless told otherwise, and other tests must keep that alarm.
-    """
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if path is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("no chromium: the build server must have one")
-        pytest.skip("no chromium, chromium-browser or google-chrome on the path")
-    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        browser = playwright.chromium.launch(executable_path=path, args=list(_ARGUMENTS))
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -1,34 +1,24 @@
 """Swagger UI in a real browser, under the same policy as every page: no violation, no other origin."""
 
-import os
-import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, Page
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(sys.platform != "linux", reason="looks for a system Chromium"),
-]
+from tests.support.browsing import chromium as chromium
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
-def page(monkeypatch: pytest.MonkeyPatch) -> Any:
-    from playwright.sync_api import sync_playwright
-
-    # Playwright's loop makes Django think that the test itself is asynchronous.
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-    path = "/usr/bin/chromium"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=path if os.path.exists(path) else None, args=["--no-sandbox"]
-        )
-        yield browser.new_page()
-        browser.close()
+def page(chromium: Browser) -> Iterator[Page]:
+    context = chromium.new_context()
+    yield context.new_page()
+    context.close()
 
 
-def test_swagger_runs_offline_under_the_strict_policy(page: Any, live_server: Any) -> None:
+def test_swagger_runs_offline_under_the_strict_policy(page: Page, live_server: Any) -> None:
     requested: list[str] = []
     complaints: list[str] = []
     page.on("request", lambda request: requested.append(request.url))
@@ -47,7 +37,7 @@ def test_swagger_runs_offline_under_the_strict_policy(page: Any, live_server: An
 
 
 @pytest.mark.parametrize("path", ["/problems/", "/problems/consent_paused", "/nothing"])
-def test_pages_are_accessible_and_fit_a_small_screen(page: Any, live_server: Any, path: str) -> None:
+def test_pages_are_accessible_and_fit_a_small_screen(page: Page, live_server: Any, path: str) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
     page.set_viewport_size({"width": 320, "height": 640})
