@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests import environment, servers, split
+from tests.claims import Claims, Roll
 
 _MARKERS = {
     "browser": "drives a real browser; runs beside SQLite only",
@@ -17,7 +18,8 @@ _MARKERS = {
 _DATABASE_FIXTURES = {"db", "transactional_db", "live_server"}
 #: The first ones are left to programs that are given the server alone.
 _LOGICAL_DATABASES = {split.SQLITE: 4, split.POSTGRESQL: 8, split.APART: 12}
-_COLLECTED = pytest.StashKey[int]()
+_CLAIMS = pytest.StashKey[Claims]()
+_IS_ANYONES = pytest.StashKey[bool]()
 #: Young objects there may be before the collector looks: with Python's own 700 it takes a tenth of a run.
 _YOUNG_OBJECTS = 50_000
 
@@ -31,6 +33,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
     settings.PASSWORD_HASHERS = ["tests.support.hashing.OneRound"]
     emptying.install()
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Roll())
 
 
 @pytest.hookimpl(wrapper=True)
@@ -70,7 +74,23 @@ def _belongs(item: pytest.Item) -> bool:
         return False
     is_sqlite_only = any(map(item.get_closest_marker, ("browser", "sqlite_only")))
     test = split.Traits(item.nodeid, _uses_database(item), is_sqlite_only)
+    item.stash[_IS_ANYONES] = split.is_anyones(test, **_run())
     return environment.process() in split.processes(test, **_run())
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    """Pass over what another process took. True: nothing is left to do for this test."""
+    if not item.stash[_IS_ANYONES] or _claims(item.config).take(item.nodeid.split("::")[0]):
+        return None
+    item.session._setupstate.teardown_exact(nextitem)  # what the test before left standing for this one
+    return True
+
+
+def _claims(config: pytest.Config) -> Claims:
+    if _CLAIMS not in config.stash:
+        config.stash[_CLAIMS] = Claims(environment.claims_directory())
+    return config.stash[_CLAIMS]
 
 
 def _run() -> dict[str, bool]:
@@ -84,21 +104,6 @@ def _uses_database(item: pytest.Item) -> bool:
         return True
     owner: Any = getattr(item, "cls", None)
     return owner is not None and issubclass(owner, TransactionTestCase)
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:
-    node.config.stash[_COLLECTED] = node.config.stash.get(_COLLECTED, 0) + len(ids)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Pass a run in which only PostgreSQL had nothing to do.
-
-    xdist takes the number of tests from whichever process reported last; from PostgreSQL's it may rightly be none.
-    """
-    if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and session.config.stash.get(_COLLECTED, 0):
-        session.exitstatus = pytest.ExitCode.OK
 
 
 @pytest.fixture(scope="session")

@@ -68,6 +68,11 @@ def data_directory() -> Path:
     return Path(tempfile.mkdtemp(prefix=f"{process()}-", dir=os.environ["SLUICE_TEST_DIRECTORY"]))
 
 
+def claims_directory() -> Path:
+    """Where the processes of a run tell each other what they took."""
+    return Path(os.environ["SLUICE_TEST_DIRECTORY"]) / "claims"
+
+
 def _memory() -> str | None:
     """Where files are in memory, if there is room: SQLite waits for the disk at each of ten thousands of commits."""
     memory = Path("/dev/shm")

@@ -2,12 +2,11 @@
 
 `run.py test` runs three: one on SQLite, one on PostgreSQL, and one apart, on a SQLite of its own, for tests that mostly
 wait for processes they start, so that two can compute meanwhile. What a database can change runs on both; what it
-cannot runs once. `run.py test PATH` has no process apart, and runs on both all that uses a database.
+cannot runs once: in whichever of the two comes to its file first (tests/claims.py), so that both are done at the same
+time. `run.py test PATH` has no process apart, and runs on both all that uses a database.
 """
 
-from itertools import accumulate
 from typing import NamedTuple
-from zlib import crc32
 
 #: The processes.
 SQLITE, POSTGRESQL, APART = "sqlite", "postgresql", "apart"
@@ -26,8 +25,8 @@ _APART = (
     "tests/journeys/",
     "tests/run/",
 )
-#: Of these, tests that know no database are shared out by file.
-_SHARED_OUT = (
+#: Of these, tests that know no database are for whoever comes first.
+_ON_NEITHER = (
     "tests/banks/",
     "tests/consents/",
     "tests/corpus/",
@@ -119,10 +118,6 @@ _ON_EITHER = (
     "tests/gateway/test_wsgi.py",
     "tests/race/test_mutants.py",
 )
-#: So long that not its file as a whole goes to one process, but each of its tests.
-_SPLIT = "tests/architecture/test_routes.py"
-#: Of what one run is enough for, so many of a hundred files go to each: all are done at about the same time.
-_SHARES = {SQLITE: 44, APART: 2, POSTGRESQL: 54}
 
 
 class Traits(NamedTuple):
@@ -134,35 +129,33 @@ class Traits(NamedTuple):
 
 
 def processes(test: Traits, *, is_whole: bool, is_full: bool) -> frozenset[str]:
-    """Those that run `test`: at least one. `is_whole`: a run of everything; `is_full`: `--full`.
+    """Those that may run `test`: at least one. `is_whole`: a run of everything; `is_full`: `--full`.
 
-    A test that knows no database and is not shared out stays with SQLite: it starts an instance or reads the
-    environment of its process.
+    Each of them does, unless it is anyone's: then one of them. A test that knows no database and is not anyone's stays
+    with SQLite: it starts an instance or reads the environment of its process.
     """
     on_sqlite = APART if is_whole and test.nodeid.startswith(_APART) else SQLITE
     if test.is_sqlite_only:
         return frozenset({on_sqlite})
-    if is_whole and _is_anyones(test, is_full=is_full):
-        return frozenset({on_sqlite if on_sqlite == APART else _whose(test.nodeid)})
-    return frozenset({on_sqlite, POSTGRESQL} if test.uses_database else {on_sqlite})
+    if is_anyones(test, is_whole=is_whole, is_full=is_full):
+        return frozenset({SQLITE, POSTGRESQL})
+    is_once = is_whole and _needs_one_run(test, is_full=is_full)
+    return frozenset({on_sqlite, POSTGRESQL} if test.uses_database and not is_once else {on_sqlite})
+
+
+def is_anyones(test: Traits, *, is_whole: bool, is_full: bool) -> bool:
+    """Whether one run is enough, and either of the two may make it: whoever comes to its file first."""
+    is_tied = test.is_sqlite_only or test.nodeid.startswith(_APART)
+    return is_whole and not is_tied and _needs_one_run(test, is_full=is_full)
 
 
 def may_run(process: str, file: str, *, is_whole: bool, is_full: bool) -> bool:
     """Whether `process` could have a test of `file` to run: else it need not even read it."""
-    if file.startswith(_SPLIT):
-        return True
     of_every_kind = [Traits(f"{file}::", uses, only) for uses in (True, False) for only in (True, False)]
     return any(process in processes(test, is_whole=is_whole, is_full=is_full) for test in of_every_kind)
 
 
-def _is_anyones(test: Traits, *, is_full: bool) -> bool:
-    """Whether one run is enough, in whichever process."""
+def _needs_one_run(test: Traits, *, is_full: bool) -> bool:
     if test.nodeid.startswith(_ON_EITHER):
         return not is_full
-    return test.nodeid.startswith(_SHARED_OUT) and not test.uses_database
-
-
-def _whose(nodeid: str) -> str:
-    shared = nodeid if nodeid.startswith(_SPLIT) else nodeid.split("::")[0]
-    place = crc32(shared.encode()) % 100
-    return next(name for name, below in zip(_SHARES, accumulate(_SHARES.values()), strict=True) if place < below)
+    return test.nodeid.startswith(_ON_NEITHER) and not test.uses_database
