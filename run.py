@@ -15,6 +15,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -143,6 +144,7 @@ class Rung(NamedTuple):
     name: str
     create: list[str]
     pip: list[str]
+    at_once: int = 1  #: how many of it, each with a part of the packages: pip does one thing after the other
 
 
 def install(environment: Path, kind: str) -> None:
@@ -168,15 +170,26 @@ def install_with(rung: Rung, environment: Path, kind: str) -> None:
     if not os.access(python_of(environment), os.X_OK):
         say(f"Creating the environment {environment} ({rung.name})")
         call(rung.create, environment)
-    packages = sum(1 for line in lock.read_text().splitlines() if line[:1].isalpha())
-    say(f"Installing {packages} packages from {lock.name} ({rung.name}); only a first start does this")
-    # The lock names everything, so nothing is to be resolved.
-    call([*rung.pip, "--no-deps", "--require-hashes", "-r", str(lock)], environment)
+    packages = entries(lock.read_text())
+    say(f"Installing {len(packages)} packages from {lock.name} ({rung.name}); only a first start does this")
+    with tempfile.TemporaryDirectory(prefix="sluice-") as directory:
+        parts = [Path(directory) / f"{lock.stem}-{number}.lock" for number in range(rung.at_once)]
+        for number, part in enumerate(parts):
+            part.write_text("".join(packages[number :: rung.at_once]))
+        # The lock names everything, so nothing is to be resolved, and no part needs another.
+        call_all([[*rung.pip, "--no-deps", "--require-hashes", "-r", str(part)] for part in parts], environment)
     call([*rung.pip, "--no-deps", "--no-build-isolation", "-e", str(ROOT)], environment)
     # By all processors at once, where pip takes one. What cannot be compiled is an optional part nobody imports here.
     compiling = "import compileall, sys; compileall.compile_dir(sys.argv[1], quiet=2, workers=0)"
     call([str(python_of(environment)), "-c", compiling, str(environment / "lib")], environment)
     say(f"Installed in {time.monotonic() - started:.0f} s")
+
+
+def entries(lock: str) -> list[str]:
+    """What it says of each package: a line that begins with its name, and those that belong to it."""
+    lines = lock.splitlines(keepends=True)
+    starts = [number for number, line in enumerate(lines) if line[:1].isalpha()]
+    return ["".join(lines[start:end]) for start, end in zip(starts, [*starts[1:], len(lines)], strict=True)]
 
 
 def ladder(environment: Path) -> list[Rung]:
@@ -189,12 +202,13 @@ def ladder(environment: Path) -> list[Rung]:
         rungs.append(Rung("uv", create, [uv, "pip", "install", "--quiet", "--python", python]))
     venv = [sys.executable, "-m", "venv"]
     quiet = ["install", "--quiet", "--no-input", "--disable-pip-version-check", "--no-compile"]
+    at_once = min(os.cpu_count() or 1, 4)
     if has_module("venv") and has_module("ensurepip"):
-        rungs.append(Rung("pip", [*venv, str(environment)], [python, "-m", "pip", *quiet]))
+        rungs.append(Rung("pip", [*venv, str(environment)], [python, "-m", "pip", *quiet], at_once))
     elif has_module("venv") and has_module("pip"):
         # Debian without python3-venv has no ensurepip, but its pip can install into another environment (pip >= 22.3).
         pip = [sys.executable, "-m", "pip", "--python", python, *quiet]
-        rungs.append(Rung("the system's pip", [*venv, "--without-pip", str(environment)], pip))
+        rungs.append(Rung("the system's pip", [*venv, "--without-pip", str(environment)], pip, at_once))
     if not rungs:
         raise Problem("This Python can make no environment (ensurepip is missing). Type: apt install python3-venv")
     return rungs
@@ -228,27 +242,46 @@ def begin(environment: Path) -> None:
 
 
 def call(command: list[str], environment: Path) -> None:
-    """Run one installer command, with a sign of life on long ones. Raises Problem, naming the log."""
+    call_all([command], environment)
+
+
+def call_all(commands: list[list[str]], environment: Path) -> None:
+    """Run installer commands beside each other, with a sign of life on long ones. Raises Problem, naming the log."""
     log = environment.with_name(environment.name + "-install.log")
-    started = time.monotonic()
     with log.open("w+b") as output:
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=clean_environ(), stdin=subprocess.DEVNULL, stdout=output, stderr=output
-        )
-        while True:
-            try:
-                process.wait(5)
-                break
-            except subprocess.TimeoutExpired:
-                say(f"  ... {time.monotonic() - started:.0f} s")
-            except BaseException:
-                process.kill()
-                raise
+        processes = [
+            subprocess.Popen(
+                command, cwd=ROOT, env=clean_environ(), stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            )
+            for command in commands
+        ]
+        try:
+            failed = first_failed(processes)
+        finally:
+            for process in processes:
+                process.kill()  # nothing where it has ended: only one that another's failure or Ctrl-C left behind
+                process.wait()
         output.seek(0)
         lines = output.read().decode(errors="replace").split("\n")
-    if process.returncode != 0:
-        raise Problem(f"{Path(command[0]).name} failed: {telling(lines)} (all of it: {log}).")
+    if failed is not None:
+        raise Problem(f"{Path(commands[failed][0]).name} failed: {telling(lines)} (all of it: {log}).")
     log.unlink()
+
+
+def first_failed(processes: list[subprocess.Popen[bytes]]) -> int | None:
+    """Place of the first that fails, without waiting for the others; None when all have ended well."""
+    started = told = time.monotonic()
+    while True:
+        codes = [process.poll() for process in processes]
+        for place, code in enumerate(codes):
+            if code:
+                return place
+        if None not in codes:
+            return None
+        time.sleep(0.05)
+        if time.monotonic() - told > 5:
+            told = time.monotonic()
+            say(f"  ... {told - started:.0f} s")
 
 
 def telling(lines: list[str]) -> str:

@@ -5,6 +5,7 @@ import importlib.util
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -23,13 +24,19 @@ line-length = 120
 """
 
 
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """run.py over a checkout of its own, with nothing on PATH, its installer commands recorded in `run.calls`."""
-    spec = importlib.util.spec_from_file_location("run_under_test", SCRIPT)
+def original() -> ModuleType:
+    """Run.py with its own way of calling installers."""
+    spec = importlib.util.spec_from_file_location("run_original", SCRIPT)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """run.py over a checkout of its own, with nothing on PATH, its installer commands recorded in `run.calls`."""
+    module = original()
     checkout = tmp_path / "checkout"
     checkout.mkdir()
     (checkout / "pyproject.toml").write_text(PYPROJECT)
@@ -40,15 +47,19 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.delenv("SLUICE_VENV", raising=False)
     monkeypatch.setattr(module, "ROOT", checkout)
     monkeypatch.setattr(module, "calls", [], raising=False)
-    monkeypatch.setattr(module, "call", recorder(module))
+    monkeypatch.setattr(module, "parts", [], raising=False)
+    monkeypatch.setattr(module, "call_all", recorder(module))
+    monkeypatch.setattr(module.os, "cpu_count", lambda: 1)
     return module
 
 
-def recorder(run: ModuleType, broken: str = "") -> Callable[[list[str], Path], None]:
+def recorder(run: ModuleType, broken: str = "") -> Callable[[list[list[str]], Path], None]:
     """Stands in for running installers: notes the command, makes what it would make, fails those named `broken`."""
 
     def call(command: list[str], environment: Path) -> None:
         run.calls.append(" ".join(command))
+        for part in filter(lambda word: word.endswith(".lock"), command):
+            run.parts.append(Path(part).read_text())
         if broken and broken in run.calls[-1]:
             raise run.Problem(f"{broken} failed.")
         if "venv" in command:
@@ -56,7 +67,11 @@ def recorder(run: ModuleType, broken: str = "") -> Callable[[list[str], Path], N
             (environment / "bin" / "python").symlink_to(sys.executable)
             (environment / "lib" / "python{}.{}".format(*sys.version_info[:2])).mkdir(parents=True)
 
-    return call
+    def call_all(commands: list[list[str]], environment: Path) -> None:
+        for command in commands:
+            call(command, environment)
+
+    return call_all
 
 
 def with_uv(tmp_path: Path) -> None:
@@ -82,10 +97,34 @@ def test_without_uv_the_environments_own_pip_installs(run: ModuleType) -> None:
     python = str(run.directory() / "bin" / "python")
     assert created == f"{sys.executable} -m venv {run.directory()}"
     assert packages.startswith(f"{python} -m pip install")
-    assert packages.endswith(f"--require-hashes -r {run.ROOT / 'requirements.lock'}")
+    assert "--no-deps --require-hashes -r " in packages
+    assert run.parts == [(run.ROOT / "requirements.lock").read_text()]
     assert project.endswith(f"--no-deps --no-build-isolation -e {run.ROOT}")
     assert "--no-compile" in packages and "--no-compile" in project
     assert compiled.startswith(f"{python} -c ") and compiled.endswith(f"workers=0) {run.directory() / 'lib'}")
+
+
+def test_every_processor_installs_its_part_of_the_packages(run: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = "one==1 \\\n    --hash=sha256:aa\ntwo==2 ; os_name == 'nt' \\\n    --hash=sha256:bb\nthree==3\n"
+    (run.ROOT / "requirements.lock").write_text(lock)
+    monkeypatch.setattr(run.os, "cpu_count", lambda: 2)
+
+    run.prepare("run")
+
+    assert len(run.calls) == 5
+    assert run.parts == [
+        "one==1 \\\n    --hash=sha256:aa\nthree==3\n",
+        "two==2 ; os_name == 'nt' \\\n    --hash=sha256:bb\n",
+    ]
+
+
+def test_uv_is_given_all_at_once(run: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_uv(tmp_path)
+    monkeypatch.setattr(run.os, "cpu_count", lambda: 2)
+
+    run.prepare("dev")
+
+    assert run.parts == [(run.ROOT / "requirements-dev.lock").read_text()]
 
 
 def test_without_ensurepip_the_systems_pip_installs(run: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,7 +153,7 @@ def test_without_any_installer_one_line_names_the_package(
 
 def test_failing_uv_gives_way_to_pip(run: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with_uv(tmp_path)
-    monkeypatch.setattr(run, "call", recorder(run, broken="uv pip"))
+    monkeypatch.setattr(run, "call_all", recorder(run, broken="uv pip"))
 
     run.prepare("run")
 
@@ -135,7 +174,7 @@ def test_environment_for_tests_also_runs_but_not_the_reverse(run: ModuleType) ->
     run.calls.clear()
 
     run.prepare("dev")
-    assert "requirements-dev.lock" in run.calls[0]
+    assert "requirements-dev-0.lock" in run.calls[0]
     run.calls.clear()
 
     run.prepare("run")
@@ -167,13 +206,13 @@ def test_changed_entry_points_install_again_and_other_settings_do_not(run: Modul
 
 
 def test_interrupted_installation_is_built_again_from_nothing(run: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "call", recorder(run, broken="--require-hashes"))
+    monkeypatch.setattr(run, "call_all", recorder(run, broken="--require-hashes"))
     with pytest.raises(run.Problem):
         run.prepare("run")
     rest = run.directory() / "half-unpacked"
     rest.touch()
     run.calls.clear()
-    monkeypatch.setattr(run, "call", recorder(run))
+    monkeypatch.setattr(run, "call_all", recorder(run))
 
     run.prepare("run")
 
@@ -250,19 +289,25 @@ def test_activated_environment_and_pip_settings_do_not_leak_in(
     assert not set(run.FOREIGN) & set(run.clean_environ())
 
 
-def test_failed_installer_is_quoted_in_one_line_with_its_log(
-    run: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    original = importlib.util.spec_from_file_location("run_original", SCRIPT)
-    assert original and original.loader
-    module = importlib.util.module_from_spec(original)
-    original.loader.exec_module(module)
+def test_failed_installer_is_quoted_in_one_line_with_its_log(tmp_path: Path) -> None:
+    module = original()
 
     with pytest.raises(module.Problem) as failure:
         module.call(["/bin/sh", "-c", "echo collecting; echo ERROR: no space left; exit 1"], tmp_path / ".venv")
 
     assert str(failure.value) == (f"sh failed: ERROR: no space left (all of it: {tmp_path / '.venv-install.log'}).")
     assert "collecting" in (tmp_path / ".venv-install.log").read_text()
+
+
+def test_what_runs_beside_a_failed_installer_is_ended(tmp_path: Path) -> None:
+    module = original()
+    long = [sys.executable, "-c", "import time; print('begun', flush=True); time.sleep(600)"]
+    began = time.monotonic()
+
+    with pytest.raises(module.Problem, match="sh failed: ERROR: no space left"):
+        module.call_all([long, ["/bin/sh", "-c", "sleep 1; echo ERROR: no space left; exit 1"]], tmp_path / ".venv")
+
+    assert time.monotonic() - began < 60
 
 
 def test_commands_name_their_module_and_environment(run: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
