@@ -22,7 +22,6 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import DateField, DateTimeField, JSONField, Model, QuerySet, UUIDField
 from django.db.models.base import ModelState
 from django.db.models.expressions import Col
-from django.db.models.query import get_related_populators
 from django.db.models.sql import InsertQuery, UpdateQuery
 from psycopg import abc, errors, pq
 from psycopg import adapters as defaults
@@ -109,14 +108,8 @@ class CompiledModels(Compiled, Generic[M]):
 
     def __init__(self, query: QuerySet[M, M], *, slots: Mapping[str, Any] = SLOTS) -> None:
         super().__init__(query, slots=slots)
-        klass_info, select = self._compiler.klass_info, self._compiler.select
-        assert klass_info is not None
-        fields = klass_info["select_fields"]
-        self._model: type[M] = klass_info["model"]
-        self._first, self._end = fields[0], fields[-1] + 1
-        self._names = [select[position][0].target.attname for position in range(self._first, self._end)]
-        # The stubs are of a later Django, which takes one more.
-        self._populators = get_related_populators(klass_info, select, connection.alias)  # type: ignore[call-arg]
+        assert self._compiler.klass_info is not None
+        self._shape: _Shape[M] = _Shape(self._compiler.klass_info, self._compiler.select)
         self._annotations = dict(self._compiler.annotation_col_map or {})
 
     def models(self, values: Mapping[str, object]) -> list[M]:
@@ -126,14 +119,41 @@ class CompiledModels(Compiled, Generic[M]):
         """The first. Raises the model's DoesNotExist."""
         for row in self.rows(values):
             return self._made(row)
-        raise self._model.DoesNotExist  # type: ignore[attr-defined]
+        raise self._shape.model.DoesNotExist  # type: ignore[attr-defined]
 
     def _made(self, row: tuple[Any, ...]) -> M:
-        made = loaded(self._model, self._names, row[self._first : self._end])
-        for populator in self._populators:
-            populator.populate(row, made)
+        made = self._shape.made(row)
         for name, position in self._annotations.items():
             setattr(made, name, row[position])
+        return made
+
+
+class _Shape(Generic[M]):
+    """Where a model and its related ones stand in a row, as the ORM's compiler says it of `select_related`."""
+
+    def __init__(self, klass_info: Mapping[str, Any], select: Sequence[Any]) -> None:
+        assert not klass_info.get("from_parent"), "no model here has a parent of its own table"
+        fields = klass_info["select_fields"]
+        self.model: type[M] = klass_info["model"]
+        self._columns = slice(fields[0], fields[-1] + 1)
+        self._names = [column.target.attname for column, *_ in select[self._columns]]
+        key = self.model._meta.pk
+        assert key is not None
+        self._key = fields[0] + self._names.index(key.attname)
+        self._related = [
+            (_Shape[Any](info, select), info["local_setter"], info["remote_setter"])
+            for info in klass_info.get("related_klass_infos", ())
+        ]
+
+    def made(self, row: tuple[Any, ...]) -> M:
+        made = loaded(self.model, self._names, row[self._columns])
+        for shape, set_here, set_there in self._related:
+            if row[shape._key] is None:  # of an outer join
+                set_here(made, None)
+            else:
+                related = shape.made(row)
+                set_here(made, related)
+                set_there(related, made)
         return made
 
 
@@ -490,7 +510,7 @@ def _as_text(parameters: Sequence[Any]) -> list[bytes | None] | None:
         values = [(_TEXT.get(type(one)) or _of_base(one))(one) for one in parameters]
     except (KeyError, TypeError, UnicodeEncodeError):
         return None
-    return None if any(value is not None and b"\0" in value for value in values) else values
+    return None if b"\0" in b"".join(filter(None, values)) else values
 
 
 def _prepares(database: BaseDatabaseWrapper) -> bool:

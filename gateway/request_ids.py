@@ -19,6 +19,7 @@ from django.http import HttpRequest, HttpResponse
 from gateway import counters
 
 HEADER = "X-Request-Id"
+_IN_META = "HTTP_X_REQUEST_ID"  #: `request.headers` would first be made of all that was sent
 _SANE = re.compile(r"[A-Za-z0-9._-]{8,64}\Z")
 _JOB_SECONDS = 86_400
 #: Tasks whose first argument is the id of a row that somebody may have asked for.
@@ -56,7 +57,7 @@ class RequestIdMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        given = request.headers.get(HEADER, "")
+        given = request.META.get(_IN_META, "")
         request_id = given if _SANE.match(given) else f"req_{secrets.token_hex(12)}"
         setattr(request, "request_id", request_id)  # noqa: B010
         began = time.perf_counter()

@@ -101,12 +101,12 @@ def answered(request: HttpRequest, read: Read, *named: str) -> HttpResponse:
 def _served(call: Call, read: Read, named: tuple[str, ...]) -> HttpResponse:
     request = call.request
     # What nearly all of them send is told without parsing it.
-    if request.headers.get("Accept") not in _WANTED and not request.accepts("application/json"):
+    if request.META.get("HTTP_ACCEPT") not in _WANTED and not request.accepts("application/json"):
         raise NotAcceptable
     caller = identify(request.headers, now=clock.now(), request_id=request_id_of(request))
     call.comes_from(caller)
     setattr(request, "auth", caller)  # noqa: B010 -- for the access line; unknown to the type
-    copies = Copies(request.headers.get("If-None-Match"), caller.consent)
+    copies = Copies(request.META.get("HTTP_IF_NONE_MATCH"), caller.consent)
     body = read(caller, request, copies, *named)
     response = _not_modified() if body is None else _json(body)
     if copies.etag is not None:

@@ -6,6 +6,7 @@ And, apart from both, a platform's own token for its credentials alone.
 
 import json
 import secrets
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -59,12 +60,18 @@ def _told(body: str, status: int) -> str:
     return body
 
 
+class _Request(Request):  # type: ignore[misc]  # oauthlib says no types
+    """Of parameters that each are said once: what is repeated was refused as it was read."""
+
+    duplicate_params: Sequence[str] = ()  # which oauthlib would look for, anew for each parameter
+
+
 def _granted(parameters: Parameters, validator: Validator) -> tuple[str, int]:
     """Body and status, by one of the two grants that there are; the toolkit's server knows five, and a password is one.
 
     Parameters as they are: oauthlib would take them out of a body again that was made of them. Raises Contended.
     """
-    request = Request("/", "POST", list(parameters.values.items()), {})
+    request = _Request("/", "POST", list(parameters.values.items()), {})
     request.scopes, request.extra_credentials = scope_to_list(request.scope), None
     if request.grant_type == "refresh_token":
         grant: Any = RefreshTokenGrant(validator, issue_new_refresh_tokens=False)  # the client keeps the one it has

@@ -16,7 +16,7 @@ def authenticated(request: HttpRequest, *, now: datetime) -> Platform:
     address.
     """
     try:
-        platform = clients.authenticated(request.headers.get("Authorization"))
+        platform = clients.authenticated(request.META.get("HTTP_AUTHORIZATION"))
     except ClientRefused:
         _count(limits.of_address(request), now)
         raise

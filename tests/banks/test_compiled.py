@@ -16,8 +16,8 @@ from banks.compiled import (
     CompiledUpdate,
     loaded,
 )
-from banks.models import Account, Connection, FetchRecord, SyncJob, SyncJobStatus
-from consents.models import AccessToken, BankPolicy, Consent, Platform
+from banks.models import Account, Connection, FetchRecord, Institution, SyncJob, SyncJobStatus
+from consents.models import AccessToken, BankPolicy, Consent, Grant, Platform, RefreshToken
 from tests.support import cast
 from tests.support.cast import NOW
 from tests.support.jobs import claimed, due, linked, reread
@@ -49,6 +49,26 @@ def test_a_model_comes_with_every_column_and_what_it_is_joined_with() -> None:
     assert (found.institution, found.institution.slug) == (stored.institution, stored.institution.slug)
     assert (bool(vars(found)["has_account"]), bool(vars(without)["has_account"])) == (True, False)
     assert not found._state.adding
+
+
+def test_what_is_joined_further_on_is_there_and_what_is_not_there_is_none() -> None:
+    mine = Connection.objects.filter(id=SLOTS["connection_id"])
+    link = linked()
+    query = CompiledModels(mine.select_related("institution", "user").only("status", "institution__slug", "user__id"))
+    of_bank = BankPolicy.objects.filter(institution_id=SLOTS["institution_id"])
+    policies = CompiledModels(of_bank.select_related("platform").order_by("id"))
+    cast.permissive_policy(link.institution, cast.chat().platform)
+    cast.permissive_policy(link.institution)
+
+    found = query.get({"connection_id": link.id})
+    joined = policies.models({"institution_id": link.institution_id})
+
+    assert (found.institution.slug, found.user.pk) == (link.institution.slug, link.user_id)
+    assert found.institution.get_deferred_fields() > {"name"} and "slug" not in found.institution.get_deferred_fields()
+    stored = BankPolicy.objects.order_by("id")
+    assert [one.platform for one in joined] == [one.platform for one in stored]
+    assert {one.platform is None for one in joined} == {True, False}
+    assert all("platform" in one._state.fields_cache for one in joined)  # None is known as well, not asked for
 
 
 def test_where_there_is_no_row_it_is_said_as_the_orm_says_it() -> None:
@@ -103,7 +123,10 @@ def test_a_new_row_says_what_was_given(of_account: bool) -> None:
 
 
 #: Models that are read past the ORM's own way of making them.
-_LOADED = (AccessToken, Account, BankPolicy, Connection, Consent, Platform, SyncJob, get_user_model())
+_LOADED = (
+    *(AccessToken, Account, BankPolicy, Connection, Consent, Grant, Institution, Platform, RefreshToken, SyncJob),
+    get_user_model(),
+)
 
 
 @pytest.mark.parametrize("model", _LOADED, ids=lambda model: model.__name__)
