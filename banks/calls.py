@@ -59,6 +59,8 @@ class Calls:
         self._counts_pages = counts_pages
         self._ledger = quota.Ledger()
         self._ready: Ready | None = None
+        #: Counted, and not made yet: ids of quota's records.
+        self._counted: dict[Call, UUID] = {}
 
     @property
     def ledger(self) -> quota.Ledger:
@@ -79,6 +81,7 @@ class Calls:
                     raise ready.refusal
         if ready.refusal is not None:
             raise ready.refusal
+        self._counted.pop(call, None)
 
     def ask_ahead(self, connection: Connection, needs: Plan, *, stage: str) -> None:
         """For the call that comes next, last in a transaction that stores an answer or begins the turn.
@@ -103,17 +106,28 @@ class Calls:
         quota.give_back(turn.held, account_id=call.account_id, resource=call.resource, error=error, now=turn.clock())
         self._ledger.forget()
 
+    def give_back_unmade(self) -> None:
+        """What was counted ahead and never asked for, because the bank failed before it."""
+        if self._counted:
+            quota.take_back(self._turn.held, set(self._counted.values()), now=self._turn.clock())
+            self._counted.clear()
+            self._ledger.forget()
+
     def _asked(self, call: Call, connection: Connection, needs: Plan) -> Ready:
+        """One that was counted before, and is asked again since that was too long ago, is not counted again."""
         try:
             _require(needs, call)
-            self._ledger.spend(
-                self._turn.held,
-                connection,
-                account_id=call.account_id,
-                resource=call.resource,
-                now=self._turn.clock(),
-                counts_pages=self._counts_pages,
-            )
+            if call not in self._counted:
+                counted = self._ledger.spend(
+                    self._turn.held,
+                    connection,
+                    account_id=call.account_id,
+                    resource=call.resource,
+                    now=self._turn.clock(),
+                    counts_pages=self._counts_pages,
+                )
+                if counted is not None:
+                    self._counted[call] = counted
         except (NoLongerNeeded, QuotaSpent) as refusal:
             return Ready(call=call, refusal=refusal)
         return Ready(call=call, refusal=None)

@@ -381,7 +381,9 @@ class Statement:
             known.move_to_end(self._name)
             return
         if len(known) >= _PREPARED_MAX:
-            cursor.execute(f"DEALLOCATE {known.popitem(last=False)[0]}")
+            oldest = next(iter(known))
+            cursor.execute(f"DEALLOCATE {oldest}")
+            del known[oldest]
         cursor.execute(f"PREPARE {self._name} AS {self._numbered}")
         known[self._name] = None
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from banks.compiled import SLOTS, Compiled, CompiledInsert
 from banks.errors import BankError, BankRateLimited, BankUnavailable, QuotaSpent
@@ -62,8 +62,10 @@ class Ledger:
         resource: Resource,
         now: datetime,
         counts_pages: bool,
-    ) -> None:
+    ) -> UUID | None:
         """Count one fetch, before it is made. `account_id` None: the list of accounts, which is the connection's.
+
+        The record's id; None: it belongs to an access that is counted already.
 
         In a transaction of the caller's that is fenced and holds the connection's lock. Raises QuotaSpent (nothing was
         counted).
@@ -71,7 +73,7 @@ class Ledger:
         records = self._recent(connection.id, now)
         mine = [one for one in records if (one.account_id, one.resource) == (account_id, resource)]
         if not counts_pages and _is_going_on([one for one in mine if one.job_id == held.job_id], held, now):
-            return
+            return None
         spent_until = _end([one.fetched_at for one in mine if one.presence == held.presence], connection, held.presence)
         if spent_until is not None:
             raise QuotaSpent(spent_until)
@@ -84,11 +86,13 @@ class Ledger:
             epoch=held.epoch,
             fetched_at=now,
         )
-        _recording().run({**new._asdict(), "now": now, "row_id": uuid4()})
+        record_id = uuid4()
+        _recording().run({**new._asdict(), "now": now, "row_id": record_id})
         assert self._records is not None
         self._records.append(new)
         told = self._told if account_id is None else {account_id: self._told.get(account_id)}
         self._told |= _announce(connection, [*records, new], told)
+        return record_id
 
     def spent_until(self, connection: Connection, *, presence: Presence, now: datetime) -> datetime | None:
         """From when a refresh of all its accounts can do everything it is for; None: now. `connection` is loaded with
@@ -109,19 +113,22 @@ def give_back(held: Claim, *, account_id: UUID | None, resource: Resource, error
     """
     if not isinstance(error, BankUnavailable | BankRateLimited) or error.upstream_status is None:
         return
+    of_run = FetchRecord.objects.filter(job_id=held.job_id, epoch=held.epoch)
+    _delete(held.connection_id, of_run.filter(account_id=account_id, resource=resource), now)
+
+
+def take_back(held: Claim, record_ids: Collection[UUID], *, now: datetime) -> None:
+    """Take fetches out of the count that were never made: `record_ids`, of Ledger.spend in this run."""
+    _delete(held.connection_id, FetchRecord.objects.filter(id__in=record_ids), now)
+
+
+def _delete(connection_id: UUID, records: QuerySet[FetchRecord], now: datetime) -> None:
+    """Of one connection; what is announced of its accounts follows."""
     with transaction.atomic():
         connection = Connection.objects.select_for_update(no_key=True, of=("self",)).select_related("institution")
-        link = connection.get(id=held.connection_id)
-        FetchRecord.objects.filter(
-            connection_id=link.id,
-            account_id=account_id,
-            resource=resource,
-            job_id=held.job_id,
-            epoch=held.epoch,
-        ).delete()
-        told = _stored_announcements(link.id)
-        concerned = told if account_id is None else {account_id: told.get(account_id)}
-        _announce(link, _recent(link.id, now), concerned)
+        link = connection.get(id=connection_id)
+        records.filter(connection_id=link.id).delete()
+        _announce(link, _recent(link.id, now), _stored_announcements(link.id))
 
 
 def _recent(connection_id: UUID, now: datetime) -> list[_Fetch]:

@@ -119,6 +119,13 @@ class Session:
     was_refreshed: bool = False  #: the bank was asked for them just now
 
 
+def are_fresh(connection: Connection, *, now: datetime) -> bool:
+    """Whether `fresh_session` would ask the bank for nothing. Raises Unsealable."""
+    if connection.sealed_credentials is None:
+        return False
+    return opened(connection).access_expires_at - now > ACCESS_MARGIN
+
+
 def fresh_session(
     connection: Connection,
     *,

@@ -83,6 +83,15 @@ def _run(
 ) -> bool:
     """False: cancelled."""
     turn, asking = _begun(held, result, clock)
+    try:
+        return _done(turn, asking, on_exchange, settle)
+    except BankError:
+        asking.give_back_unmade()
+        raise
+
+
+def _done(turn: Turn, asking: Calls, on_exchange: OnExchange | None, settle: outcomes.Settle | None) -> bool:
+    held, clock = turn.held, turn.clock
     connection, watch = turn.connection, turn.watch
     may_ask = connection.status not in outcomes.HELD
     if may_ask and (turn.plan.accounts or holds_live_consent(connection.id)):
@@ -141,7 +150,7 @@ def _begins_with_the_list(turn: Turn, now: datetime) -> bool:
     has_been_listed = turn.goes_on and turn.held.trigger != SyncTrigger.BACKFILL
     if turn.held.checks_only or has_been_listed or connection.status in outcomes.HELD or not turn.plan.accounts:
         return False
-    return connection.sealed_credentials is not None and standing.needs_no_look(connection, now=now)
+    return sessions.are_fresh(connection, now=now) and standing.needs_no_look(connection, now=now)
 
 
 def _guarded(turn: Turn, account_id: UUID, step: Callable[[], None]) -> bool:

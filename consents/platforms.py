@@ -19,7 +19,7 @@ from oauth2_provider.models import AbstractApplication
 from consents import audit
 from consents.audit import Actor
 from consents.errors import RequestNotAllowed, TransitionRefused
-from consents.models import AccessToken, Grant, Platform, PlatformToken, RefreshToken
+from consents.models import AccessToken, Consent, Grant, Platform, PlatformToken, RefreshToken
 from consents.models.tokens import digest
 from consents.scopes import Purpose
 from consents.states import PLATFORM_TRANSITIONS, WITHDRAWN_PLATFORMS, Initiator, PlatformStatus
@@ -152,6 +152,8 @@ def _suspend_overdue(platform: Platform, now: datetime) -> bool:
 
 def _end_tokens(platform_id: UUID) -> None:
     """Deleted, not stamped: a token that is not there cannot be served by a forgotten check."""
+    # Held until the end: a token that is just being made is deleted here, or finds its code gone.
+    list(Consent.objects.select_for_update(no_key=True).filter(platform_id=platform_id).order_by("id").values_list("id"))
     RefreshToken.objects.filter(application_id=platform_id).delete()
     AccessToken.objects.filter(application_id=platform_id).delete()
     Grant.objects.filter(application_id=platform_id).delete()

@@ -25,7 +25,8 @@ def token(request: HttpRequest) -> HttpResponse:
         platform = throttling.authenticated(request, now=now)
         form = parameters.of_form(request)
         clients.check_form(platform, form)
-        answer = exchange(form, platform, now=now, request_id=request_id)
+        # Read anew: a body may have been long on its way, and a code is good for a minute.
+        answer = exchange(form, platform, now=clock.now(), request_id=request_id)
     except Refused as refused:
         logger.info("token request refused", extra={"request_id": request_id, "code": refused.code})
         return json_answer(refused)

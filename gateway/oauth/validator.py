@@ -121,6 +121,10 @@ class Validator(OAuth2Validator):
         )
         self.replayed = True
 
+    def rotate_refresh_token(self, request: Any) -> bool:
+        """Of a code's: made here. Without, oauthlib takes the value that the client sends along as `refresh_token`."""
+        return True
+
     # -- refresh token -------------------------------------------------------------------------------------------------
 
     def validate_refresh_token(self, refresh_token: str, client: Any, request: Any, *args: Any, **kwargs: Any) -> bool:
@@ -156,6 +160,8 @@ class Validator(OAuth2Validator):
         else:
             is_written = statements.add_access_token(access_digest, minted, expires_at=expires_at)
         if not is_written:
+            if self.holds_rows:  # user or platform, whose rows nobody holds: stopped since they were read
+                raise errors.InvalidGrantError(request=request)
             raise Contended
         # oauthlib writes the answer from this dict afterwards.
         token["expires_in"] = int((expires_at - self._now).total_seconds())

@@ -8,7 +8,7 @@ import pytest
 from django.db import OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from banks import read
+from banks import compiled, read
 from banks.compiled import Statement
 from banks.read import TransactionFilter
 from tests.banks.test_read_sql import World
@@ -52,6 +52,22 @@ def test_what_writes_or_stands_in_a_transaction_is_never_asked_twice() -> None:
         _end_the_connection()
         read_again.run([1])
     connection.close()
+
+
+def test_a_text_that_is_not_crowded_out_after_all_is_known_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server still has it: to prepare it again would be refused until the connection ends."""
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite prepares nothing")
+    monkeypatch.setattr(compiled, "_PREPARED_MAX", 1)
+    connection.close()
+    first, second = (Statement(f"SELECT {number} + %s::int", is_read=True) for number in (1, 2))
+    first.run([1])
+
+    with pytest.raises(transaction.TransactionManagementError), transaction.atomic():
+        transaction.set_rollback(True)
+        second.run([1])
+
+    assert (second.run([1]), first.run([1])) == ([(3,)], [(2,)])
 
 
 def test_a_read_is_three_statements_on_postgresql() -> None:

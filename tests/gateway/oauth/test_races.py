@@ -11,18 +11,20 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import connection, connections, transaction
 
-from consents import clock, lifecycle
+from consents import clock, lifecycle, platforms
 from consents.errors import ConsentError
-from consents.models import AccessToken, AuditEntry, Consent, Grant, RefreshToken
-from consents.states import ConsentStatus
+from consents.models import AccessToken, AuditEntry, Consent, Grant, Platform, RefreshToken
+from consents.models.tokens import digest
+from consents.states import ConsentStatus, PlatformStatus
 from gateway.identity.models import User
-from gateway.oauth import answers, bearer, housekeeping
+from gateway.oauth import answers, bearer, housekeeping, statements
 from gateway.oauth.bearer import Bearer
 from gateway.oauth.errors import AlreadyAnswered
 from tests import environment
 from tests.gateway.oauth.conftest import VERIFIER
+from tests.run.watching import eventually
 from tests.support import cast
 from tests.support.cast import Member
 
@@ -203,3 +205,43 @@ def test_answer_against_revocation_is_one_or_the_other(alice: User, chat: Member
         assert not Grant.objects.filter(consent=consent).exists()
         if isinstance(answered, str):
             assert cast.exchange(chat, cast.code_of(answered), VERIFIER).json()["error"] == "invalid_grant"
+
+
+@pytest.mark.skipif(environment.database() == environment.SQLITE, reason="SQLite has one writer at a time")
+def test_a_platform_that_ends_waits_for_the_exchange_of_a_code_and_takes_its_tokens(alice: User, chat: Member) -> None:
+    consent = consented(alice, chat)
+    answers.granted(consent.id, alice.id, now=clock.now())
+    code, now, ended = Grant.objects.get(), clock.now(), list[Any]()
+    minted = statements.Minted(
+        user_id=alice.id,
+        platform_id=chat.platform.id,
+        consent_id=consent.id,
+        grant_id=code.pk,
+        bound_id=code.pk,
+        revision=Consent.objects.get().revision,
+        scope="accounts balances",
+        resource="",
+        now=now,
+    )
+
+    def end() -> Platform:
+        return platforms.change_status(
+            chat.platform, PlatformStatus.REVOKED, reason="test", actor=cast.BY_OPERATOR, now=now
+        )
+
+    ending = threading.Thread(target=lambda: ended.extend(together([end])))
+    with transaction.atomic():
+        assert statements.exchange_code(digest("access"), digest("refresh"), minted, expires_at=now)
+        ending.start()
+        eventually(_somebody_waits)
+    ending.join(60)
+
+    assert not isinstance(ended[0], Exception), ended
+    assert Platform.objects.get().status == PlatformStatus.REVOKED
+    assert not any(rows.objects.exists() for rows in (AccessToken, RefreshToken, Grant))
+
+
+def _somebody_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool(cursor.fetchone()[0])

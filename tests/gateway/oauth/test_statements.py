@@ -226,3 +226,28 @@ def assert_read_as_stored(read: Any, stored: Any) -> None:
     names = {one.attname for one in read._meta.concrete_fields} - read.get_deferred_fields()
     assert read.pk == stored.pk and len(names) > 1
     assert {name: getattr(read, name) for name in names} == {name: getattr(stored, name) for name in names}
+
+
+@one_statement
+@pytest.mark.parametrize("way", ["exchange_code", "add_access_token"])
+def test_who_is_stopped_while_the_rows_are_held_is_refused_as_at_any_other_time(
+    alice: User, chat: Member, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """The rows of user and platform are nobody's to hold: many a consent would wait for them."""
+    code = code_for(alice, chat)
+    if way == "add_access_token":
+        token = cast.exchange(chat, code, VERIFIER).json()["refresh_token"]
+    AccessToken.objects.all().delete()
+    write, wrote = getattr(statements, way), list[bool]()
+
+    def late(*arguments: Any, **more: Any) -> bool:
+        MEANWHILE["the platform was suspended" if wrote else "the consent changed"]()
+        wrote.append(write(*arguments, **more))
+        return wrote[-1]
+
+    monkeypatch.setattr(statements, way, late)
+    answer = cast.exchange(chat, code, VERIFIER) if way == "exchange_code" else cast.refresh(chat, token)
+
+    assert wrote == [False, False]
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
+    assert not AccessToken.objects.exists()

@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Callable
 from datetime import timedelta
+from io import BytesIO
 from typing import Any
 from urllib.parse import urlencode
 
@@ -216,6 +217,49 @@ def test_code_of_another_platform_is_unknown_and_stays_good(alice: User, chat: M
 
     assert_refused(stolen, 400, "invalid_grant")
     assert cast.exchange(chat, code, VERIFIER).status_code == 200
+
+
+@pytest.mark.parametrize("chosen", ["guess", " ", "refresh"])
+def test_a_client_does_not_choose_its_refresh_token(alice: User, bob: User, chat: Member, chosen: str) -> None:
+    """oauthlib would take it: 256 random bits are ours to give, and one value for two users would open either."""
+    told = [
+        post(urlencode(fields(chat, code_for(user, chat), refresh_token=chosen)), cast.basic(chat))
+        for user in (alice, bob)
+    ]
+
+    assert [answer.status_code for answer in told] == [200, 200]
+    given = {answer.json()["refresh_token"] for answer in told}
+    assert len(given) == 2 and chosen not in given
+    assert all(len(one) == 43 for one in given)
+    assert cast.refresh(chat, chosen).status_code == 400
+
+
+class LateBody(BytesIO):
+    """Of a sender who takes his time."""
+
+    def __init__(self, body: bytes, comes: Callable[[], None]) -> None:
+        super().__init__(body)
+        self._comes = comes
+
+    def read(self, *size: Any) -> bytes:
+        self._comes()
+        return super().read(*size)
+
+
+def test_code_dies_after_sixty_seconds_while_its_request_is_still_on_the_way(
+    alice: User, chat: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = urlencode(fields(chat, code_for(alice, chat)))
+    real, late = clock.now, [timedelta(0)]
+    monkeypatch.setattr(clock, "now", lambda: real() + late[0])
+    sent: dict[str, Any] = {
+        "wsgi.input": LateBody(body.encode(), lambda: late.__setitem__(0, timedelta(seconds=61))),
+        "headers": {"Authorization": cast.basic(chat)},
+    }
+
+    answer = Client().post("/oauth/token", body, content_type=FORM, **sent)
+
+    assert_refused(answer, 400, "invalid_grant")
 
 
 def test_code_dies_after_sixty_seconds(alice: User, chat: Member) -> None:
