@@ -91,7 +91,7 @@ def servers() -> Iterable[CheckMessage]:
     if not settings.MAIL_FROM:
         yield Warning(
             "No mail is sent: people learn of new consents, and of what ends, only on their own page.",
-            hint="Set SLUICE_MAIL_FROM and SLUICE_MAIL_HOST (docs/operator.md, Mail).",
+            hint="Set SLUICE_MAIL_FROM and SLUICE_MAIL_HOST (docs/operator.md, Running it).",
             id="sluice.W008",
         )
     if not settings.METRICS_TOKEN:
@@ -156,7 +156,7 @@ def rows() -> Iterable[CheckMessage]:
     except DatabaseError:
         yield Error(
             "The database does not answer, or its tables are not there.",
-            hint="Type: python manage.py migrate (and python3 run.py doctor, if that fails).",
+            hint="Type: python manage.py migrate (and python -m gateway.doctor, if that fails).",
             id="sluice.E014",
         )
 

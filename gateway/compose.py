@@ -23,6 +23,8 @@ _PASSWORDS: dict[str, Callable[[], str]] = {
     "redis_password": lambda: secrets.token_urlsafe(32),
     "sluice_metrics_token": lambda: secrets.token_urlsafe(32),
 }
+#: Of others' making: empty until it is put there.
+_GIVEN = ("sluice_mail_password",)
 #: Addresses that hold a password, and so are secrets themselves.
 _ADDRESSES = {
     "database_url": ("postgresql_password", "postgresql://sluice:{}@postgresql:5432/sluice"),
@@ -35,6 +37,7 @@ def make_secrets(directory: Path) -> list[str]:
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     directory.chmod(0o700)
     made = [name for name, make in {**SECRETS, **_PASSWORDS}.items() if _made(directory / name, make)]
+    made += [name for name in _GIVEN if _made(directory / name, str)]
     for name, (password, address) in _ADDRESSES.items():
         if _made(directory / name, lambda p=password, a=address: a.format((directory / p).read_text())):  # type: ignore[misc]
             made.append(name)

@@ -16,7 +16,7 @@ def described(*, postgresql: str, redis: str) -> dict[str, Any]:
         "processor": _processor(),
         "processors": len(os.sched_getaffinity(0)),
         "memory_mib": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 1024**2,
-        "system": f"{platform.system()} {platform.release()}",
+        "system": f"{platform.system()} {platform.release().partition('-')[0]}",  # without a builder's own name for it
         "versions": {
             "Python": platform.python_version(),
             "PostgreSQL": postgresql,

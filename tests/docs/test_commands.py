@@ -31,6 +31,13 @@ NOT_HERE = {
     "docker compose up --build --detach": "no Docker engine is asked for",
     "docker compose exec web python manage.py createsuperuser": "no Docker engine is asked for",
     "docker compose exec web python manage.py check --deploy": "no Docker engine is asked for",
+    "docker compose exec -T postgresql pg_dump --format=custom --username=sluice sluice > sluice.dump": (
+        "no Docker engine is asked for"
+    ),
+    (
+        "docker compose exec -T postgresql pg_restore --clean --if-exists --username=sluice --dbname=sluice"
+        " < sluice.dump"
+    ): "no Docker engine is asked for",
 }
 #: Command -> the test that runs it, with other ports, sizes and directories where it says so.
 RUN_BY = {

@@ -50,12 +50,21 @@ def read(variables: Mapping[str, str], replaced: Mapping[str, str] | None = None
 
 def _walked(node: Any, variables: Mapping[str, str], replaced: Mapping[str, str]) -> Any:
     if isinstance(node, dict):
-        return {key: _walked(value, variables, replaced) for key, value in node.items()}
+        walked = {key: _walked(value, variables, replaced) for key, value in node.items()}
+        if isinstance(walked.get("environment"), dict):
+            walked["environment"] = _resolved(walked["environment"], variables)
+        return walked
     if isinstance(node, list):
         return [_walked(value, variables, replaced) for value in node]
     if not isinstance(node, str):
         return node
     return interpolated(exchanged(node, replaced), variables)
+
+
+def _resolved(environment: Mapping[str, Any], variables: Mapping[str, str]) -> dict[str, Any]:
+    """A variable without a value is passed through, and is not there where compose does not know it."""
+    passed = {name: variables.get(name) if value is None else value for name, value in environment.items()}
+    return {name: value for name, value in passed.items() if value is not None}
 
 
 def exchanged(text: str, replaced: Mapping[str, str]) -> str:
