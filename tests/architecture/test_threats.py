@@ -21,6 +21,8 @@ THREATS = {
     12: "an answer is malformed",
     13: "a bank's tokens are read from the disk",
     14: "a log or an error tells personal data",
+    15: "somebody takes over a member of staff",
+    16: "one bank's staff reaches another bank's rows",
     17: "somebody guesses, or floods",
     20: "data is read after consent was stopped",
     23: "one row or job kills every worker that takes it",
@@ -44,6 +46,14 @@ def _numbers() -> set[int]:
 @pytest.mark.parametrize("number", sorted(set(THREATS)), ids=lambda number: f"T{number}")
 def test_each_threat_has_a_test_that_carries_its_number(number: int) -> None:
     assert number in _numbers(), THREATS[number]
+
+
+def test_the_page_for_auditors_has_each_threat_and_no_other() -> None:
+    page = (ROOT / "docs" / "threats.md").read_text(encoding="utf-8")
+
+    assert re.findall(r"^\| T(\d+): (.+?) \| .{20,} \|$", page, re.MULTILINE) == [
+        (str(number), words) for number, words in THREATS.items()
+    ]
 
 
 def test_no_test_carries_the_number_of_a_threat_that_is_none() -> None:
