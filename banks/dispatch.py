@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 
 from banks import gate
 from banks.compiled import SLOTS, Compiled, CompiledModels, CompiledUpdate
@@ -71,20 +71,21 @@ def due(*, now: datetime, batch: int = BATCH) -> list[Dispatch]:
 
 def following(institution_id: UUID, *, now: datetime) -> UUID | None:
     """A scheduled job of this bank that is due and that no message is on its way for: for a worker that has just done
-    one. Any of the first few, since other workers look as well; whoever claims it has it."""
+    one. Any of the first few, since other workers look as well; whoever claims it has it.
+
+    None while a job that somebody asked for is on its way: the slot that just became free may be the one it comes for.
+    """
     rows = _following().rows({"institution_id": institution_id, "now": now})
     return random.choice(rows)[0] if rows else None  # noqa: S311 -- no secret
 
 
 @lru_cache(maxsize=1)
 def _following() -> Compiled:
-    jobs = SyncJob.objects.filter(
-        institution_id=SLOTS["institution_id"],
-        status=SyncJobStatus.QUEUED,
-        next_attempt_at__lte=SLOTS["now"],
-        dispatched_at=None,
-        trigger=SyncTrigger.SCHEDULE,
+    of_bank = SyncJob.objects.filter(
+        institution_id=SLOTS["institution_id"], status=SyncJobStatus.QUEUED, next_attempt_at__lte=SLOTS["now"]
     )
+    asked_for = of_bank.exclude(dispatched_at=None).exclude(trigger=SyncTrigger.SCHEDULE)
+    jobs = of_bank.filter(~Exists(asked_for), dispatched_at=None, trigger=SyncTrigger.SCHEDULE)
     return Compiled(jobs.order_by("next_attempt_at", "id").values_list("id")[:FOLLOWING])
 
 

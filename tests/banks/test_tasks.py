@@ -235,6 +235,23 @@ def test_after_a_job_that_somebody_asked_for_a_worker_takes_the_next_message(mon
     assert done() == {asked_for.id}
 
 
+def test_a_worker_leaves_its_slot_to_a_job_that_somebody_asked_for_and_that_is_on_its_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else the message would find the bank's only slot taken, and the person wait for seconds more."""
+    at = bank(concurrent_jobs_max=1)
+    (first, second), asked_for = scheduled(at, 2), now_due(linked(at))
+    SyncJob.objects.filter(id=asked_for.id).update(dispatched_at=clock.now())
+    doing(monkeypatch, finished)
+
+    tasks.run_job(str(first.id))
+    assert done() == {first.id}
+    tasks.run_job(str(asked_for.id))
+    tasks.run_job(str(second.id))
+
+    assert done() == {first.id, asked_for.id, second.id}
+
+
 def test_a_worker_goes_on_for_a_few_seconds_only(monkeypatch: pytest.MonkeyPatch) -> None:
     first, _ = scheduled(bank(), 2)
     monkeypatch.setattr(working, "GOES_ON_SECONDS", 0.0)
