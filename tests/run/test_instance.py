@@ -1,13 +1,16 @@
 """The data directory of an embedded instance: private, generated once, wiped only when it is one."""
 
 import base64
+import errno
 import json
+import os
 import socket
 import stat
 from pathlib import Path
 
 import pytest
 
+from gateway import supervisor
 from gateway.embedded import banks, logs
 from gateway.embedded import instance as instances
 from gateway.embedded.errors import CannotStart
@@ -50,6 +53,34 @@ def test_data_directory_is_private_even_if_it_was_not(tmp_path: Path) -> None:
     instances.lock(tmp_path)
 
     assert mode(tmp_path) == 0o700
+
+
+@pytest.mark.parametrize("options", [[], ["--reset"]], ids=["start", "reset"])
+@pytest.mark.parametrize("beneath", ["", "below"], ids=["a file", "beneath a file"])
+def test_a_data_directory_that_cannot_be_made_is_told_with_what_to_choose(
+    tmp_path: Path, beneath: str, options: list[str]
+) -> None:
+    (tmp_path / "file").touch()
+    data = tmp_path / "file" / beneath
+    chosen = supervisor.parser().parse_args(["--data-directory", str(data), *options])
+
+    with pytest.raises(CannotStart) as refused:
+        supervisor.prepare_instance(chosen)
+
+    told = f"{data} cannot be written: it is not a directory. Choose another --data-directory."
+    assert str(refused.value) == told
+
+
+def test_a_disk_that_takes_nothing_is_told_with_its_own_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(directory: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(instances, "make_secrets", full)
+
+    with pytest.raises(CannotStart, match=r"cannot be written: No space left on device[.] Choose another"):
+        supervisor.prepare_instance(supervisor.parser().parse_args(["--data-directory", str(tmp_path / "data")]))
 
 
 def test_wipe_leaves_the_lock_and_never_follows_a_link(tmp_path: Path) -> None:
