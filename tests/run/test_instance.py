@@ -3,6 +3,7 @@
 import base64
 import errno
 import json
+import logging
 import os
 import socket
 import stat
@@ -15,6 +16,7 @@ from gateway.embedded import banks, logs
 from gateway.embedded import instance as instances
 from gateway.embedded.errors import CannotStart
 from gateway.embedded.instance import Instance
+from gateway.logs import LineFormatter
 
 
 def mode(path: Path) -> int:
@@ -175,6 +177,45 @@ def test_ports_not_asked_for_keep_out_of_the_way_of_those_that_were() -> None:
 def test_one_port_asked_for_twice_is_an_error() -> None:
     with pytest.raises(CannotStart, match="Each needs a port of its own"):
         instances.choose_ports({"--port": None, "--bank-port": 8100, "--card-port": 8100}, 8000)
+
+
+JOB_ENDED = '{"at": "2026-01-02T03:04:05.000+00:00", "level": "%s", "logger": "banks.leases", "message": "job ended"}'
+
+
+@pytest.mark.parametrize(
+    ("line", "is_shown"),
+    [
+        (JOB_ENDED % "INFO", False),
+        (JOB_ENDED % "WARNING", True),
+        (JOB_ENDED % "ERROR", True),
+        ("[WARNING] Configuration allows spawning up to 8 Python threads, which seems quite high", False),
+        ("[WARNING] Killing worker-1", True),
+        ("[ERROR] Unexpected exit from worker-1", True),
+        ("GET /style.css 200", False),
+        ("POST /connect 500", True),
+        ("Traceback (most recent call last):", True),
+        ("no such table", True),
+    ],
+)
+def test_routine_goes_to_the_log_alone_and_everything_else_to_the_terminal_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], line: str, is_shown: bool
+) -> None:
+    log = logs.Log(tmp_path, "web")
+
+    log.line(line)
+
+    assert log.file.read_text() == f"{line}\n"
+    assert capsys.readouterr().err == (f"web    | {line}\n" if is_shown else "")
+
+
+def test_a_line_of_our_formatter_is_known_by_its_level(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log, formatter = logs.Log(tmp_path, "web"), LineFormatter()
+    for level in (logging.INFO, logging.WARNING):
+        log.line(formatter.format(logging.LogRecord("gateway", level, "", 0, f"at {level}", None, None)))
+
+    shown = capsys.readouterr().err
+
+    assert "at 30" in shown and "at 20" not in shown
 
 
 def test_large_log_is_rotated_when_its_process_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
