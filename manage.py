@@ -8,6 +8,8 @@ import sys
 # As gateway/child.py has it: Python's own 700 young objects make the collector a fifth of what a command's start takes.
 gc.set_threshold(20_000, *gc.get_threshold()[1:])
 
+_UNDEFINED_TABLE = "42P01"  # PostgreSQL, "Error Codes"
+
 try:
     from django.core.management import execute_from_command_line
     from django.db import OperationalError, ProgrammingError
@@ -28,12 +30,17 @@ def main(arguments: list[str]) -> int:
         execute_from_command_line(arguments)
     except EnvironmentInvalid as problem:
         return _said(str(problem), 2)
-    except (OperationalError, ProgrammingError):  # the second is PostgreSQL's for a table that is not there
-        if "--traceback" in arguments:
+    except (OperationalError, ProgrammingError) as problem:
+        if "--traceback" in arguments or not _is_of_the_installation(problem):
             raise
-        # Its own words tell of users and hosts.
-        return _said(f"The database does not answer, or lacks tables. Type: {advice.doctor()}", 1)
+        what = f"The database does not answer, or lacks tables. Type: {advice.doctor()}"
+        return _said(f"{what} (--traceback shows its own words)", 1)  # which tell of users and hosts
     return 0
+
+
+def _is_of_the_installation(problem: OperationalError | ProgrammingError) -> bool:
+    """For a table that is not there PostgreSQL has the other kind of error, which otherwise is a fault of ours."""
+    return isinstance(problem, OperationalError) or getattr(problem.__cause__, "sqlstate", "") == _UNDEFINED_TABLE
 
 
 def _said(text: str, code: int) -> int:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from types import ModuleType
 
+import psycopg
 import pytest
 from django.db import OperationalError, ProgrammingError
 
@@ -41,18 +42,32 @@ def test_an_environment_that_cannot_work_is_told_in_one_line(
     assert capsys.readouterr().err == "missing or unusable: SLUICE_ISSUER (must be https).\n"
 
 
-@pytest.mark.parametrize("error", [OperationalError, ProgrammingError])
+def _not_there() -> ProgrammingError:
+    error = ProgrammingError('relation "alice" does not exist')
+    error.__cause__ = psycopg.errors.UndefinedTable()
+    return error
+
+
+@pytest.mark.parametrize("error", [OperationalError("no password for alice"), _not_there()], ids=["gone", "no table"])
 def test_a_database_that_does_not_answer_leads_to_the_doctor_without_its_words(
-    manage: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: type[Exception]
+    manage: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception
 ) -> None:
-    _failing(manage, monkeypatch, error("password authentication failed for user alice"))
+    _failing(manage, monkeypatch, error)
 
     assert manage.main(["manage.py", "findings"]) == 1
-    told = capsys.readouterr().err
-    assert told == "The database does not answer, or lacks tables. Type: python3 run.py doctor\n"
+    assert capsys.readouterr().err == (
+        "The database does not answer, or lacks tables. Type: python3 run.py doctor (--traceback shows its own words)\n"
+    )
 
-    with pytest.raises(error, match="alice"):
+    with pytest.raises(type(error), match="alice"):
         manage.main(["manage.py", "findings", "--traceback"])
+
+
+def test_a_wrong_query_is_a_fault_of_ours_and_shown_whole(manage: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    _failing(manage, monkeypatch, ProgrammingError("syntax error"))
+
+    with pytest.raises(ProgrammingError):
+        manage.main(["manage.py", "findings"])
 
 
 def test_a_command_that_works_says_nothing_more(
