@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import hashlib
 import importlib.util
+import itertools
 import json
 import os
 import platform
@@ -42,6 +43,7 @@ if sys.version_info < MINIMUM or os.name != "posix":
     sys.exit(2)
 
 MARKER = "sluice.json"  # in the environment: what is completely installed there; `{}` while an installation runs
+COMMANDS = ("tour", "test", "doctor", "race", "bench")
 LOCKS = {"run": "requirements.lock", "dev": "requirements-dev.lock"}
 # What an activated environment or a user's pip settings would leak into ours.
 FOREIGN = (
@@ -303,7 +305,12 @@ def parser() -> argparse.ArgumentParser:
     add_start_options(top)
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
     commands.add_parser("tour", help="walk through a consent from request to revocation", add_help=False)
-    test = commands.add_parser("test", help="run every check and test, on SQLite and PostgreSQL")
+    test = commands.add_parser(
+        "test",
+        help="run every check and test, on SQLite and PostgreSQL",
+        description="Run the static checks and every test, on SQLite and on a PostgreSQL of its own.",
+        epilog="For example: python3 run.py test tests/consents/test_lifecycle.py",
+    )
     test.add_argument("paths", nargs="*", metavar="PATH", help="run only these tests, without the static checks")
     test.add_argument("--full", action="store_true", help="also the long tests")
     commands.add_parser("doctor", help="say what is wrong with this installation, and what to type", add_help=False)
@@ -328,6 +335,7 @@ def command(arguments: list[str]) -> tuple[str, list[str]]:
 
     Raises Problem when the tests it names are not there.
     """
+    refuse_unknown(arguments)
     chosen, rest = parser().parse_known_args(arguments)
     if chosen.command == "tour":
         return "run", ["-m", "examples.tour", *rest]
@@ -347,6 +355,19 @@ def command(arguments: list[str]) -> tuple[str, list[str]]:
         full = ["--full"] if chosen.full else []
         return "dev", ["-m", "tests.command", *full, *tests]
     return "run", ["-m", "gateway.supervisor", *start_options(chosen)]
+
+
+def refuse_unknown(arguments: list[str]) -> None:
+    """Leave with a message on an option before the command that there is none of.
+
+    argparse keeps such a one for later, takes its value for the command, and complains of that.
+    """
+    top = parser()
+    known = [option for action in top._actions for option in action.option_strings]
+    for word in itertools.takewhile(lambda word: word not in COMMANDS, arguments):
+        typed = word.partition("=")[0]
+        if word.startswith("--") and not any(option.startswith(typed) for option in known):
+            top.error("unrecognized arguments: " + word)
 
 
 def doctor(arguments: list[str]) -> tuple[str, list[str]]:

@@ -80,9 +80,13 @@ def main() -> int:
     if {"--help", "-h"} & set(sys.argv[1:]):
         print(__doc__)
         return 0
+    missing = [name for name in ("SLUICE", "CLIENT_ID", "REDIRECT_URI") if not os.environ.get(name)]
+    if missing:
+        print(f"Not set: {', '.join(missing)}. Type: . var/platform.env", file=sys.stderr)
+        return 2
     try:
         code, verifier = ask()
-    except (NotGiven, KeyError) as error:
+    except NotGiven as error:
         print(f"No consent: {error}", file=sys.stderr)
         return 1
     print(f"CODE={shlex.quote(code)} VERIFIER={shlex.quote(verifier)}")

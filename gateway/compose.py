@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from gateway.embedded.instance import SECRETS, write_private
+from gateway.embedded.instance import SECRETS, unwritable, write_private
 
 ROOT = Path(__file__).resolve().parent.parent
 #: Whom the containers run as when root makes the secrets; the image's own user.
@@ -100,19 +100,30 @@ def main(arguments: list[str]) -> int:
     if options.issuer and (issuer.scheme != "https" or not issuer.netloc or issuer.path or issuer.query):
         parser().error("--issuer is an origin such as https://sluice.bank.example, without a path or trailing slash")
     directory = options.directory.absolute()
-    made = make_secrets(directory)
+    try:
+        made = make_secrets(directory)
+        variables = environment(directory, options.issuer)
+    except OSError as error:
+        return refuse(unwritable(directory, error, "--directory"))
     say(f"Made in {directory}: {', '.join(made) if made else 'nothing, all secrets are there'}")
-    variables = environment(directory, options.issuer)
     if options.environment.exists():
         say(f"{options.environment} is there and stays as it is.")
-    else:
+        return 0
+    try:
         write_private(options.environment, "".join(f"{name}={value}\n" for name, value in variables.items()))
-        say(f"Wrote {options.environment}. Next: docker compose up --build")
+    except OSError as error:
+        return refuse(unwritable(options.environment.absolute().parent, error, "--environment"))
+    say(f"Wrote {options.environment}. Next: docker compose up --build")
     return 0
 
 
 def say(text: str) -> None:
     sys.stdout.write(text + "\n")
+
+
+def refuse(text: str) -> int:
+    sys.stderr.write(text + "\n")
+    return 2
 
 
 if __name__ == "__main__":

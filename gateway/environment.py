@@ -11,11 +11,20 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 BASE_DIRECTORY = Path(__file__).resolve().parent.parent
 METRICS_TOKEN_CHARACTERS_MIN = 20
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+_MISSING = "is not set"
+#: What has no default is a secret.
+_MAKE_SECRETS = (
+    "Start `python3 run.py` once to have secrets made in var/secrets, or set SLUICE_SECRETS_DIRECTORY to the folder "
+    "that holds them."
+)
 
 
 class EnvironmentInvalid(RuntimeError):
@@ -84,6 +93,8 @@ class Environment(BaseSettings):
         parts = urlsplit(issuer)
         if parts.scheme not in ("https", "http") or not parts.netloc or parts.path or parts.query or parts.fragment:
             raise ValueError("must be an origin such as https://sluice.example, without a path or trailing slash")
+        if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+            raise ValueError("must be https unless it is on loopback")
         return issuer
 
     @field_validator("sluice_pairwise_root_key")
@@ -96,7 +107,7 @@ class Environment(BaseSettings):
     @classmethod
     def _metrics_token_is_long(cls, token: SecretStr) -> SecretStr:
         if 0 < len(token.get_secret_value()) < METRICS_TOKEN_CHARACTERS_MIN:
-            raise ValueError("too short to be a secret")
+            raise ValueError(f"must have {METRICS_TOKEN_CHARACTERS_MIN} characters or more, or be empty")
         return token
 
     @field_validator("sluice_vault_keys")
@@ -119,36 +130,39 @@ class Environment(BaseSettings):
     @classmethod
     def _mail_has_a_server_and_a_sender(cls, host: str, info: ValidationInfo) -> str:
         if bool(host) != bool(info.data.get("sluice_mail_from")):
-            raise ValueError("SLUICE_MAIL_HOST and SLUICE_MAIL_FROM belong together")
+            raise ValueError("belongs together with SLUICE_MAIL_FROM: set both, or neither")
         return host
 
     @field_validator("sluice_mail_tls")
     @classmethod
     def _mail_in_the_clear_is_for_loopback(cls, tls: str, info: ValidationInfo) -> str:
-        if tls == "none" and info.data.get("sluice_mail_host") not in ("127.0.0.1", "localhost", "::1"):
+        if tls == "none" and info.data.get("sluice_mail_host") not in _LOOPBACK:
             raise ValueError("only a mail server on loopback is spoken to without TLS")
         return tls
 
-    @model_validator(mode="after")
-    def _plain_http_is_for_loopback(self) -> "Environment":
-        parts = urlsplit(self.sluice_issuer)
-        if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
-            raise ValueError("SLUICE_ISSUER must be https unless it is on loopback")
-        return self
-
 
 def _require_32_bytes(key: SecretStr) -> None:
-    if len(base64.b64decode(key.get_secret_value(), validate=True)) != 32:
+    try:
+        decoded = base64.b64decode(key.get_secret_value(), validate=True)
+    except ValueError:  # whose text tells of the value
+        decoded = b""
+    if len(decoded) != 32:
         raise ValueError("must be the base64 of exactly 32 bytes")
 
 
-def _wrong(error: ValueError) -> list[str]:
-    """Names of the variables at fault, and nothing else: pydantic's own text would echo their values."""
+def _wrong(error: ValueError) -> dict[str, str]:
+    """Variables at fault, and what is wrong with each. Never their values, which pydantic's own text would echo."""
     if isinstance(error, ValidationError):
-        named = {str(item["loc"][0]).upper() for item in error.errors() if item["loc"]}
-        return sorted(named) or ["SLUICE_ISSUER"]  # the only rule that looks at the whole
-    found = re.search(r'field "(\w+)"', str(error))  # SettingsError: a value that should be JSON is none
-    return [found[1].upper()] if found else ["a variable"]
+        found = error.errors(include_url=False, include_input=False)
+        return {str(item["loc"][0]).upper(): _said(item["type"], item["msg"]) for item in found}
+    named = re.search(r'field "(\w+)"', str(error))  # SettingsError: a value that should be JSON is none
+    return {named[1].upper() if named else "a variable": "must be JSON"}
+
+
+def _said(kind: str, message: str) -> str:
+    if kind == "missing":
+        return _MISSING
+    return message.removeprefix("Value error, ").replace("Input should", "should")
 
 
 def data_directory() -> Path:
@@ -167,8 +181,7 @@ def load() -> Environment:
     try:
         return Environment(_secrets_dir=secrets if secrets.is_dir() else None)  # type: ignore[call-arg]
     except ValueError as error:
-        names = ", ".join(_wrong(error))
-        raise EnvironmentInvalid(
-            f"missing or unusable: {names}. Start `python3 run.py` once to have secrets made in var/secrets, "
-            "or set SLUICE_SECRETS_DIRECTORY to the folder that holds them."
-        ) from None
+        wrong = _wrong(error)
+        each = ", ".join(f"{name} ({what})" for name, what in sorted(wrong.items()))
+        advice = f" {_MAKE_SECRETS}" if _MISSING in wrong.values() else ""
+        raise EnvironmentInvalid(f"missing or unusable: {each}.{advice}") from None

@@ -170,6 +170,13 @@ def prepare_instance(options: argparse.Namespace) -> Instance:
     """The locked data directory with its secrets, and free ports. Raises CannotStart."""
     chosen = options.data_directory or os.environ.get("SLUICE_DATA_DIRECTORY") or ROOT / "var"
     data = Path(chosen).absolute()
+    try:
+        return _prepared(data, options)
+    except OSError as error:
+        raise CannotStart(instances.unwritable(data, error, "--data-directory")) from error
+
+
+def _prepared(data: Path, options: argparse.Namespace) -> Instance:
     if options.reset and not instances.is_ours(data):
         raise CannotStart(f"{data} is not a data directory of Sluice, so --reset deleted nothing. Choose another one.")
     lock = instances.lock(data)

@@ -8,7 +8,7 @@ _HEAD = f"""# Scenarios of the pretend bank
 
 Log in at the bank under one of these user names; the password is always `{PASSWORD}`. Each name makes the bank behave
 in its own way, over real HTTP and the same each time. This file is made by
-`python -m banks.sandbox scenarios --markdown`.
+`.venv/bin/python -m banks.sandbox scenarios --markdown`.
 
 A scenario that turns does so at a **stage**. Days of the bank's books count from its first answer to that user: a stage
 lasts one day, or seven where the table says a week. `POST /control/people/NAME` with `{{"stage": 1}}` turns it at once,

@@ -18,21 +18,17 @@ from django.core.exceptions import ImproperlyConfigured
 from banks.sandbox.keyfiles import keep
 from banks.sandbox.profile import PROFILE
 
+_REQUIRED = ("SANDBOX_DATA_DIRECTORY", "SANDBOX_ISSUER")
+if _missing := [name for name in _REQUIRED if not os.environ.get(name, "").strip()]:
+    raise ImproperlyConfigured(f"Set {' and '.join(_missing)}: see banks/sandbox/settings.py.")
 
-def _required(name: str) -> str:
-    value = os.environ.get(name, "").strip()
-    if not value:
-        raise ImproperlyConfigured(f"Set {name}; see banks/sandbox/settings.py for what it means.")
-    return value
-
-
-SANDBOX_DATA_DIRECTORY = Path(_required("SANDBOX_DATA_DIRECTORY"))
+SANDBOX_DATA_DIRECTORY = Path(os.environ["SANDBOX_DATA_DIRECTORY"].strip())
 SANDBOX_DATA_DIRECTORY.mkdir(mode=0o700, parents=True, exist_ok=True)
 # Consents in there are of this bank's own customers; the people of another bank are none.
 if keep(SANDBOX_DATA_DIRECTORY / "bank", lambda: PROFILE.key) != PROFILE.key:
     raise ImproperlyConfigured(f"{SANDBOX_DATA_DIRECTORY} belongs to another pretend bank than {PROFILE.name}.")
 
-SANDBOX_ISSUER = _required("SANDBOX_ISSUER")
+SANDBOX_ISSUER = os.environ["SANDBOX_ISSUER"].strip()
 _issuer = urlsplit(SANDBOX_ISSUER)
 if _issuer.scheme not in ("http", "https") or not _issuer.hostname or _issuer.path or _issuer.query or _issuer.fragment:
     raise ImproperlyConfigured("SANDBOX_ISSUER is an origin without a trailing slash, such as http://127.0.0.1:8001.")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+from gateway.advice import manage
 from gateway.doctor.finding import Finding, ok, problem, warning
 
 CLOCK_APART_MAX = timedelta(seconds=5)
@@ -32,7 +33,7 @@ def _settings() -> Finding:
 
         if isinstance(error, EnvironmentInvalid):
             return problem("settings", str(error), "see docs/operator.md, Running it")
-        return problem("settings", f"cannot be loaded ({type(error).__name__}).", "python3 manage.py check")
+        return problem("settings", f"cannot be loaded ({type(error).__name__}).", manage("check"))
     return ok("settings", "can be loaded")
 
 
@@ -68,7 +69,7 @@ def _database() -> tuple[list[Finding], datetime | None]:
         return [problem("database", f"{where} does not answer ({type(error).__name__}).", advice)], None
     if waiting:
         return [
-            problem("database", f"{where}: {waiting} migrations are not applied.", "python3 manage.py migrate")
+            problem("database", f"{where}: {waiting} migrations are not applied.", manage("migrate"))
         ], None
     return [ok("database", f"{where}, all migrations applied")], clock if connection.vendor == "postgresql" else None
 
@@ -112,7 +113,7 @@ def _worker(*, is_running: bool) -> Finding:
     try:
         last = heartbeat.last()
     except (redis.RedisError, DatabaseError):
-        return warning("worker", "cannot be asked: there is no cache.", "python3 manage.py createcachetable")
+        return warning("worker", "cannot be asked: there is no cache.", manage("createcachetable"))
     if last is None:
         silent = "none was ever seen to do anything."
         return problem("worker", silent, start) if is_running else warning("worker", silent, start)
@@ -133,7 +134,7 @@ def _banks(*, is_running: bool) -> Iterator[Finding]:
             advice = "stop with Ctrl-C and start again: python3 run.py"
             yield problem("bank", f"{card.slug} (a pretend one) does not answer at {card.domain}.", advice)
         elif card.status != InstitutionStatus.ALIVE:
-            advice = f"python3 manage.py findings --bank {card.slug}"
+            advice = manage(f"findings --bank {card.slug}")
             yield warning("bank", f"{card.slug} is {card.status}: it failed too often, and is tried again.", advice)
         else:
             yield ok("bank", card.slug)
@@ -155,4 +156,4 @@ def _static_files() -> Finding:
     if any(Path(settings.STATIC_ROOT).glob("*")):
         return ok("static files", str(settings.STATIC_ROOT))
     text = "not collected; run.py's own instance finds them, any other serves pages without styles."
-    return warning("static files", text, "python3 manage.py collectstatic --noinput")
+    return warning("static files", text, manage("collectstatic --noinput"))

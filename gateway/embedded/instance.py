@@ -90,6 +90,12 @@ class Instance:
         }
 
 
+def unwritable(place: Path, error: OSError, option: str) -> str:
+    """What a person is told of a place that `option` chose and that cannot be made or written."""
+    why = "it is not a directory" if isinstance(error, (FileExistsError, NotADirectoryError)) else error.strerror
+    return f"{place} cannot be written: {why}. Choose another {option}."
+
+
 def lock(data: Path) -> int:
     """Create `data` and lock it until this process ends. Raises CannotStart when another instance holds it.
 

@@ -1,6 +1,10 @@
-"""Log lines of the instance's processes: prefixed on stderr, plain in a file each."""
+"""Log lines of the instance's processes: plain in a file each, and prefixed on stderr unless they are routine.
+
+What was printed when the instance was ready must not scroll away under a line for every request.
+"""
 
 import os
+import re
 import sys
 import threading
 from pathlib import Path
@@ -8,10 +12,23 @@ from typing import BinaryIO
 
 ROTATE_BYTES = 5_000_000
 KEPT = 3
+#: Only what it is certain of: a traceback, or a line of a program that nobody thought of, is no routine.
+_ROUTINE = re.compile(
+    r"""
+    \{"at":[ ]"[^"]*",[ ]"level":[ ]"(?:DEBUG|INFO)"       # gateway/logs.py
+    | \[(?:DEBUG|INFO)\][ ]                               # granian
+    | \[WARNING\][ ]Configuration[ ]allows[ ]spawning[ ]   # granian, of threads that mostly wait for a database
+    | [A-Z]+[ ]/\S*[ ][1-4]\d\d$                          # a request of the sample platform
+    """,
+    re.VERBOSE,
+)
 
 
 class Log:
-    """One process's lines, on stderr and in `<directory>/<name>.log`. Safe to use from several threads."""
+    """One process's lines, in `<directory>/<name>.log` and, but for routine, on stderr.
+
+    Safe to use from several threads.
+    """
 
     _terminal = threading.Lock()  # stderr is shared by all logs
 
@@ -33,8 +50,9 @@ class Log:
                 self._output.close()
                 self._open()
             self._output.write(text.encode(errors="replace") + b"\n")
-        with self._terminal:
-            to_terminal(self._prefix + text)
+        if not _ROUTINE.match(text):
+            with self._terminal:
+                to_terminal(self._prefix + text)
 
     def follow(self, stream: BinaryIO) -> None:
         """Copy `stream` line by line until it ends."""

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gateway import advice
 from gateway.embedded import example, shell
 from gateway.embedded.banks import HOST
 from gateway.embedded.instance import Instance
@@ -16,10 +17,6 @@ from gateway.embedded.instance import Instance
 CUSTOMERS_SHOWN = 7
 LISTS = ("platforms", "users", "bank_admins", "operators", "banks")
 _FIRST_COLUMNS = ("name", "username", "password", "totp_secret", "bank", "client_id", "client_secret", "redirect_uri")
-_CODES = (
-    "Staff and operator sign in with a one-time code too: put the totp secret into an app for codes (“enter a key”),\n"
-    "or have the code of now printed:  .venv/bin/python manage.py one_time_code NAME"
-)
 
 
 def addresses(issuer: str, *, budget: str | None = None) -> dict[str, str]:
@@ -45,6 +42,7 @@ def as_text(instance: Instance, seed: Mapping[str, Any], seconds: float) -> str:
         _pairs(
             {
                 "Your consents": where["portal"],
+                **_consoles(instance.issuer, seed),
                 "Platform API": where["api"],
                 "API reference": where["docs"],
                 "Pretend bank": f"http://{HOST}:{instance.bank_port}",
@@ -57,12 +55,25 @@ def as_text(instance: Instance, seed: Mapping[str, Any], seconds: float) -> str:
         _table("Users of Sluice", seed.get("users", [])),
         _table("Staff of the banks, in Sluice", seed.get("bank_admins", [])),
         _table("Operators of Sluice", seed.get("operators", [])),
-        _CODES if seed.get("operators") else "",
+        _codes(instance) if seed.get("operators") else "",
         *(_customers(bank) for bank in seed.get("banks", [])),
         _table("Platforms", seed.get("platforms", [])),
         f"Try it:   {metadata}\nA tour:   python3 run.py tour\nTo stop:  Ctrl-C",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _consoles(issuer: str, seed: Mapping[str, Any]) -> dict[str, str]:
+    """Where the people of the tables below sign in."""
+    found = {f"Staff of {bank['name']}": f"{issuer}/backoffice/{bank['slug']}/" for bank in seed.get("banks", [])}
+    return {**found, "Operators": f"{issuer}/operator/"} if seed.get("operators") else found
+
+
+def _codes(instance: Instance) -> str:
+    return (
+        "Staff and operators sign in with a one-time code too: put the totp secret into an app for codes (“enter a "
+        f"key”),\nor have the code of now printed:  {advice.manage('one_time_code NAME', instance.data)}"
+    )
 
 
 def _customers(bank: Mapping[str, Any]) -> str:

@@ -70,7 +70,7 @@ def test_no_secret_has_a_default(installation: pytest.MonkeyPatch, name: str) ->
 
     text = _refused()
 
-    assert f"missing or unusable: {name}." in text
+    assert f"missing or unusable: {name} (is not set). Start `python3 run.py` once" in text
     assert not any(other in text for other in SECRETS if other != name)
 
 
@@ -111,8 +111,31 @@ def test_a_value_that_cannot_work_names_its_variable_and_is_not_echoed(
 
     text = _refused()
 
-    assert f"missing or unusable: {name}." in text
+    assert f"missing or unusable: {name} (" in text
     assert TELLTALE not in text
+    assert "run.py" not in text, "no secret is missing"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "what"),
+    [
+        ("SLUICE_ISSUER", "http://sluice.example", "must be https unless it is on loopback"),
+        ("SLUICE_ISSUER", "https://sluice.example/", "must be an origin such as https://sluice.example, without"),
+        ("SLUICE_JOB_LEASE_SECONDS", "0", "should be greater than or equal to 4"),
+        ("SLUICE_TICK_SECONDS", "often", "should be a valid number"),
+        ("SLUICE_DATABASE_POOLER", "statement", "should be 'session' or 'transaction'"),
+        ("SLUICE_METRICS_TOKEN", "short", "must have 20 characters or more, or be empty"),
+        ("SLUICE_PAIRWISE_ROOT_KEY", "c2hvcnQ", "must be the base64 of exactly 32 bytes"),
+        ("SLUICE_VAULT_KEYS", "{", "must be JSON"),
+        ("SLUICE_MAIL_HOST", "mail.bank.example", "belongs together with SLUICE_MAIL_FROM"),
+    ],
+)
+def test_each_variable_that_cannot_work_is_told_with_what_is_wrong_with_it(
+    installation: pytest.MonkeyPatch, name: str, value: str, what: str
+) -> None:
+    installation.setenv(name, value)
+
+    assert f"missing or unusable: {name} ({what}" in _refused()
 
 
 @pytest.mark.parametrize("sender", ["sluice@bank.example", "Sluice <sluice@bank.example>"])
@@ -190,7 +213,7 @@ def test_an_issuer_is_an_https_origin_or_on_loopback(installation: pytest.Monkey
 def test_any_other_issuer_is_refused(installation: pytest.MonkeyPatch, issuer: str) -> None:
     installation.setenv("SLUICE_ISSUER", issuer)
 
-    assert "missing or unusable: SLUICE_ISSUER." in _refused()
+    assert "missing or unusable: SLUICE_ISSUER (must be" in _refused()
 
 
 # -- what is set ------------------------------------------------------------------------------------------------------

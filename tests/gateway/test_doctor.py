@@ -162,13 +162,15 @@ def test_a_database_that_answers_with_all_migrations_is_ok() -> None:
 
 @pytest.mark.django_db
 def test_migrations_that_wait_are_told_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SLUICE_VENV", raising=False)
     from django.db.migrations.executor import MigrationExecutor
 
     monkeypatch.setattr(MigrationExecutor, "migration_plan", lambda self, targets: ["one", "two"])
 
     (found,), _ = service._database()
 
-    assert (found.verdict, found.advice) == (Verdict.PROBLEM, "python3 manage.py migrate")
+    assert found.verdict == Verdict.PROBLEM
+    assert found.advice.endswith(".venv/bin/python manage.py migrate")
     assert "2 migrations" in found.text
 
 

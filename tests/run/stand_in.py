@@ -21,10 +21,15 @@ SEED = {
     "banks": [
         {
             "name": "First Bank",
+            "slug": "first-bank",
             "users": [{"username": "alice", "password": "bank password", "scenario": "plain"}],
             "control": {"url": "http://127.0.0.1:8001/control", "token": "moves the clock"},
         },
-        {"name": "Card Issuer", "users": [{"username": "carla", "password": "card password", "scenario": "plain"}]},
+        {
+            "name": "Card Issuer",
+            "slug": "card-issuer",
+            "users": [{"username": "carla", "password": "card password", "scenario": "plain"}],
+        },
     ],
 }
 

@@ -72,6 +72,20 @@ def test_no_secret_stands_in_the_file_or_the_image() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("option", ["--directory", "--environment"])
+def test_a_place_that_cannot_be_made_is_told_in_one_line(
+    tmp_path: Path, option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    places = {"--directory": tmp_path / "secrets", "--environment": tmp_path / "env", option: tmp_path / "file" / "x"}
+
+    assert compose.main([word for name, place in places.items() for word in (name, str(place))]) == 2
+
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert told.endswith(f"cannot be written: it is not a directory. Choose another {option}.\n")
+
+
 def test_every_secret_that_is_mounted_is_made_by_the_command(tmp_path: Path) -> None:
     document = composed.read({**VARIABLES, "SLUICE_SECRETS_DIRECTORY": str(tmp_path / "secrets")})
     compose.make_secrets(tmp_path / "secrets")

@@ -1,17 +1,22 @@
 """The data directory of an embedded instance: private, generated once, wiped only when it is one."""
 
 import base64
+import errno
 import json
+import logging
+import os
 import socket
 import stat
 from pathlib import Path
 
 import pytest
 
+from gateway import supervisor
 from gateway.embedded import banks, logs
 from gateway.embedded import instance as instances
 from gateway.embedded.errors import CannotStart
 from gateway.embedded.instance import Instance
+from gateway.logs import LineFormatter
 
 
 def mode(path: Path) -> int:
@@ -50,6 +55,34 @@ def test_data_directory_is_private_even_if_it_was_not(tmp_path: Path) -> None:
     instances.lock(tmp_path)
 
     assert mode(tmp_path) == 0o700
+
+
+@pytest.mark.parametrize("options", [[], ["--reset"]], ids=["start", "reset"])
+@pytest.mark.parametrize("beneath", ["", "below"], ids=["a file", "beneath a file"])
+def test_a_data_directory_that_cannot_be_made_is_told_with_what_to_choose(
+    tmp_path: Path, beneath: str, options: list[str]
+) -> None:
+    (tmp_path / "file").touch()
+    data = tmp_path / "file" / beneath
+    chosen = supervisor.parser().parse_args(["--data-directory", str(data), *options])
+
+    with pytest.raises(CannotStart) as refused:
+        supervisor.prepare_instance(chosen)
+
+    told = f"{data} cannot be written: it is not a directory. Choose another --data-directory."
+    assert str(refused.value) == told
+
+
+def test_a_disk_that_takes_nothing_is_told_with_its_own_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(directory: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(instances, "make_secrets", full)
+
+    with pytest.raises(CannotStart, match=r"cannot be written: No space left on device[.] Choose another"):
+        supervisor.prepare_instance(supervisor.parser().parse_args(["--data-directory", str(tmp_path / "data")]))
 
 
 def test_wipe_leaves_the_lock_and_never_follows_a_link(tmp_path: Path) -> None:
@@ -144,6 +177,45 @@ def test_ports_not_asked_for_keep_out_of_the_way_of_those_that_were() -> None:
 def test_one_port_asked_for_twice_is_an_error() -> None:
     with pytest.raises(CannotStart, match="Each needs a port of its own"):
         instances.choose_ports({"--port": None, "--bank-port": 8100, "--card-port": 8100}, 8000)
+
+
+JOB_ENDED = '{"at": "2026-01-02T03:04:05.000+00:00", "level": "%s", "logger": "banks.leases", "message": "job ended"}'
+
+
+@pytest.mark.parametrize(
+    ("line", "is_shown"),
+    [
+        (JOB_ENDED % "INFO", False),
+        (JOB_ENDED % "WARNING", True),
+        (JOB_ENDED % "ERROR", True),
+        ("[WARNING] Configuration allows spawning up to 8 Python threads, which seems quite high", False),
+        ("[WARNING] Killing worker-1", True),
+        ("[ERROR] Unexpected exit from worker-1", True),
+        ("GET /style.css 200", False),
+        ("POST /connect 500", True),
+        ("Traceback (most recent call last):", True),
+        ("no such table", True),
+    ],
+)
+def test_routine_goes_to_the_log_alone_and_everything_else_to_the_terminal_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], line: str, is_shown: bool
+) -> None:
+    log = logs.Log(tmp_path, "web")
+
+    log.line(line)
+
+    assert log.file.read_text() == f"{line}\n"
+    assert capsys.readouterr().err == (f"web    | {line}\n" if is_shown else "")
+
+
+def test_a_line_of_our_formatter_is_known_by_its_level(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log, formatter = logs.Log(tmp_path, "web"), LineFormatter()
+    for level in (logging.INFO, logging.WARNING):
+        log.line(formatter.format(logging.LogRecord("gateway", level, "", 0, f"at {level}", None, None)))
+
+    shown = capsys.readouterr().err
+
+    assert "at 30" in shown and "at 20" not in shown
 
 
 def test_large_log_is_rotated_when_its_process_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

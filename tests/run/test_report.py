@@ -3,8 +3,11 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from gateway.embedded import report
 from gateway.embedded.instance import Instance
+from tests.architecture.source import ROOT
 from tests.run.stand_in import SEED
 
 INSTANCE = Instance(Path("/srv/sluice"), 8000, 8001, 8002)
@@ -49,7 +52,7 @@ def test_text_lines_up_rows_of_different_keys() -> None:
 
 def test_text_shows_the_first_customers_of_a_bank_and_where_the_others_are() -> None:
     users = [{"username": f"user{number}", "scenario": "plain"} for number in range(40)]
-    seed = {"banks": [{"name": "First Bank", "issuer": "http://127.0.0.1:8001", "users": users}]}
+    seed = {"banks": [{"name": "First Bank", "slug": "first-bank", "issuer": "http://127.0.0.1:8001", "users": users}]}
 
     text = report.as_text(INSTANCE, seed, 2.0)
 
@@ -64,6 +67,24 @@ def test_text_has_what_staff_need_for_their_one_time_codes_and_how_to_get_one() 
     assert "BOBSSECRET" in text and "OLGASSECRET" in text
     assert "manage.py one_time_code NAME" in text
     assert "one_time_code" not in report.as_text(INSTANCE, {**SEED, "operators": []}, 2.0)
+
+
+def test_the_command_for_a_code_asks_the_instance_that_was_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SLUICE_VENV", "SLUICE_DATA_DIRECTORY", "SLUICE_SECRETS_DIRECTORY"):
+        monkeypatch.delenv(name, raising=False)
+    usual = Instance(ROOT / "var", 8000, 8001, 8002)
+
+    assert "  .venv/bin/python manage.py one_time_code NAME" in report.as_text(usual, SEED, 2.0)
+    told = "  SLUICE_DATA_DIRECTORY=/srv/sluice .venv/bin/python manage.py one_time_code NAME"
+    assert told in report.as_text(INSTANCE, SEED, 2.0)
+
+
+def test_text_says_where_staff_and_operators_sign_in() -> None:
+    text = report.as_text(INSTANCE, SEED, 2.0)
+
+    assert "  Staff of First Bank   http://127.0.0.1:8000/backoffice/first-bank/\n" in text
+    assert "  Staff of Card Issuer  http://127.0.0.1:8000/backoffice/card-issuer/\n" in text
+    assert "  Operators             http://127.0.0.1:8000/operator/\n" in text
 
 
 def test_an_instance_with_the_sample_platform_says_where_it_is() -> None:

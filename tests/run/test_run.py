@@ -351,6 +351,35 @@ def test_mistyped_command_line_is_refused_before_anything_is_installed(run: Modu
     assert run.calls == []
 
 
+@pytest.mark.parametrize("wrong", [["--prot", "9"], ["--json", "--prot=9", "test"], ["--prot", "9", "tour"]])
+def test_it_is_the_unknown_option_that_is_complained_of_and_not_what_follows_it(
+    run: ModuleType, wrong: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        run.main(wrong)
+
+    assert "unrecognized arguments: --prot" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_help_of_the_tests_says_what_they_are_and_gives_an_example(
+    run: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        run.main(["test", "--help"])
+
+    assert left.value.code == 0
+    helped = " ".join(capsys.readouterr().out.split())
+    assert "Run the static checks and every test" in helped
+    example = helped.partition("For example: python3 run.py test ")[2]
+    assert (ROOT / example).is_file()
+
+
+def test_every_command_is_known_where_options_are_looked_at(run: ModuleType) -> None:
+    choices = next(action.choices for action in run.parser()._actions if action.dest == "command")
+
+    assert set(choices) == set(run.COMMANDS)
+
+
 def test_syntax_is_one_that_old_pythons_can_read() -> None:
     ast.parse(SCRIPT.read_text(), feature_version=(3, 6))
 

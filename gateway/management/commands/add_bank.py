@@ -14,6 +14,7 @@ from banks.errors import InstitutionInvalid, UnknownConnector
 from banks.institutions import InstitutionData
 from banks.sessions import redirect_uri
 from consents import clock
+from gateway.advice import manage
 
 _LIMITS = (
     ("--concurrent-jobs-max", 3, "syncs of this bank at once"),
@@ -78,7 +79,7 @@ class Command(BaseCommand):
             f"Redirect URI to register at the bank: {redirect_uri(institution.slug)} "
             f"(SLUICE_ISSUER is {settings.ISSUER})"
         )
-        self.stdout.write(f"Next: manage.py sign_policy {institution.slug} --help")
+        self.stdout.write(f"Next: {manage(f'sign_policy {institution.slug} --help')}")
 
 
 def _data(options: dict[str, Any], signing_key: str) -> InstitutionData:

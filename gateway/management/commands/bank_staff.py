@@ -12,6 +12,7 @@ from banks.errors import InstitutionNotFound
 from consents import audit, clock
 from consents.audit import Actor
 from consents.states import Initiator
+from gateway.advice import manage
 from gateway.identity.models import Membership, MembershipRole, User
 
 
@@ -31,7 +32,7 @@ class Command(BaseCommand):
         try:
             bank = directory.institution(options["bank"])
         except InstitutionNotFound as error:
-            raise CommandError(f"No bank {options['bank']}. Add it first: manage.py add_bank --help") from error
+            raise CommandError(f"No bank {options['bank']}. Add it first: {manage('add_bank --help')}") from error
         now = clock.now()
         if options["add"]:
             _add(_user(options["add"]), bank, now)

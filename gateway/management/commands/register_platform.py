@@ -46,7 +46,8 @@ class Command(BaseCommand):
                 now=now,
             )
         except RequestNotAllowed as error:
-            raise CommandError(str(error)) from error
+            how = "" if options["attested"] else ". Type: --attested"
+            raise CommandError(f"{error}{how}", returncode=2) from error
         platforms.change_status(
             registration.platform, PlatformStatus.ACTIVE, reason="registered", actor=operator, now=now
         )

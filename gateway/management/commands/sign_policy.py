@@ -15,6 +15,7 @@ from consents.policies import PolicyTerms
 from consents.policy_terms import StepUp
 from consents.scopes import LocationPrecision, Purpose, Scope, SensitiveGroup
 from consents.states import Initiator, PolicyStatus
+from gateway.advice import manage
 from gateway.identity.models import Membership
 
 
@@ -80,7 +81,7 @@ class Command(BaseCommand):
         try:
             card = directory.institution(options["bank"])
         except InstitutionNotFound as error:
-            raise CommandError(f"No bank {options['bank']}. Add it first: manage.py add_bank --help") from error
+            raise CommandError(f"No bank {options['bank']}. Add it first: {manage('add_bank --help')}") from error
         _refuse_where_the_bank_signs(card)
         platform_id = _platform_id(options["platform"])
         try:
@@ -135,5 +136,5 @@ def _platform_id(client_id: str) -> Any:
         return None
     platform = Platform.objects.filter(client_id=client_id).first()
     if platform is None:
-        raise CommandError(f"No platform {client_id}. Register it first: manage.py register_platform --help")
+        raise CommandError(f"No platform {client_id}. Register it first: {manage('register_platform --help')}")
     return platform.id

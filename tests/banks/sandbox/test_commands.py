@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from django.db import OperationalError
 
 from banks.sandbox.management.commands import serve
 from tests.support.bank_client import BankClient
-from tests.support.sandbox_bank import SandboxBank, new_key
+from tests.support.sandbox_bank import ROOT, SandboxBank, new_key
 
 
 def test_scenarios_as_json_are_the_people_who_can_log_in(bank: SandboxBank) -> None:
@@ -20,6 +21,33 @@ def test_scenarios_as_json_are_the_people_who_can_log_in(bank: SandboxBank) -> N
     assert [person["username"] for person in people] == list(bank.control("GET", "/control/state")["people"])
     assert all(set(person) == {"username", "password", "scenario"} for person in people)
     assert {person["password"] for person in people} == {"sandbox"}
+
+
+def _without_a_bank(*arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SANDBOX_")}
+    command = [sys.executable, "-m", "banks.sandbox", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_scenarios_can_be_listed_where_no_bank_is_set_up(bank: SandboxBank) -> None:
+    listed = _without_a_bank("scenarios", "--json")
+
+    assert (listed.returncode, listed.stderr) == (0, "")
+    assert listed.stdout == bank.manage("scenarios", "--json")
+
+
+def test_help_lists_the_commands_of_a_bank_before_there_is_one() -> None:
+    helped = _without_a_bank("--help")
+
+    assert (helped.returncode, helped.stderr) == (0, "")
+    assert {"register_client", "scenarios", "serve"} <= set(helped.stdout.split())
+
+
+def test_a_command_that_needs_a_bank_names_all_that_is_missing_in_one_line() -> None:
+    refused = _without_a_bank("serve", "--port", "1")
+
+    assert refused.returncode == 2
+    assert refused.stderr == "Set SANDBOX_DATA_DIRECTORY and SANDBOX_ISSUER: see banks/sandbox/settings.py.\n"
 
 
 def test_registering_for_programs_names_the_customers_too(bank: SandboxBank, tmp_path: Path) -> None:

@@ -5,10 +5,12 @@ from typing import Any
 from django.core.management.base import CommandError
 from oauth2_provider.management.commands import clearcimdapplications
 
+from gateway.advice import manage
+
 
 class Command(clearcimdapplications.Command):
     help = "Refused: platforms are never deleted, and what ran out goes with cleartokens."
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Raises CommandError, whatever was asked for."""
-        raise CommandError("Platforms are never deleted here. What ran out goes with: manage.py cleartokens")
+        raise CommandError(f"Platforms are never deleted here. What ran out goes with: {manage('cleartokens')}")
