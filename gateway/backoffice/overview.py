@@ -52,7 +52,7 @@ class Row:
 @require_safe
 @bank_staff
 def overview(request: StaffRequest, institution: InstitutionCard) -> HttpResponse:
-    """GET takes `q`, part of a platform's name, or `all`: with either, platforms without a consent here are listed too."""
+    """GET takes `q`, part of a platform's name, or `all`: with either, platforms without a consent are listed too."""
     now = clock.now()
     query = request.GET.get("q", "").strip()[:100]
     is_all = not query and bool(request.GET.get("all"))
