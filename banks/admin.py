@@ -21,7 +21,7 @@ from consents.read_only import ReadOnlyAdmin
 
 class InstitutionAdmin(ReadOnlyAdmin):
     called = "Banks"
-    list_display = ("id", "slug", "name", "country", "status", "breaker", "connector", "is_sandbox")
+    list_display = ("name", "slug", "country", "status", "breaker", "connector", "is_sandbox", "id")
     shown = (
         "id", "slug", "name", "legal_name", "bic", "country", "timezone", "status", "breaker", "connector", "version",
         "issuer", "authorization_url", "token_url", "resource_url", "client_id", "is_sandbox", "history_days_max",
@@ -32,6 +32,9 @@ class InstitutionAdmin(ReadOnlyAdmin):
     search_fields = ("id", "slug", "name")
     ordering = ("name", "id")
 
+    def name_of(self, row: Institution) -> str:
+        return row.name
+
     @admin.display(description="breaker")
     def breaker(self, row: Institution) -> str | None:
         return InstitutionGate.objects.filter(institution_id=row.id).values_list("breaker", flat=True).first()
@@ -39,7 +42,7 @@ class InstitutionAdmin(ReadOnlyAdmin):
 
 class InstitutionGateAdmin(ReadOnlyAdmin):
     called = "What banks can take now"
-    list_display = ("institution_id", "slug", "breaker", "breaker_until", "calls", "failures", "unanswered")
+    list_display = ("slug", "breaker", "breaker_until", "calls", "failures", "unanswered", "institution_id")
     shown = (
         "institution_id", "slug", "breaker", "breaker_until", "opened_count", "probe_job_id", "probe_until",
         "bucket_thousandths", "bucket_at", "window_at", "calls", "failures", "unanswered",
@@ -52,6 +55,9 @@ class InstitutionGateAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: Any) -> QuerySet[Any]:
         return self.rows()
+
+    def name_of(self, row: InstitutionGate) -> str:
+        return f"of {row.institution.name}"
 
     @admin.display(description="bank")
     def slug(self, row: InstitutionGate) -> str:
@@ -68,16 +74,18 @@ class SyncJobAdmin(ReadOnlyAdmin):
     )  # fmt: skip
     list_filter = ("status", "trigger", "error_code")
     search_fields = ("id", "connection__id", "institution__id")
-    ordering = ("-created_at", "id")
+    ordering = ("-created_at", "-id")
 
 
 class FindingAdmin(ReadOnlyAdmin):
     called = "Findings"
+    waiting_called = "Open findings"
+    waiting_query = "closed_at__isempty=1"
     list_display = ("id", "kind", "institution_id", "connection_id", "code", "opened_at", "seen_at", "closed_at")
     shown = (*list_display, "account_id")
     list_filter = ("kind", ("closed_at", admin.EmptyFieldListFilter))
     search_fields = ("connection_id", "institution__id")
-    ordering = ("-opened_at", "id")
+    ordering = ("-opened_at", "-id")
 
     def waiting(self) -> QuerySet[Any]:
         return Finding.objects.filter(closed_at=None)
@@ -89,7 +97,7 @@ class UpstreamEndingAdmin(ReadOnlyAdmin):
     shown = (*list_display, "next_attempt_at", "dispatched_at", "lease_until", "finished_at")
     list_filter = ("status", "reason", "error_code")
     search_fields = ("connection_id", "institution__id")
-    ordering = ("-created_at", "id")
+    ordering = ("-created_at", "-id")
 
 
 class QuarantinedRowAdmin(ReadOnlyAdmin):
@@ -99,7 +107,7 @@ class QuarantinedRowAdmin(ReadOnlyAdmin):
     list_display = ("id", "reason", "field", "connector", "first_seen_at", "last_seen_at")
     shown = list_display
     list_filter = ("reason", "connector")
-    ordering = ("-last_seen_at", "id")
+    ordering = ("-last_seen_at", "-id")
 
     def rows(self) -> QuerySet[Any]:
         return QuarantinedRow.objects.for_sync()

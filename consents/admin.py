@@ -44,7 +44,7 @@ def _person(request: HttpRequest) -> dict[str, Any]:
 
 class PlatformAdmin(ReadOnlyAdmin):
     called = "Platforms"
-    list_display = ("id", "name", "status", "status_reason", "status_changed_at", "attested_at", "profile")
+    list_display = ("name", "status", "status_reason", "status_changed_at", "attested_at", "profile", "client_id", "id")
     shown = (
         "id", "name", "legal_name", "client_uri", "client_id", "status", "status_reason", "status_changed_at",
         "attested_at", "profile", "purposes", "redirect_uris", "is_sandbox",
@@ -54,6 +54,9 @@ class PlatformAdmin(ReadOnlyAdmin):
     ordering = ("name", "id")
     action_form = ReasonForm
     actions = ("suspend", "attest", "ask_to_allow", "ask_to_withdraw")
+
+    def name_of(self, row: Platform) -> str:
+        return row.name
 
     @admin.action(description="Suspend at once")
     def suspend(self, request: HttpRequest, rows: Rows) -> None:
@@ -84,10 +87,12 @@ class PlatformAdmin(ReadOnlyAdmin):
 
 class OperatorProposalAdmin(ReadOnlyAdmin):
     called = "Operators' proposals"
+    waiting_called = "Proposals that wait for a second operator"
+    waiting_query = "status__exact=WAITING"
     list_display = ("id", "kind", "platform_id", "consent_id", "reason_code", "status", "proposed_by", "proposed_at")
     shown = (*list_display, "decided_by", "decided_at")
     list_filter = ("status", "kind")
-    ordering = ("-proposed_at", "id")
+    ordering = ("-proposed_at", "-id")
     actions = ("approve", "refuse")
 
     def waiting(self) -> Rows:
@@ -114,7 +119,7 @@ class ConsentAdmin(ReadOnlyAdmin):
     )  # fmt: skip
     list_filter = ("status", "status_initiator")
     search_fields = ("id", "platform__id")
-    ordering = ("-created_at", "id")
+    ordering = ("-created_at", "-id")
     action_form = ReasonForm
     actions = ("suspend", "revoke", "ask_to_lift")
 
@@ -161,16 +166,18 @@ class RevocationAdmin(ReadOnlyAdmin):
         ("acknowledged_at", admin.EmptyFieldListFilter),
     )
     search_fields = ("consent__id",)
-    ordering = ("-requested_at", "consent_id")
+    ordering = ("-requested_at", "-consent_id")
 
 
 class ReportAdmin(ReadOnlyAdmin):
     called = "Reports by users"
+    waiting_called = "Open reports by users"
+    waiting_query = "closed_at__isempty=1"
     list_display = ("id", "consent_id", "code", "reported_at", "closed_at", "outcome")
     shown = ("id", "consent_id", "request_id", "code", "reported_at", "closed_at", "outcome")
     list_filter = ("code", ("closed_at", admin.EmptyFieldListFilter))
     search_fields = ("consent__id", "request_id")
-    ordering = ("-reported_at", "id")
+    ordering = ("-reported_at", "-id")
     actions = ("unfounded", "upheld")
 
     def waiting(self) -> Rows:
@@ -202,7 +209,7 @@ class BankPolicyAdmin(ReadOnlyAdmin):
     )  # fmt: skip
     list_filter = ("status",)
     search_fields = ("institution_id", "platform__id")
-    ordering = ("-effective_from", "id")
+    ordering = ("-effective_from", "-id")
 
 
 class ProposalAdmin(ReadOnlyAdmin):
@@ -211,7 +218,7 @@ class ProposalAdmin(ReadOnlyAdmin):
     shown = (*list_display, "terms", "base_version", "proposed_by", "decided_by", "decided_at")
     list_filter = ("status", "kind")
     search_fields = ("institution_id", "platform__id")
-    ordering = ("-proposed_at", "id")
+    ordering = ("-proposed_at", "-id")
 
 
 # -- what happened -----------------------------------------------------------------------------------------------------
@@ -227,7 +234,7 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     )  # fmt: skip
     list_filter = ("initiator",)
     search_fields = ("action", "consent_id", "platform_id", "institution_id", "request_id")
-    ordering = ("-occurred_at", "id")
+    ordering = ("-occurred_at", "-id")
     change_list_template = "operator/audit.html"
 
     def get_urls(self) -> list[URLPattern]:
@@ -265,7 +272,7 @@ class EventAdmin(ReadOnlyAdmin):
     shown = (*list_display, "connection_id", "details")
     list_filter = (Backlog, "type")
     search_fields = ("consent_id", "platform_id", "connection_id")
-    ordering = ("-occurred_at", "id")
+    ordering = ("-occurred_at", "-id")
 
 
 class EventLogAdmin(ReadOnlyAdmin):
@@ -274,6 +281,9 @@ class EventLogAdmin(ReadOnlyAdmin):
     shown = list_display
     search_fields = ("platform__id",)
     ordering = ("platform_id",)
+
+    def name_of(self, row: EventLog) -> str:
+        return f"of {row.platform.name}"
 
     @admin.display(description="not yet acknowledged")
     def behind(self, row: EventLog) -> int:
@@ -285,7 +295,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
     list_display = ("id", "platform_id", "sequence", "event_id", "consent_id", "created_at")
     shown = list_display
     search_fields = ("platform_id", "consent_id")
-    ordering = ("-created_at", "id")
+    ordering = ("-created_at", "-id")
 
 
 #: What gateway.operator.site shows of this package, in the order of its start page.

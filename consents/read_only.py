@@ -4,7 +4,7 @@ A class names the columns it shows; a column that is not named is not read. Addr
 there is nothing to add, to change or to delete.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
@@ -12,9 +12,14 @@ from uuid import UUID
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
+from django.contrib.admin.templatetags.admin_list import result_headers, results
 from django.db.models import DateTimeField, Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.views.decorators.http import require_http_methods
 
 from consents.audit import Actor
@@ -64,13 +69,32 @@ def _column(model: type[Model], name: str) -> Any:
     return instant
 
 
+def _headings(changelist: Any) -> list[str]:
+    return [
+        "Tick" if "action-checkbox-column" in str(header.get("class_attrib")) else capfirst(str(header["text"]))
+        for header in result_headers(changelist)
+    ]
+
+
+def _rows(changelist: Any, headings: list[str]) -> Iterator[list[SafeString]]:
+    """Cells as the library writes them, each with its column's heading: a narrow page shows it beside them."""
+    for row in results(changelist):
+        yield [
+            SafeString(cell.replace(" class=", format_html(' data-heading="{}" class=', heading), 1))
+            for cell, heading in zip(row, headings, strict=True)
+        ]
+
+
 class ReadOnlyAdmin(_Admin):
     """A list and a detail of rows. A subclass names `shown`, the columns of the detail, and `list_display`.
 
-    `called`: the plural, as a heading.
+    `called`: the plural, as a heading. Where rows may wait for an operator, `waiting_called` is what those are called,
+    and `waiting_query` the list's address query that finds them.
     """
 
     called = ""
+    waiting_called = ""
+    waiting_query = ""
     shown: tuple[Any, ...] = ()
     change_list_template = "operator/list.html"
     change_form_template = "operator/detail.html"
@@ -94,6 +118,10 @@ class ReadOnlyAdmin(_Admin):
     def waiting(self) -> QuerySet[Any] | None:
         """What an operator should look at; None: nothing here ever waits for one."""
         return None
+
+    def name_of(self, row: Any) -> str:
+        """What its page is headed by, after the kind."""
+        return str(row.pk)
 
     def get_urls(self) -> list[URLPattern]:
         """Of the library's seven addresses the two that only show; a hand is a POST to the list."""
@@ -175,11 +203,14 @@ class ReadOnlyAdmin(_Admin):
             ticked = request.POST.copy()
             ticked["select_across"] = "0"
             request.POST = ticked  # type: ignore[assignment]
-        return super().changelist_view(request, {"title": self.called, **(extra_context or {})})
+        answer = super().changelist_view(request, {"title": self.called, **(extra_context or {})})
+        if isinstance(answer, TemplateResponse) and answer.context_data is not None and "cl" in answer.context_data:
+            changelist = answer.context_data["cl"]
+            headings = _headings(changelist)
+            answer.context_data.update(headings=headings, rows=_rows(changelist, headings))
+        return answer
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> Any:
-        title = f"{str(self.opts.verbose_name).capitalize()} {object_id}"
-        context = {"title": title, "called": self.called, **(extra_context or {})}
-        return super().change_view(request, object_id, form_url, context)
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        row = context["original"]
+        title = f"{str(self.opts.verbose_name).capitalize()} {self.name_of(row)}"
+        return super().render_change_form(request, {**context, "title": title, "called": self.called}, *args, **kwargs)

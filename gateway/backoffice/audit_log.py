@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 from banks.directory import InstitutionCard
 from consents.models import AuditEntry, Platform
 from consents.states import Initiator
-from gateway.backoffice import pages, wording
+from gateway.backoffice import audit_words, pages, wording
 from gateway.identity.models import Membership, User
 from gateway.identity.staff import StaffRequest, bank_staff
 
@@ -36,17 +36,26 @@ _INITIATORS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One entry in words. `by` names a person of this bank, and nobody else."""
+    """One entry, in words and in the codes that the file has. `by` names a person of this bank, and nobody else."""
 
     at: datetime
+    what: str
+    states: str
+    why: str
     action: str
     by: str
     platform: str
     from_status: str
     to_status: str
     reason: str
+    reason_code: str
     consent: str
     request_id: str
+
+    @property
+    def codes(self) -> list[str]:
+        """As programs call it."""
+        return [code for code in (self.action, self.from_status, self.to_status, self.reason_code) if code]
 
 
 @require_safe
@@ -83,12 +92,16 @@ def _entry(row: AuditEntry, names: dict[UUID | None, str], platforms: dict[UUID,
     by = names.get(row.actor_pseudonym) if row.actor_pseudonym else None
     return Entry(
         at=row.occurred_at,
+        what=audit_words.action(row.action, row.details),
+        states=audit_words.states(row.action, row.from_status, row.to_status),
+        why=audit_words.reason(row.reason_code),
         action=row.action,
         by=by or _INITIATORS[Initiator(row.initiator)],
         platform=platforms.get(row.platform_id, "") if row.platform_id else "",
         from_status=row.from_status,
         to_status=row.to_status,
         reason=wording.REASONS.get(row.reason_code, row.reason_code),
+        reason_code=row.reason_code,
         consent="" if row.consent_id is None else str(row.consent_id),
         request_id=row.request_id,
     )

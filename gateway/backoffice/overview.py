@@ -52,13 +52,15 @@ class Row:
 @require_safe
 @bank_staff
 def overview(request: StaffRequest, institution: InstitutionCard) -> HttpResponse:
-    """GET takes `q`: part of a platform's name; with it, platforms without a consent here are found too."""
+    """GET takes `q`, part of a platform's name, or `all`: with either, platforms without a consent are listed too."""
     now = clock.now()
     query = request.GET.get("q", "").strip()[:100]
+    is_all = not query and bool(request.GET.get("all"))
     activity = figures.by_platform(institution.id, now=now)
     refused = figures.refused_by_platform(institution.id, since=now - timedelta(hours=figures.REFUSED_HOURS))
     signed = policies.latest_versions(institution.id)
-    wanted = [one for one in pages.platforms() if _is_wanted(one, query, {*activity, *refused})]
+    active = {*activity, *refused}
+    wanted = [one for one in pages.platforms() if is_all or _is_wanted(one, query, active)]
     general = signed.get(None)
     return pages.shown(
         request,
@@ -67,6 +69,7 @@ def overview(request: StaffRequest, institution: InstitutionCard) -> HttpRespons
         {
             "rows": [_row(one, activity.get(one.id, Activity()), refused.get(one.id, {}), signed) for one in wanted],
             "query": query,
+            "is_all": is_all,
             "held": figures.held(institution.id, now=now),
             "general": force_of(signed, None),
             "is_stopped": general is not None and general.status != PolicyStatus.ALLOW,

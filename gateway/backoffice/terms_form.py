@@ -14,6 +14,7 @@ from gateway import words
 from gateway.backoffice import wording
 
 _NO_PLACE = "none"
+_NO_VERSION = "The address does not say which version was changed. Look through the terms below and send them again"
 
 _SCOPES = [(scope.value, words.SCOPE_WORDS[scope].label) for scope in Scope]
 _PURPOSES = [(purpose.value, words.PURPOSE_WORDS[purpose][0]) for purpose in Purpose]
@@ -36,6 +37,18 @@ class Option:
     is_chosen: bool
 
 
+def _some(term: str, choices: list[tuple[str, str]]) -> forms.MultipleChoiceField:
+    """Any of a few."""
+    told = f"{wording.TERMS[term]}: choose from these"
+    return forms.MultipleChoiceField(choices=choices, required=False, error_messages={"invalid_choice": told})
+
+
+def _one(term: str, choices: list[tuple[str, str]]) -> forms.ChoiceField:
+    """Exactly one. The list of problems at the head has no place for a label beside it: the sentence names the term."""
+    told = f"{wording.TERMS[term]}: choose one of these"
+    return forms.ChoiceField(choices=choices, error_messages=dict.fromkeys(("required", "invalid_choice"), told))
+
+
 def _days(maximum: int) -> forms.IntegerField:
     told = f"Type a number of days from 1 to {maximum}, or leave it empty"
     return forms.IntegerField(
@@ -49,18 +62,22 @@ def _days(maximum: int) -> forms.IntegerField:
 class TermsForm(forms.Form):
     """Sent by GET. Lengths of time in days, empty: no limit of the bank's own."""
 
-    scopes = forms.MultipleChoiceField(choices=_SCOPES, required=False)
-    purposes = forms.MultipleChoiceField(choices=_PURPOSES, required=False)
+    scopes = _some("scopes", _SCOPES)
+    purposes = _some("purposes", _PURPOSES)
     history_days_max = _days(HISTORY_DAYS_MAX)
     duration_days_max = _days(DURATION_DAYS_MAX)
-    location_precision = forms.ChoiceField(choices=_PRECISIONS)
+    location_precision = _one("location_precision", _PRECISIONS)
     on_platform_only = forms.BooleanField(required=False)
-    hidden_groups = forms.MultipleChoiceField(choices=_GROUPS, required=False)
+    hidden_groups = _some("hidden_groups", _GROUPS)
     requires_attended = forms.BooleanField(required=False)
     accepts_attestation = forms.BooleanField(required=False)
-    step_up = forms.ChoiceField(choices=_STEP_UPS)
-    profile = forms.ChoiceField(choices=_PROFILES)
-    base_version = forms.IntegerField(min_value=0, widget=forms.HiddenInput)
+    step_up = _one("step_up", _STEP_UPS)
+    profile = _one("requires_fapi2", _PROFILES)
+    base_version = forms.IntegerField(
+        min_value=0,
+        widget=forms.HiddenInput,
+        error_messages=dict.fromkeys(("required", "invalid", "min_value"), _NO_VERSION),
+    )
 
     @classmethod
     def of(cls, held: PolicyTerms | None) -> Self:
@@ -116,12 +133,14 @@ class TermsForm(forms.Form):
         """(id of the first control, what is wrong), in the order of the page."""
         if not self.is_bound:
             return []
-        listed = []
-        for name in self.fields:
-            for told in self.errors.get(name, []):
-                first = f"{name}-1" if isinstance(self.fields[name], forms.ChoiceField) else name
-                listed.append((first, str(told)))
-        return listed
+        return [(self._first_control(name), str(told)) for name in self.fields for told in self.errors.get(name, [])]
+
+    def _first_control(self, name: str) -> str:
+        """What nobody sees leads to the top of the form."""
+        field = self.fields[name]
+        if field.widget.is_hidden:
+            return "scopes-1"
+        return f"{name}-1" if isinstance(field, forms.ChoiceField) else name
 
     def options(self, name: str) -> list[Option]:
         """The boxes of one group, ticked as sent or as they hold."""

@@ -37,7 +37,7 @@ def entries(request: HttpRequest) -> list[Entry]:
         *staff_pages(user),
         ("Security", reverse("mfa_index")),
     ]
-    current = _current(request.path, [address for _, address in links])
+    current = _current(request, [address for _, address in links])
     return [Entry(label, address, address == current) for label, address in links]
 
 
@@ -54,6 +54,13 @@ def _console(slug: str) -> str:
     return f"/backoffice/{slug}/"
 
 
-def _current(path: str, addresses: list[str]) -> str | None:
-    """The longest address that `path` begins with; the first page also has what has no entry of its own below it."""
-    return max((address for address in addresses if path.startswith(address)), key=len, default=None)
+def _current(request: HttpRequest, addresses: list[str]) -> str | None:
+    """The longest address that this one begins with. Below the first page are only the pages about one's sharing."""
+    home = reverse("portal:consents")
+    below = [one for one in addresses if request.path.startswith(one) and (one != home or _is_of_sharing(request))]
+    return max(below, key=len, default=None)
+
+
+def _is_of_sharing(request: HttpRequest) -> bool:
+    found = request.resolver_match
+    return found is not None and found.namespace == "portal" and found.url_name != "dev_mail"

@@ -71,19 +71,23 @@ class OperatorSite(AdminSite):
         return {"site_header": self.site_header, "has_permission": True}
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:  # type: ignore[override]
-        entries = [
-            (table.called, reverse(f"{self.name}:{_name(model)}_changelist"), _count(table.waiting()))
-            for model, table in cast("dict[type[Any], ReadOnlyAdmin]", self._registry).items()
+        tables = cast("dict[type[Any], ReadOnlyAdmin]", self._registry)
+        addresses = {model: reverse(f"{self.name}:{_name(model)}_changelist") for model in tables}
+        due = [
+            (table.waiting_called, f"{addresses[model]}?{table.waiting_query}", count)
+            for model, table in tables.items()
+            if (count := _count(table.waiting()))
         ]
-        return render(request, "operator/index.html", {"title": self.index_title, "entries": entries})
+        entries = [(table.called, addresses[model]) for model, table in tables.items()]
+        return render(request, "operator/index.html", {"title": self.index_title, "due": due, "entries": entries})
 
 
 def _name(model: type[Any]) -> str:
     return f"{model._meta.app_label}_{model._meta.model_name}"
 
 
-def _count(waiting: QuerySet[Any] | None) -> int | None:
-    return None if waiting is None else waiting.count()
+def _count(waiting: QuerySet[Any] | None) -> int:
+    return 0 if waiting is None else waiting.count()
 
 
 def _see_other(response: HttpResponse) -> HttpResponse:

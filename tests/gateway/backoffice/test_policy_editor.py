@@ -118,12 +118,12 @@ def test_terms_made_from_a_version_that_is_gone_are_shown_anew(
         ({"scopes": []}, "Choose what may be shared", "scopes-1"),
         ({"purposes": []}, "Choose what for", "purposes-1"),
         ({"scopes": ["accounts", "merchants"]}, "need transaction details", "scopes-1"),
-        ({"scopes": ["everything"]}, "", "scopes-1"),
+        ({"scopes": ["everything"]}, "Data that may be shared: choose", "scopes-1"),
         ({"history_days_max": "0"}, "from 1 to 730", "history_days_max"),
         ({"history_days_max": "731"}, "from 1 to 730", "history_days_max"),
         ({"duration_days_max": "a year"}, "from 1 to 365", "duration_days_max"),
-        ({"location_precision": "house"}, "", "location_precision-1"),
-        ({"step_up": ""}, "", "step_up-1"),
+        ({"location_precision": "house"}, "How closely a place is told: choose", "location_precision-1"),
+        ({"step_up": ""}, "How the customer proves it is them: choose", "step_up-1"),
     ],
 )
 def test_what_is_no_policy_is_told_at_its_control_and_nothing_is_signed(
@@ -138,6 +138,15 @@ def test_what_is_no_policy_is_told_at_its_control_and_nothing_is_signed(
     assert any(one == ("input", "id") for one in page.attributes)
     assert f'id="{target}"'.encode() in answer.content
     assert BankPolicy.objects.count() == 1
+
+
+def test_an_address_without_terms_names_each_that_is_missing(anne: Clerk) -> None:
+    answer = anne.get("policy/review/")
+
+    problems = [link.words for link in Page(answer).links if link.attributes["href"].startswith("#")]
+    assert answer.status_code == 422
+    assert len(set(problems)) == len(problems) > 5
+    assert not Page(answer).says("This field is required")
 
 
 def test_a_platforms_first_own_terms_start_from_the_general_ones(

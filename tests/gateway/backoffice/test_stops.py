@@ -61,6 +61,17 @@ def test_a_suspension_is_in_force_at_once_and_lifted_by_two_everything_is_as_bef
     assert _state() == before
 
 
+def test_a_platform_that_nobody_shares_with_yet_is_found_and_suspended(anne: Clerk, chat: Member) -> None:
+    first = anne.page()
+    assert not first.links_to(anne.path("platforms/")) and "?all=1" in first.links_to("?")
+
+    (address,) = anne.page("?all=1").links_to(anne.path("platforms/"))
+    anne.client.post(f"{address}suspend/", {"reason": "LEGAL_ORDER"})
+
+    held = policies.terms_that_hold(anne.bank.id, chat.platform.id)
+    assert held is not None and held.status == PolicyStatus.SUSPEND
+
+
 def test_the_whole_bank_stops_and_another_bank_goes_on(
     anne: Clerk, brian: Clerk, share: Share, bob: User, budget: Member, southbank: Institution, api: Api
 ) -> None:

@@ -26,6 +26,12 @@ def test_navigation_says_where_one_is(alice: User) -> None:
     assert current(browser, "/") == ["Your sharing"]
     assert current(browser, "/links/") == ["Your bank links"]
     assert current(browser, "/security/") == current(browser, "/security/history/") == ["Security"]
+    assert current(browser, "/reads/") == current(browser, "/download/") == ["Your sharing"]
+
+
+@pytest.mark.parametrize("address", ["/nope", "/problems/", "/sign-out/"])
+def test_navigation_marks_nothing_on_an_address_of_no_entry(alice: User, address: str) -> None:
+    assert current(factors.browser_of(alice), address) == []
 
 
 def test_people_see_no_console_and_visitors_only_the_way_in(alice: User) -> None:

@@ -27,6 +27,7 @@ class TestList:
 
         assert page.says("You share nothing yet")
         assert page.says("start in the app you want to use")
+        assert page.links_to("/reads/") == ["/reads/"]
 
     def test_shows_a_consent_in_words(self, browser: Client, sharing: Consent) -> None:
         read_by_platform(sharing)

@@ -62,6 +62,11 @@ class TestPages:
         assert pages[-1].says("That is all of it")
         assert not pages[0].says("That is all of it")
 
+    def test_title_is_the_heading(self, browser: Client, sharing: Consent) -> None:
+        for query, heading in (("", "Who read what"), (f"?consent={sharing.id}", f"What {sharing.platform.name} read")):
+            page = Page(browser.get(f"/reads/{query}"))
+            assert page.title.startswith(heading) and page.says(heading)
+
     def test_newest_comes_first(self, browser: Client, sharing: Consent) -> None:
         for days_ago in (3, 1, 2):
             read_by_platform(sharing, days_ago=days_ago, request_id=f"req_{days_ago}_days_ago")

@@ -22,6 +22,7 @@ def test_sign_in_page_is_ours(db: None) -> None:
     form = page.form("/sign-in/")
     assert page.title == "Sign in – Sluice"
     assert page.says("never type your bank password here")
+    assert page.says("Forgotten your password? Nobody can mail you a new one")
     assert "no-store" in answer["Cache-Control"]
     assert {one.name for one in form.controls} >= {"login", "password"}
     assert form.named("password")[0].attributes["autocomplete"] == "current-password"
