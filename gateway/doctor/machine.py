@@ -70,6 +70,9 @@ def _disk(data: Path) -> Finding:
 
 
 def _data_directory(data: Path) -> Finding:
+    if any(place.is_file() for place in (data, *data.parents)):
+        advice = "choose another: python3 run.py --data-directory DIR"
+        return problem("data directory", f"{data} is not a directory, and none can be made there.", advice)
     if not data.is_dir():
         return warning("data directory", f"{data} is not there; the first start makes it.", "python3 run.py")
     if not os.access(data, os.W_OK | os.X_OK):

@@ -70,6 +70,15 @@ def test_a_full_disk_is_told(there: Installation, monkeypatch: pytest.MonkeyPatc
     assert _of(machine.examined(there), "disk").verdict == verdict
 
 
+@pytest.mark.parametrize("beneath", ["", "below"], ids=["a file", "beneath a file"])
+def test_a_data_directory_that_no_start_could_make_is_a_problem(there: Installation, beneath: str) -> None:
+    (there.data / "file").touch()
+
+    found = machine._data_directory(there.data / "file" / beneath)
+
+    assert (found.verdict, found.advice) == (Verdict.PROBLEM, "choose another: python3 run.py --data-directory DIR")
+
+
 def test_a_data_directory_that_others_may_enter_is_told(there: Installation) -> None:
     there.data.chmod(0o755)
 
