@@ -185,6 +185,7 @@ _BANK = [
     ),
     _console("console", _ROOT),
     _console("console, not found", _ROOT, "?q=nobody"),
+    _console("console, all", _ROOT, "?all=1"),
     _console("suspend all", f"{_ROOT}suspend/"),
     _console("stop a scope for all", f"{_ROOT}stop-scope/"),
     _console("policy", f"{_ROOT}policy/"),
