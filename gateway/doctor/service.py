@@ -68,9 +68,7 @@ def _database() -> tuple[list[Finding], datetime | None]:
         advice = "check DATABASE_URL, and that the server runs and takes connections from here"
         return [problem("database", f"{where} does not answer ({type(error).__name__}).", advice)], None
     if waiting:
-        return [
-            problem("database", f"{where}: {waiting} migrations are not applied.", manage("migrate"))
-        ], None
+        return [problem("database", f"{where}: {waiting} migrations are not applied.", manage("migrate"))], None
     return [ok("database", f"{where}, all migrations applied")], clock if connection.vendor == "postgresql" else None
 
 
