@@ -3,7 +3,7 @@
 One run of a job is one access: its further windows and pages are free, and so are the turns it goes on in, unless the
 connector says that its banks count them (ConnectorInfo.counts_pages). A run that crashed, or was not answered, has
 spent its access; the bank saw it too. One that the bank turned away (5xx, 429) saw nothing of the customer and is given
-back.
+back, and so is one that was counted ahead of a bank that failed before it was made.
 """
 
 from collections import defaultdict

@@ -20,6 +20,7 @@ from django.db.models import Exists, OuterRef
 from banks import directory
 from consents.models import Platform
 from consents.states import PlatformStatus
+from gateway import advice
 from gateway.identity.models import Membership, MembershipRole, User
 
 Check = Callable[..., list[CheckMessage]]
@@ -103,7 +104,7 @@ def servers() -> Iterable[CheckMessage]:
     if not any(Path(settings.STATIC_ROOT).glob("*")):
         yield Error(
             "Static files are not collected: pages would come without their styles.",
-            hint="Type: python manage.py collectstatic --noinput",
+            hint=f"Type: {advice.manage('collectstatic --noinput')}",
             id="sluice.E010",
         )
 
@@ -156,7 +157,7 @@ def rows() -> Iterable[CheckMessage]:
     except DatabaseError:
         yield Error(
             "The database does not answer, or its tables are not there.",
-            hint="Type: python manage.py migrate (and python -m gateway.doctor, if that fails).",
+            hint=f"Type: {advice.manage('migrate')} (and {advice.doctor()}, if that fails).",
             id="sluice.E014",
         )
 
@@ -194,6 +195,6 @@ def _staff() -> Iterable[CheckMessage]:
     if operators.count() < 2:
         yield Warning(
             "There are fewer than two operators: what one stops, nobody can give back.",
-            hint="Type: python manage.py createsuperuser",
+            hint=f"Type: {advice.manage('createsuperuser')}",
             id="sluice.W018",
         )

@@ -17,8 +17,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 BASE_DIRECTORY = Path(__file__).resolve().parent.parent
 METRICS_TOKEN_CHARACTERS_MIN = 20
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
-
 _MISSING = "is not set"
 #: What has no default is a secret.
 _MAKE_SECRETS = (

@@ -166,6 +166,16 @@ one_statement = pytest.mark.skipif(
 )
 
 
+def presenting(way: str, user: User, member: Member) -> Callable[[], Any]:
+    """To exchange a fresh code, or to refresh by what one brought; there is no access token yet."""
+    code = code_for(user, member)
+    if way == "exchange_code":
+        return lambda: cast.exchange(member, code, VERIFIER)
+    token = cast.exchange(member, code, VERIFIER).json()["refresh_token"]
+    AccessToken.objects.all().delete()
+    return lambda: cast.refresh(member, token)
+
+
 @one_statement
 @pytest.mark.parametrize(
     ("way", "meanwhile"),
@@ -177,10 +187,7 @@ one_statement = pytest.mark.skipif(
 def test_t8_nothing_is_minted_of_what_is_not_as_it_was_read(
     alice: User, chat: Member, monkeypatch: pytest.MonkeyPatch, way: str, meanwhile: str
 ) -> None:
-    code = code_for(alice, chat)
-    if way == "add_access_token":
-        token = cast.exchange(chat, code, VERIFIER).json()["refresh_token"]
-    AccessToken.objects.all().delete()
+    ask = presenting(way, alice, chat)
     write, wrote = getattr(statements, way), list[bool]()
 
     def late(*arguments: Any, **more: Any) -> bool:
@@ -190,7 +197,7 @@ def test_t8_nothing_is_minted_of_what_is_not_as_it_was_read(
         return wrote[-1]
 
     monkeypatch.setattr(statements, way, late)
-    answer = cast.exchange(chat, code, VERIFIER) if way == "exchange_code" else cast.refresh(chat, token)
+    answer = ask()
 
     assert wrote[0] is False
     if meanwhile == "the consent changed":  # and is open still: asked once more, with the rows held
@@ -234,10 +241,7 @@ def test_who_is_stopped_while_the_rows_are_held_is_refused_as_at_any_other_time(
     alice: User, chat: Member, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     """The rows of user and platform are nobody's to hold: many a consent would wait for them."""
-    code = code_for(alice, chat)
-    if way == "add_access_token":
-        token = cast.exchange(chat, code, VERIFIER).json()["refresh_token"]
-    AccessToken.objects.all().delete()
+    ask = presenting(way, alice, chat)
     write, wrote = getattr(statements, way), list[bool]()
 
     def late(*arguments: Any, **more: Any) -> bool:
@@ -246,7 +250,7 @@ def test_who_is_stopped_while_the_rows_are_held_is_refused_as_at_any_other_time(
         return wrote[-1]
 
     monkeypatch.setattr(statements, way, late)
-    answer = cast.exchange(chat, code, VERIFIER) if way == "exchange_code" else cast.refresh(chat, token)
+    answer = ask()
 
     assert wrote == [False, False]
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
