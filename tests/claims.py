@@ -58,7 +58,9 @@ class Roll:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
-        for nodeid in self.missing if exitstatus == pytest.ExitCode.TESTS_FAILED else []:
+        """Also names them when all others passed: `exitstatus` is what the run had before `pytest_sessionfinish`."""
+        is_whole = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+        for nodeid in self.missing if is_whole else []:
             terminalreporter.write_line(f"NOT RUN by any process: {nodeid}", red=True)
 
     @property

@@ -15,6 +15,8 @@ _MARKERS = {
     "full": "long; runs only with SLUICE_TEST_FULL=1 (`run.py test --full`)",
     "sqlite_only": "says something about SQLite or the embedded instance",
 }
+#: What `repr` and `str` say of a function or an object without a name.
+_HAS_ADDRESS = " at 0x"
 _DATABASE_FIXTURES = {"db", "transactional_db", "live_server"}
 #: The first ones are left to programs that are given the server alone.
 _LOGICAL_DATABASES = {split.SQLITE: 4, split.POSTGRESQL: 8, split.APART: 12}
@@ -59,10 +61,15 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep what belongs in this process."""
+    """Keep what belongs in this process.
+
+    Raises UsageError for a test that no other process knows by the same name.
+    """
     kept: list[pytest.Item] = []
     dropped: list[pytest.Item] = []
     for item in items:
+        if _HAS_ADDRESS in item.nodeid:
+            raise pytest.UsageError(f"{item.nodeid} is named after an address in memory, another one in each process")
         (kept if _belongs(item) else dropped).append(item)
     if dropped:
         config.hook.pytest_deselected(items=dropped)

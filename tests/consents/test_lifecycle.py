@@ -134,7 +134,6 @@ ALLOWED: list[tuple[Callable[[Consent], Consent], str, set[str]]] = [
 @pytest.mark.parametrize(
     ("hand", "target", "before"),
     [(hand, target, status) for hand, target, sources in ALLOWED for status in ConsentStatus if status in sources],
-    ids=str,
 )
 def test_a_change_happens_from_the_statuses_that_allow_it(
     lodged: Consent, hand: Callable[[Consent], Consent], target: str, before: ConsentStatus
@@ -155,7 +154,6 @@ def test_a_change_happens_from_the_statuses_that_allow_it(
 @pytest.mark.parametrize(
     ("hand", "before"),
     [(hand, status) for hand, _, sources in ALLOWED for status in ConsentStatus if status not in sources],
-    ids=str,
 )
 def test_a_change_is_refused_from_every_other_status_and_leaves_no_trace(
     lodged: Consent, hand: Callable[[Consent], Consent], before: ConsentStatus

@@ -82,7 +82,7 @@ def consent(db: None) -> Consent:
     return given.authorised()
 
 
-@pytest.mark.parametrize(("hand", "before"), ALLOWED, ids=str)
+@pytest.mark.parametrize(("hand", "before"), ALLOWED)
 def test_a_hand_moves_what_it_may_and_leaves_one_entry_one_event_and_one_revision(
     consent: Consent, hand: Hand, before: ConsentStatus
 ) -> None:
@@ -106,7 +106,7 @@ def test_a_hand_moves_what_it_may_and_leaves_one_entry_one_event_and_one_revisio
     assert event.details["reason"] == entry.reason_code != ""
 
 
-@pytest.mark.parametrize(("hand", "before"), REFUSED, ids=str)
+@pytest.mark.parametrize(("hand", "before"), REFUSED)
 def test_a_hand_is_refused_from_every_other_status_and_leaves_no_trace(
     consent: Consent, hand: Hand, before: ConsentStatus
 ) -> None:
@@ -119,7 +119,7 @@ def test_a_hand_is_refused_from_every_other_status_and_leaves_no_trace(
     assert given.trace(consent) == untouched
 
 
-@pytest.mark.parametrize(("hand", "before"), ALLOWED, ids=str)
+@pytest.mark.parametrize(("hand", "before"), ALLOWED)
 def test_what_the_clock_has_ended_no_hand_moves(consent: Consent, hand: Hand, before: ConsentStatus) -> None:
     """No sweep has run: the row still says otherwise."""
     given.brought_to(before, consent)
@@ -132,7 +132,7 @@ def test_what_the_clock_has_ended_no_hand_moves(consent: Consent, hand: Hand, be
     assert given.trace(consent) == untouched
 
 
-@pytest.mark.parametrize(("hand", "before"), ALLOWED, ids=str)
+@pytest.mark.parametrize(("hand", "before"), ALLOWED)
 def test_a_change_that_is_rolled_back_leaves_nothing(consent: Consent, hand: Hand, before: ConsentStatus) -> None:
     given.brought_to(before, consent)
     untouched = given.trace(consent)

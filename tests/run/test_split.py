@@ -120,6 +120,19 @@ def test_a_run_that_lost_a_test_fails(
     assert session.exitstatus == after
 
 
+@pytest.mark.parametrize(("before", "told"), [(ExitCode.OK, 1), (ExitCode.TESTS_FAILED, 1), (ExitCode.INTERRUPTED, 0)])
+def test_a_run_that_lost_a_test_says_which(before: ExitCode, told: int) -> None:
+    """pytest's report is told the exit code from before, so a run lost to nothing else must name the test too."""
+    roll: Any = Roll()
+    lines: list[str] = []
+    roll.pytest_xdist_node_collection_finished(None, ["a", "tests/b.py::test_c"])
+    roll.pytest_runtest_logreport(SimpleNamespace(nodeid="a"))
+
+    roll.pytest_terminal_summary(SimpleNamespace(write_line=lambda line, red: lines.append(line)), before)
+
+    assert lines == ["NOT RUN by any process: tests/b.py::test_c"] * told
+
+
 @pytest.mark.parametrize("listed", LISTED)
 def test_what_is_listed_is_there(listed: str) -> None:
     file, _, test = listed.partition("::")
