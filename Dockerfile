@@ -9,6 +9,7 @@ FROM python:3.11.14-slim-bookworm
 ENV PATH=/venv/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
+    MALLOC_ARENA_MAX=2 \
     DJANGO_SETTINGS_MODULE=gateway.settings \
     SLUICE_DATA_DIRECTORY=/data \
     SLUICE_SECRETS_DIRECTORY=/run/secrets \

@@ -21,6 +21,7 @@ from urllib.parse import quote
 
 from django.db import connections
 
+from gateway.embedded.instance import MEMORY
 from tests.support.sandbox_bank import ROOT
 
 
@@ -130,6 +131,7 @@ class Worker:
     def _environment(self) -> dict[str, str]:
         return {
             **os.environ,
+            **MEMORY,
             "DATABASE_URL": database_url(),
             "REDIS_URL": self.redis_url,
             "SLUICE_DATA_DIRECTORY": str(self.directory),
