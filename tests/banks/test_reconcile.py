@@ -214,7 +214,7 @@ entries = st.builds(
 answers = st.lists(st.lists(entries, max_size=8), min_size=1, max_size=4)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(answers)
 def test_doing_it_twice_changes_nothing(told: list[list[Entry]]) -> None:
     rows: list[Stored] = []
@@ -225,7 +225,7 @@ def test_doing_it_twice_changes_nothing(told: list[list[Entry]]) -> None:
         assert (again.total, again.renamed, again.suggested) == (0, [], [])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(answers)
 def test_every_listed_row_ends_stored_exactly_once(told: list[list[Entry]]) -> None:
     rows: list[Stored] = []
@@ -238,7 +238,7 @@ def test_every_listed_row_ends_stored_exactly_once(told: list[list[Entry]]) -> N
         assert len({row.id for row in rows}) == len(rows)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(answers)
 def test_no_row_ever_goes_and_none_becomes_another_payment_without_its_own_banks_id(told: list[list[Entry]]) -> None:
     rows: list[Stored] = []
@@ -255,7 +255,7 @@ def test_no_row_ever_goes_and_none_becomes_another_payment_without_its_own_banks
                 assert _payment(was.facts) == _payment(now.facts)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(answers)
 def test_an_incomplete_fetch_never_takes_anything_away(told: list[list[Entry]]) -> None:
     rows: list[Stored] = []
@@ -266,7 +266,7 @@ def test_an_incomplete_fetch_never_takes_anything_away(told: list[list[Entry]]) 
         rows = applied(rows, changes)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(answers)
 def test_an_unstable_list_removes_nothing_and_books_nothing_by_its_looks(told: list[list[Entry]]) -> None:
     rows: list[Stored] = []
@@ -278,7 +278,7 @@ def test_an_unstable_list_removes_nothing_and_books_nothing_by_its_looks(told: l
         rows = applied(rows, changes)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(answers, st.randoms(use_true_random=False))
 def test_the_order_of_the_pages_decides_nothing(told: list[list[Entry]], dice: Any) -> None:
     rows: list[Stored] = []
@@ -290,7 +290,7 @@ def test_the_order_of_the_pages_decides_nothing(told: list[list[Entry]], dice: A
         rows = applied(rows, one)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(entries, max_size=8))
 def test_a_bank_that_gives_every_row_a_new_id_at_each_fetch_changes_nothing(told: list[Entry]) -> None:
     plain = [one for one in told if one.has_bank_id]

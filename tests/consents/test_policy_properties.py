@@ -19,7 +19,7 @@ SERVING = {"ACTIVE", "DEGRADED", "RATE_LIMITED", "EXPIRING", "REAUTH_REQUIRED"}
 DERIVED = {"insights", "alerts", "answers"}
 CLOSENESS = {None: 0, "country": 1, "city": 2, "store": 3}
 
-thorough = settings(max_examples=200, deadline=None, database=None)
+thorough = settings(max_examples=200)
 
 # -- facts ------------------------------------------------------------------------------------------------------------
 # Weighted towards yes, or nearly every case would end at its first refusal and prove nothing.
@@ -112,7 +112,7 @@ def cases(draw: st.DrawFn) -> Case:
 def test_enough_of_the_cases_end_in_a_permit_for_the_rest_of_this_file_to_mean_something() -> None:
     permits: list[bool] = []
 
-    @settings(max_examples=100, deadline=None, database=None, derandomize=True)
+    @settings(max_examples=100, derandomize=True)
     @given(cases())
     def decide(case: Case) -> None:
         permits.append(isinstance(case.decided(), Permit))
@@ -184,7 +184,7 @@ def _serves_only_open_accounts(part: PermitSlice, permit: Permit, offered: Slice
         assert account.connection_expires_at is None or account.connection_expires_at >= permit.expires_at
 
 
-@settings(max_examples=60, deadline=None, database=None)
+@settings(max_examples=60)
 @given(cases())
 def test_there_is_a_permit_whenever_nothing_says_no(case: Case) -> None:
     """The other direction: without it, a decision that always refuses would pass everything above."""

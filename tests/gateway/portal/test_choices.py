@@ -117,7 +117,7 @@ def as_chosen(question: Consent, chosen: Choices) -> Consent:
     return lifecycle.as_if_authorised(question, scopes=scopes, narrower=narrower, now=NOW)
 
 
-@settings(max_examples=300, deadline=None, database=None)
+@settings(max_examples=300)
 @given(questions(), choices, policies)
 def test_t2_effective_rights_are_never_more_than_asked_and_chosen_and_shown_and_what_the_bank_allows(
     question: Consent, chosen: Choices, policy: PolicyFacts
@@ -151,7 +151,7 @@ def test_t2_effective_rights_are_never_more_than_asked_and_chosen_and_shown_and_
             assert expires_at <= NOW + timedelta(days=policy.duration_days_max)
 
 
-@settings(max_examples=100, deadline=None, database=None)
+@settings(max_examples=100)
 @given(questions(), choices)
 def test_what_is_needed_is_always_in_it_and_the_question_stays_as_it_was(question: Consent, chosen: Choices) -> None:
     before = (question.status, list(question.scopes), question.duration_days, question.expires_at)
@@ -162,13 +162,13 @@ def test_what_is_needed_is_always_in_it_and_the_question_stays_as_it_was(questio
     assert (question.status, list(question.scopes), question.duration_days, question.expires_at) == before
 
 
-@settings(max_examples=100, deadline=None, database=None)
+@settings(max_examples=100)
 @given(choices)
 def test_a_session_keeps_choices_as_they_were(chosen: Choices) -> None:
     assert from_session(to_session(chosen)) == chosen
 
 
-@settings(max_examples=100, deadline=None, database=None)
+@settings(max_examples=100)
 @given(questions(), st.integers(0, 400))
 def test_days_on_offer_are_within_what_was_asked_and_what_the_bank_allows(question: Consent, longest: int) -> None:
     days = days_offered(question, timedelta(days=longest))
