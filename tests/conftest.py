@@ -42,7 +42,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _allow_any_machine() -> None:
-    """No property fails because the machine has other things to do. With CI=true the examples are the same each time."""
+    """No property fails because the machine is busy. With CI=true its examples are the same each time."""
     hypothesis.settings.register_profile(
         "sluice",
         hypothesis.settings(),
