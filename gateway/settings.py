@@ -119,7 +119,7 @@ def _database(url: str, sqlite_file: Path) -> dict[str, Any]:
         "PORT": str(parts.port or ""),
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
-        # Also of banks.compiled: nothing is prepared on a connection that the next transaction may not have.
+        # Also of banks.prepared: nothing is prepared on a connection that the next transaction may not have.
         "DISABLE_SERVER_SIDE_CURSORS": ENVIRONMENT.sluice_database_pooler == "transaction",
     }
 
