@@ -399,7 +399,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": r"/v1",
     "ENUM_NAME_OVERRIDES": {
-        "RefreshStatusEnum": "banks.refreshes.RefreshStatus",
+        "RefreshStatusEnum": "banks.refresh_status.RefreshStatus",
         "ConsentStatusEnum": "consents.states.ConsentStatus",
         "InitiatorEnum": "consents.states.Initiator",
     },

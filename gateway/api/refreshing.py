@@ -7,7 +7,7 @@ from uuid import UUID
 
 from banks import directory, refreshes
 from banks.errors import AccountNotFound, RefreshNotFound
-from banks.refreshes import Refresh
+from banks.refresh_status import Refresh
 from consents import clock
 from consents.errors import PermitExpired
 from consents.policy import Permit

@@ -9,7 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from banks.read import UpdateStatus
-from banks.refreshes import RefreshStatus
+from banks.refresh_status import RefreshStatus
 from banks.types import AccountCategory, AccountStatus, Channel, InstitutionStatus, TransactionKind
 from consents.denials import DenialCode, Owner
 from consents.events import EventType
