@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from gateway import problems
+from gateway import errors
 from gateway.api import examples, management, parameters, shapes, telling
 from gateway.api.authentication import EitherTokenAuthentication, HasToken, PlatformTokenAuthentication
 from gateway.api.caller import Caller, PlatformCaller
@@ -34,7 +34,7 @@ class ManagementView(PlatformView):
     def platform_caller(self) -> PlatformCaller:
         """Raises PlatformTokenRequired."""
         if not isinstance(self.request.auth, PlatformCaller):
-            raise problems.PlatformTokenRequired
+            raise errors.PlatformTokenRequired
         return self.request.auth
 
 
