@@ -22,7 +22,7 @@ from banks.models import Account, Connection
 from banks.prepared import Statement
 from consents import facts
 from consents.models import AccessToken, BankPolicy, Consent, ConsentAccount, Platform
-from consents.policy import PolicyFacts
+from consents.policy_facts import PolicyFacts
 from consents.states import ConsentAccountStatus, ConsentStatus
 
 _CONSENT = (

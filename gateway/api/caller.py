@@ -10,7 +10,8 @@ from banks.authority import permit_for
 from consents.denials import DENIALS, Denial, DenialCode
 from consents.errors import Denied
 from consents.models import Consent, Platform
-from consents.policy import ENDED, Permit, Slice
+from consents.policy import ENDED, Permit
+from consents.policy_facts import Slice
 from consents.scopes import Presence, Purpose
 from consents.states import PlatformStatus
 from gateway import errors, problems
