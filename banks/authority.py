@@ -15,7 +15,8 @@ from consents.errors import Denied
 from consents.facts import consent_accounts, consent_facts, consents_accounts, policies_in_force
 from consents.lifecycle import AccountChoice
 from consents.models import Consent, ConsentAccount
-from consents.policy import AccountFacts, Permit, PermitSlice, PolicyFacts, Slice, decide
+from consents.policy import Permit, PermitSlice, decide
+from consents.policy_facts import AccountFacts, PolicyFacts, Slice
 from consents.scopes import LocationPrecision, Presence, Purpose, Scope, SensitiveGroup
 from consents.states import ConnectionStatus, ConsentAccountStatus, PlatformStatus
 

@@ -11,8 +11,6 @@ Told of a row whose number lies in the walk:
                             withheld all along is never told, not even its id.
 """
 
-import hashlib
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -22,11 +20,9 @@ from uuid import UUID
 
 from django.db.models import Case, Max, Q, QuerySet, Value, When
 
-from banks import models, permitted
-from banks.errors import CursorStale
-from banks.permitted import AccountState
+from banks import change_positions, models, permitted
+from banks.change_positions import Opened
 from banks.records import (
-    NOTHING,
     PAGE_LIMIT_MAX,
     AccountProgress,
     ChangePage,
@@ -36,21 +32,11 @@ from banks.records import (
     UpdateStatus,
 )
 from banks.types import TransactionStatus
-from consents.models import ApprovedMerchant
 from consents.policy import Permit, PermitSlice
 from consents.scopes import Record
 
-_FINGERPRINT_BYTES = 16
 #: Transactions, and names that are made on the way.
 _Rows = QuerySet[Any, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    """One account the permit opens for transactions."""
-
-    part: PermitSlice
-    state: AccountState
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +44,7 @@ class _Change:
     """A row to be told, before any column of it is read."""
 
     sequence: int
-    opened: _Opened
+    opened: Opened
     id: UUID
     is_live: bool
     is_new: bool  #: the reader's copy cannot hold it
@@ -77,8 +63,9 @@ def changes(
     if not 1 <= limit <= PAGE_LIMIT_MAX:
         raise ValueError("limit")
     permitted.still_valid(permit, now)
-    opened = _opened(permit)
-    stretches, behind = _stretches(_fingerprint(permit, revision, opened), since, opened)
+    opened = change_positions.opened(permit)
+    mark = change_positions.fingerprint(permit, revision, opened)
+    stretches, behind = change_positions.stretches(mark, since, opened)
     told, left = _walk(permit, opened, stretches.stretches, limit)
     rows = _full_rows(permit, told)
     removed = [_tombstone(change) for change in told if not change.is_live]
@@ -117,73 +104,11 @@ def last_change(
     return found
 
 
-# -- what is looked at, and from where ---------------------------------------------------------------------------------
-
-
-def _opened(permit: Permit) -> dict[UUID, _Opened]:
-    opening = permit.opening(Record.TRANSACTION)
-    parts = {account_id: part for part in opening for account_id in part.account_ids}
-    states = permitted.account_states(permit, frozenset(parts))
-    return {state.id: _Opened(parts[state.id], state) for state in states}
-
-
-def _fingerprint(permit: Permit, revision: int, opened: Mapping[UUID, _Opened]) -> bytes:
-    """Of all that decides which rows come and how wide they are. Not of the window's edge, which moves every day."""
-    lines = []
-    for account_id, one in sorted(opened.items()):
-        part = one.part
-        lines.append(
-            [
-                *(str(account_id), str(one.state.connection_id), str(part.institution_id)),
-                part.fields(Record.TRANSACTION),
-                part.location_precision,
-                part.on_platform_only,
-                sorted(part.hidden_groups),
-                part.history_days_max,
-            ]
-        )
-    narrowed = {one.part.institution_id for one in opened.values() if one.part.on_platform_only}
-    told = [str(permit.consent_id), revision, permit.purpose, lines, _approved(permit, narrowed)]
-    return hashlib.sha256(json.dumps(told).encode()).digest()[:_FINGERPRINT_BYTES]
-
-
-def _approved(permit: Permit, institution_ids: set[UUID]) -> list[list[str]]:
-    """Merchants count as the rows do that they open: approving or withdrawing one changes no row."""
-    if not institution_ids:
-        return []
-    assert permit.platform_id is not None  # only a platform's permit is narrowed so
-    approved = ApprovedMerchant.objects.filter(platform_id=permit.platform_id, institution_id__in=institution_ids)
-    pairs = approved.order_by("institution_id", "merchant_key").values_list("institution_id", "merchant_key")
-    return [[str(institution_id), key] for institution_id, key in pairs]
-
-
-def _stretches(
-    fingerprint: bytes, since: ChangePosition | None, opened: Mapping[UUID, _Opened]
-) -> tuple[ChangePosition, frozenset[UUID]]:
-    """Where the walk stands, and the connections that have changed beyond its end. A finished one begins anew here: its
-    end is read before any row is, and after the accounts' own states."""
-    connection_ids = {one.state.connection_id for one in opened.values()}
-    found = models.Connection.objects.filter(id__in=connection_ids).values_list("id", "change_sequence")
-    reached: dict[UUID, int] = dict(found)
-    if since is None:
-        fresh = {one: Stretch(NOTHING, NOTHING, reached[one]) for one in sorted(reached)}
-        return ChangePosition(fingerprint=fingerprint, stretches=fresh), frozenset()
-    if since.fingerprint != fingerprint or set(since.stretches) != set(reached):
-        raise CursorStale
-    if any(stretch.until > reached[one] for one, stretch in since.stretches.items()):
-        raise CursorStale  # ahead of what is stored: a database that was restored from a backup
-    if any(stretch.at < stretch.until for stretch in since.stretches.values()):
-        behind = frozenset(one for one, stretch in since.stretches.items() if stretch.until < reached[one])
-        return since, behind
-    begun = {one: Stretch(stretch.at, stretch.at, reached[one]) for one, stretch in sorted(since.stretches.items())}
-    return ChangePosition(fingerprint=fingerprint, stretches=begun), frozenset()
-
-
 # -- the walk ----------------------------------------------------------------------------------------------------------
 
 
 def _walk(
-    permit: Permit, opened: Mapping[UUID, _Opened], stretches: Mapping[UUID, Stretch], limit: int
+    permit: Permit, opened: Mapping[UUID, Opened], stretches: Mapping[UUID, Stretch], limit: int
 ) -> tuple[list[_Change], dict[UUID, Stretch]]:
     """The changes of this page, connection by connection in order of sequence, and what is left of each stretch.
 
@@ -205,7 +130,7 @@ def _walk(
 
 
 def _changes_of(
-    permit: Permit, opened: Mapping[UUID, _Opened], connection_id: UUID, stretch: Stretch, count: int
+    permit: Permit, opened: Mapping[UUID, Opened], connection_id: UUID, stretch: Stretch, count: int
 ) -> list[_Change]:
     if stretch.at >= stretch.until:
         return []
@@ -215,7 +140,7 @@ def _changes_of(
     return sorted(found, key=lambda change: change.sequence)[:count]
 
 
-def _changes_in(permit: Permit, opened: _Opened, stretch: Stretch, count: int) -> Iterable[_Change]:
+def _changes_in(permit: Permit, opened: Opened, stretch: Stretch, count: int) -> Iterable[_Change]:
     rows = (
         models.Transaction.objects.permitted(permit)
         .filter(account_id=opened.state.id)
@@ -273,7 +198,7 @@ def _tombstone(change: _Change) -> Row:
 
 
 def _commit_usage(
-    permit: Permit, opened: Mapping[UUID, _Opened], rows: Sequence[Row], *, now: datetime, request_id: str
+    permit: Permit, opened: Mapping[UUID, Opened], rows: Sequence[Row], *, now: datetime, request_id: str
 ) -> None:
     counts = []
     for part in permit.opening(Record.TRANSACTION):
@@ -282,7 +207,7 @@ def _commit_usage(
     permitted.commit_usage(permit, counts, Record.TRANSACTION, account_id=None, now=now, request_id=request_id)
 
 
-def _progress(opened: Mapping[UUID, _Opened], behind: frozenset[UUID], now: datetime) -> list[AccountProgress]:
+def _progress(opened: Mapping[UUID, Opened], behind: frozenset[UUID], now: datetime) -> list[AccountProgress]:
     """Of what this walk tells: days that were covered while it went on come with the next one."""
     banks = {one.part.institution_id for one in opened.values()}
     reach = dict(models.Institution.objects.filter(id__in=banks).values_list("id", "history_days_max"))
@@ -303,7 +228,7 @@ def _progress(opened: Mapping[UUID, _Opened], behind: frozenset[UUID], now: date
     ]
 
 
-def _update_status(opened: _Opened, history_days_max: int, now: datetime) -> UpdateStatus:
+def _update_status(opened: Opened, history_days_max: int, now: datetime) -> UpdateStatus:
     state, part = opened.state, opened.part
     if state.transactions_as_of is None:
         return UpdateStatus.FIRST_SYNC

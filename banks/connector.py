@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, ClassVar, Protocol
 
-from banks.http import BankClient
+from banks.http.client import BankClient
 from banks.types import AccountData, BalanceData, BankConsentStatus, Resource, TransactionPage
 
 

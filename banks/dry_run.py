@@ -12,7 +12,8 @@ from banks.authority import connections_of, slices_from
 from consents import policies
 from consents.facts import consent_facts, policies_in_force, policy_facts
 from consents.models import Consent, ConsentAccount
-from consents.policy import ConsentFacts, Permit, PermitSlice, PolicyFacts, Slice, decide
+from consents.policy import Permit, PermitSlice, decide
+from consents.policy_facts import ConsentFacts, PolicyFacts, Slice
 from consents.policy_terms import PolicyTerms
 from consents.scopes import Presence
 from consents.states import LIVE_CONSENTS, ConsentAccountStatus, ConsentStatus, PlatformStatus

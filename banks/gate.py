@@ -17,7 +17,7 @@ from django.db.models import Count, QuerySet
 
 from banks.compiled import SLOTS, Compiled, CompiledModels, CompiledUpdate
 from banks.errors import AddressForbidden, BankRateLimited, BankTimeout, BankUnavailable
-from banks.http import Exchange
+from banks.http.exchanges import Exchange
 from banks.jitter import jittered
 from banks.models import BreakerStatus, Institution, InstitutionGate, SyncJob, SyncJobStatus
 

@@ -17,11 +17,12 @@ from django.contrib.auth import get_user_model
 from django.db.models import Model
 from django.db.models.expressions import Col
 
-from banks.compiled import Statement, converted, converters_of, loaded
+from banks.compiled import converted, converters_of, loaded
 from banks.models import Account, Connection
+from banks.prepared import Statement
 from consents import facts
 from consents.models import AccessToken, BankPolicy, Consent, ConsentAccount, Platform
-from consents.policy import PolicyFacts
+from consents.policy_facts import PolicyFacts
 from consents.states import ConsentAccountStatus, ConsentStatus
 
 _CONSENT = (

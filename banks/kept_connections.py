@@ -12,7 +12,7 @@ from uuid import UUID
 
 import certifi
 
-from banks.http import HttpLimits
+from banks.http.exchanges import HttpLimits
 from banks.pinned import KeptConnections
 
 #: Institutions whose connections are kept; the one called longest ago gives way.

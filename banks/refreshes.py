@@ -1,4 +1,4 @@
-"""Fresh data on a platform's request: a job per connection in the queue of record, and how they are getting on.
+"""Fresh data on a platform's request: a job per connection in the queue of record.
 
 No customer data passes here: instants, codes and ids. The data is read through banks.read once it is there.
 """
@@ -6,15 +6,12 @@ No customer data passes here: instants, codes and ids. The data is read through 
 import hashlib
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 
-from banks import leases, permitted, quota
+from banks import leases, permitted, quota, refresh_status
 from banks.errors import (
     AccountNotFound,
     BankRateLimited,
@@ -23,59 +20,18 @@ from banks.errors import (
     RefreshNotFound,
     RefreshRefused,
 )
-from banks.models import Account, Connection, RefreshRequest, SyncJob, SyncJobStatus, SyncTrigger
+from banks.models import Connection, RefreshRequest, SyncJob, SyncJobStatus, SyncTrigger
+from banks.refresh_status import Reached, Refresh
 from consents.denials import DENIALS, DenialCode
 from consents.errors import Denied, PermitExpired
 from consents.models import Consent
 from consents.policy import Permit
-from consents.scopes import Presence, Record
+from consents.scopes import Presence
 from consents.states import SERVING_CONNECTIONS, ConnectionStatus, ConsentStatus
 
 #: How long a refresh can be looked at, and an idempotency key is remembered.
 KEPT_FOR = timedelta(hours=24)
 _ENDPOINT = "refreshes"
-
-
-class RefreshStatus(StrEnum):
-    """Of one connection's part, and of the whole."""
-
-    QUEUED = "QUEUED"
-    RUNNING = "RUNNING"
-    DONE = "DONE"
-    PARTIAL = "PARTIAL"  #: something was fetched, and something was not
-    FAILED = "FAILED"
-    REFUSED = "REFUSED"  #: not asked for, because it may not be now
-
-
-#: Nothing more will happen.
-ENDED = frozenset({RefreshStatus.DONE, RefreshStatus.PARTIAL, RefreshStatus.FAILED, RefreshStatus.REFUSED})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RefreshPart:
-    """One connection. `code`: why it was refused, failed or waits; `retry_at`: when that may be over, as far as known.
-
-    Accounts and bank are told as far as the permit opens them now.
-    """
-
-    institution_id: UUID | None
-    account_ids: tuple[UUID, ...]
-    status: RefreshStatus
-    code: str | None
-    retry_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refresh:
-    id: UUID
-    status: RefreshStatus
-    parts: tuple[RefreshPart, ...]
-    created_at: datetime
-    next_refresh_after: datetime | None
-
-    @property
-    def has_ended(self) -> bool:
-        return self.status in ENDED
 
 
 def request(
@@ -104,7 +60,7 @@ def request(
         row = _known(consent_id, key, asked, now)
         if row is None:
             row = _lodge(permit, wanted, key=key, asked=asked, customer_ip_address=customer_ip_address, now=now)
-    return _refresh(permit, row, now)
+    return refresh_status.told(permit, row, now)
 
 
 def status(permit: Permit, refresh_id: UUID, *, now: datetime) -> Refresh:
@@ -114,7 +70,7 @@ def status(permit: Permit, refresh_id: UUID, *, now: datetime) -> Refresh:
     row = mine.filter(id=refresh_id).first()
     if row is None:
         raise RefreshNotFound(refresh_id)
-    return _refresh(permit, row, now)
+    return refresh_status.told(permit, row, now)
 
 
 def forget(*, now: datetime, batch: int) -> int:
@@ -122,9 +78,6 @@ def forget(*, now: datetime, batch: int) -> int:
     old = RefreshRequest.objects.filter(created_at__lte=now - KEPT_FOR).values_list("id", flat=True)[:batch]
     deleted, _ = RefreshRequest.objects.filter(id__in=list(old)).delete()
     return deleted
-
-
-# -- asking ------------------------------------------------------------------------------------------------------------
 
 
 def _consent_id(permit: Permit) -> UUID:
@@ -142,26 +95,11 @@ def _lock_consent(consent_id: UUID, now: datetime) -> None:
         raise PermitExpired(consent_id)
 
 
-@dataclass(frozen=True, slots=True)
-class _Reached:
-    """An account of the permit's user that the permit reaches."""
-
-    id: UUID
-    connection_id: UUID
-    institution_id: UUID
-    next_refresh_after: datetime | None
-
-
-def _reached(permit: Permit) -> list[_Reached]:
-    rows = Account.objects.permitted(permit).order_by("id")
-    return [_Reached(*row) for row in rows.values_list("id", "connection_id", "institution_id", "next_refresh_after")]
-
-
-def _wanted(permit: Permit, account_ids: Collection[UUID]) -> list[_Reached]:
-    reached = _reached(permit)
+def _wanted(permit: Permit, account_ids: Collection[UUID]) -> list[Reached]:
+    accounts = refresh_status.reached(permit)
     if not account_ids:
-        return reached
-    wanted = [one for one in reached if one.id in account_ids]
+        return accounts
+    wanted = [one for one in accounts if one.id in account_ids]
     if len(wanted) != len(set(account_ids)):
         raise AccountNotFound
     return wanted
@@ -183,7 +121,7 @@ def _known(consent_id: UUID, key: str | None, asked: str, now: datetime) -> Refr
 
 def _lodge(
     permit: Permit,
-    wanted: Sequence[_Reached],
+    wanted: Sequence[Reached],
     *,
     key: str | None,
     asked: str,
@@ -209,7 +147,7 @@ def _lodge(
 
 
 def _part(
-    permit: Permit, connection_id: UUID, wanted: Sequence[_Reached], customer_ip_address: str | None, now: datetime
+    permit: Permit, connection_id: UUID, wanted: Sequence[Reached], customer_ip_address: str | None, now: datetime
 ) -> dict[str, str]:
     """A job, or the reason why not; under the connection's lock."""
     connection = (
@@ -271,92 +209,3 @@ def _refusal(parts: Sequence[dict[str, str]], now: datetime) -> Exception:
 
 def _digest(words: object) -> str:
     return hashlib.sha256(json.dumps(words).encode()).hexdigest()
-
-
-# -- telling -----------------------------------------------------------------------------------------------------------
-
-
-def _refresh(permit: Permit, row: RefreshRequest, now: datetime) -> Refresh:
-    reached = _reached(permit)
-    jobs = _jobs(row)
-    parts = tuple(_told(permit, part, jobs, reached, now) for part in row.parts)
-    ahead = [permitted.still_ahead(one.next_refresh_after, now) for one in reached]
-    return Refresh(
-        id=row.id,
-        status=_whole([part.status for part in parts]),
-        parts=parts,
-        created_at=row.created_at,
-        next_refresh_after=permitted.earliest(ahead),
-    )
-
-
-def _jobs(row: RefreshRequest) -> dict[str, SyncJob]:
-    """By connection: the job whose outcome is this request's."""
-    ids = {part["job_id"]: part["connection_id"] for part in row.parts if "job_id" in part}
-    found = {str(job.id): job for job in SyncJob.objects.filter(id__in=list(ids))}
-    return {ids[job_id]: _answering(row, job) for job_id, job in found.items()}
-
-
-def _answering(row: RefreshRequest, job: SyncJob) -> SyncJob:
-    """A job that ran already when it was asked had planned without us: the round that follows it is ours."""
-    joined_late = job.started_at is not None and job.started_at <= row.created_at
-    if not (joined_late and job.requested_again and job.finished_at is not None):
-        return job
-    later = SyncJob.objects.filter(connection_id=job.connection_id, created_at__gte=job.finished_at)
-    return later.exclude(id=job.id).order_by("created_at", "id").first() or job
-
-
-def _told(
-    permit: Permit, part: dict[str, Any], jobs: dict[str, SyncJob], reached: Sequence[_Reached], now: datetime
-) -> RefreshPart:
-    job = jobs.get(part["connection_id"])
-    if job is not None:
-        status, code, retry_at = _standing(job)
-    elif "job_id" in part:  # the connection is gone, and its jobs with it
-        status, code, retry_at = RefreshStatus.FAILED, str(DenialCode.CONNECTION_NOT_SERVING), None
-    else:
-        status, code, retry_at = RefreshStatus.REFUSED, part["code"], _instant(part.get("retry_at"))
-    fields = {
-        one: _account_fields(permit, one.id) for one in reached if str(one.connection_id) == part["connection_id"]
-    }
-    return RefreshPart(
-        institution_id=next((one.institution_id for one, names in fields.items() if "institution_id" in names), None),
-        account_ids=tuple(one.id for one, names in fields.items() if names),
-        status=status,
-        code=code,
-        retry_at=permitted.still_ahead(retry_at, now),
-    )
-
-
-def _account_fields(permit: Permit, account_id: UUID) -> tuple[str, ...]:
-    part = permit.slice_of(account_id)
-    return () if part is None else part.fields(Record.ACCOUNT)
-
-
-def _standing(job: SyncJob) -> tuple[RefreshStatus, str | None, datetime | None]:
-    code = job.error_code or None
-    if job.status == SyncJobStatus.QUEUED:
-        return RefreshStatus.QUEUED, None, None
-    if job.status == SyncJobStatus.RETRY_WAIT:
-        return RefreshStatus.QUEUED, code, job.next_attempt_at
-    if job.status == SyncJobStatus.LEASED:
-        return RefreshStatus.RUNNING, None, None
-    if job.error_account_id is not None:
-        return RefreshStatus.PARTIAL, code, None
-    return (RefreshStatus.DONE if job.status == SyncJobStatus.COMMITTED else RefreshStatus.FAILED), code, None
-
-
-def _whole(statuses: Sequence[RefreshStatus]) -> RefreshStatus:
-    seen = set(statuses)
-    if len(seen) == 1:
-        return statuses[0]
-    if seen <= {RefreshStatus.QUEUED, RefreshStatus.REFUSED}:
-        return RefreshStatus.QUEUED
-    if not seen <= ENDED:
-        return RefreshStatus.RUNNING
-    fetched = seen & {RefreshStatus.DONE, RefreshStatus.PARTIAL}
-    return RefreshStatus.PARTIAL if fetched else RefreshStatus.FAILED
-
-
-def _instant(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)

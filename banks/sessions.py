@@ -13,7 +13,8 @@ from django.conf import settings
 from banks import kept_connections, registry, vault
 from banks.connector import Connector, ConnectorContext, Credentials, InstitutionProfile
 from banks.errors import BankConsentEnded, BankError, ReauthorisationRequired, StaleLease
-from banks.http import BankClient, Exchange, HttpLimits
+from banks.http.client import BankClient
+from banks.http.exchanges import Exchange, HttpLimits
 from banks.models import Connection, Institution
 from banks.vault import Vault
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from banks import sessions
 from banks.errors import AuthenticationExpired, BankConsentEnded, BankMisconfigured, NotSupported, StaleLease
-from banks.http import Exchange
+from banks.http.exchanges import Exchange
 from banks.models import Connection
 
 log = logging.getLogger(__name__)

@@ -28,7 +28,7 @@ from banks.errors import (
     QuotaSpent,
     StaleLease,
 )
-from banks.http import Exchange
+from banks.http.exchanges import Exchange
 from banks.leases import Claim, JobError
 from banks.models import Account, SyncTrigger
 from banks.normalize.money import AmountRejected

@@ -14,7 +14,8 @@ from uuid import UUID, uuid4
 from django.db import connection  # noqa: TID251 -- one of the modules that may
 from django.db.models import JSONField, Model, QuerySet
 
-from banks.compiled import SLOTS, Compiled, Statement
+from banks.compiled import SLOTS, Compiled
+from banks.prepared import Statement
 from consents import traffic
 from consents.models import Consent, ReadCount, UsageRow
 

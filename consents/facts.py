@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from consents.models import BankPolicy, Consent, ConsentAccount
 from consents.models.platform import PlatformProfile
-from consents.policy import ConsentFacts, PolicyFacts
+from consents.policy_facts import ConsentFacts, PolicyFacts
 from consents.policy_terms import StepUp
 from consents.scopes import DurationType, LocationPrecision, Purpose, Scope, SensitiveGroup
 from consents.states import ConsentStatus, PolicyStatus

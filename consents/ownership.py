@@ -9,7 +9,8 @@ from datetime import datetime
 from uuid import UUID
 
 from consents.denials import Denial
-from consents.policy import _MINT, ConsentFacts, Permit, PermitSlice, Slice, decide
+from consents.policy import _MINT, Permit, PermitSlice, decide
+from consents.policy_facts import ConsentFacts, Slice
 from consents.scopes import DERIVED_SCOPES, LocationPrecision, Presence, Purpose, Scope
 from consents.states import PlatformStatus
 

@@ -1,29 +1,21 @@
-"""Domain error -> RFC 9457 problem: the one table, and the answers made from it.
+"""Domain error -> RFC 9457 problem: the one table. gateway.problem_answers makes the answers from it.
 
 Nothing here prints an exception's text: what a caller reads is chosen below. OAuth endpoints do not use this; they
 answer in their RFC's own form.
 """
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC
+from dataclasses import dataclass
 
-from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.urls import NoReverseMatch, reverse
-from django.utils.encoding import escape_uri_path
+from django.http import Http404
 from rest_framework import exceptions
 
 from banks import errors as bank_errors
 from consents import errors as consent_errors
 from consents.denials import DENIALS, DenialCode, Owner
 from consents.policy import ENDED
-from gateway.request_ids import request_id_of
-
-MEDIA_TYPE = "application/problem+json"
+from gateway import errors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,70 +33,6 @@ class Problem:
     owner: Owner | None = None
     suggested_action: str | None = None
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FieldProblem:
-    """One member of `errors`: which query parameter, header, or body member (JSON Pointer, RFC 6901), and why."""
-
-    code: str
-    detail: str
-    parameter: str | None = None
-    header: str | None = None
-    pointer: str | None = None
-
-    def as_json(self) -> dict[str, str]:
-        places = {"parameter": self.parameter, "header": self.header, "pointer": self.pointer}
-        return {name: place for name, place in places.items() if place is not None} | {
-            "code": self.code,
-            "detail": self.detail,
-        }
-
-
-class RequestInvalid(Exception):
-    """The request is not one this address takes; `errors` says where. One finding at least."""
-
-    def __init__(self, errors: Sequence[FieldProblem]) -> None:
-        super().__init__("invalid_request")
-        self.errors = tuple(errors)
-
-
-class PurposeUnknown(Exception):
-    """The Purpose header is not exactly one word of the closed list."""
-
-
-class TokenRefused(Exception):
-    """No token, or none that opens anything. `present`: one was sent (RFC 6750 section 3.1 tells the two apart)."""
-
-    def __init__(self, *, present: bool) -> None:
-        super().__init__("invalid_token")
-        self.present = present
-
-
-class ConsentTokenRequired(Exception):
-    """A platform's own token where one is needed that points at a user's consent."""
-
-
-class PlatformTokenRequired(Exception):
-    """A token of one user's consent where the platform's own is needed."""
-
-
-class EventsGone(Exception):
-    """`next_after`: the cursor with which one can go on."""
-
-    def __init__(self, next_after: str) -> None:
-        super().__init__("events_gone")
-        self.next_after = next_after
-
-
-class RateLimited(Exception):
-    """More requests than a policy lets through. `retry_after`: seconds until its window ends."""
-
-    def __init__(self, retry_after: int) -> None:
-        super().__init__("rate_limited")
-        self.retry_after = retry_after
-
-
-# -- the table ---------------------------------------------------------------------------------------------------------
 
 _ASK_USER = "Please allow access again."
 _PAUSED = "Access to this account is paused right now."
@@ -410,13 +338,13 @@ ERROR_CODES: dict[type[Exception], str] = {
     bank_errors.RefreshNotFound: "refresh_not_found",
     bank_errors.RefreshRefused: "refresh_refused",
     bank_errors.IdempotencyKeyReused: "idempotency_key_reused",
-    RequestInvalid: "invalid_request",
-    PurposeUnknown: "purpose_unknown",
-    TokenRefused: "invalid_token",
-    ConsentTokenRequired: "consent_token_required",
-    PlatformTokenRequired: "platform_token_required",
-    EventsGone: "events_gone",
-    RateLimited: "rate_limited",
+    errors.RequestInvalid: "invalid_request",
+    errors.PurposeUnknown: "purpose_unknown",
+    errors.TokenRefused: "invalid_token",
+    errors.ConsentTokenRequired: "consent_token_required",
+    errors.PlatformTokenRequired: "platform_token_required",
+    errors.EventsGone: "events_gone",
+    errors.RateLimited: "rate_limited",
     exceptions.ValidationError: "invalid_request",
     exceptions.ParseError: "invalid_request",
     exceptions.AuthenticationFailed: "invalid_token",
@@ -443,126 +371,3 @@ def problem_of(error: BaseException) -> Problem | None:
     codes = (ERROR_CODES[kind] for kind in type(error).__mro__ if kind in ERROR_CODES)
     code = next(codes, None)
     return None if code is None else PROBLEMS[code]
-
-
-# -- answers -----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Particulars:
-    """What one error adds to its row."""
-
-    errors: Sequence[FieldProblem] = ()
-    retry_after: int | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    members: Mapping[str, str] = field(default_factory=dict)
-
-
-def answer(problem: Problem, request: HttpRequest, *, error: BaseException | None = None) -> HttpResponse:
-    """The response for `problem`, with what `error` adds: field errors, Retry-After in seconds.
-
-    WWW-Authenticate is the API's to add (gateway.api.caller.challenge).
-    """
-    extra = _particulars(problem, error)
-    body = {
-        "type": type_uri(problem.code),
-        "title": problem.title,
-        "status": problem.status,
-        "detail": problem.detail,
-        "instance": escape_uri_path(request.path),
-        "code": problem.code,
-        "owner": problem.owner,
-        "suggested_action": problem.suggested_action,
-        "action_url": action_url(problem),
-        "retry_after": extra.retry_after,
-        "display_message": problem.display_message,
-        "request_id": request_id_of(request),
-        "errors": [item.as_json() for item in extra.errors],
-        **extra.members,
-    }
-    headers = {"Cache-Control": "no-store", **extra.headers}
-    response = JsonResponse(body, status=problem.status, content_type=MEDIA_TYPE, headers=headers)
-    setattr(response, "problem_code", problem.code)  # noqa: B010 -- for the access line and the counters
-    return response
-
-
-def handler(error: Exception, context: Mapping[str, object]) -> HttpResponse | None:
-    """DRF's EXCEPTION_HANDLER. None for what has no row: Django logs it and gateway.api.fallbacks answers."""
-    problem = problem_of(error)
-    if problem is None:
-        return None
-    # Imported here: rest_framework.views loads the authentication class, which raises errors of this module.
-    from rest_framework.views import set_rollback
-
-    # Forgotten, half a request would be committed under ATOMIC_REQUESTS.
-    set_rollback()
-    request = context["request"]
-    return answer(problem, getattr(request, "_request", request), error=error)  # type: ignore[arg-type]
-
-
-def type_uri(code: str) -> str:
-    return f"{settings.ISSUER}/problems/{code}"
-
-
-#: Where a platform goes on.
-_PLATFORM_ADDRESSES = {"cursor_stale": "api:changes", "events_gone": "api:consents"}
-
-
-def action_url(problem: Problem) -> str | None:
-    """Where it can be changed: the user's own consents, or an address of the API; None: nowhere here."""
-    name = "portal:consents" if problem.owner == Owner.USER else _PLATFORM_ADDRESSES.get(problem.code)
-    if name is None:
-        return None
-    try:
-        return f"{settings.ISSUER}{reverse(name)}"
-    except NoReverseMatch:  # an installation that serves the API alone
-        return None
-
-
-def _particulars(problem: Problem, error: BaseException | None) -> _Particulars:
-    if isinstance(error, RequestInvalid):
-        return _Particulars(errors=error.errors)
-    if isinstance(error, consent_errors.RequestNotAllowed):
-        return _Particulars(errors=[FieldProblem(pointer=f"/{error.field}", code=problem.code, detail=error.reason)])
-    if isinstance(error, exceptions.ValidationError):
-        return _Particulars(errors=_validation_errors(error.detail))
-    if isinstance(error, exceptions.ParseError):
-        return _Particulars(errors=[FieldProblem(pointer="", code="parse_error", detail="The body is not valid JSON.")])
-    if isinstance(error, exceptions.Throttled):
-        wait: float | None = getattr(error, "wait", None)  # unknown to the stubs
-        return _waiting(max(1, math.ceil(wait or 1)))
-    if isinstance(error, RateLimited):
-        return _waiting(error.retry_after)
-    if isinstance(error, EventsGone):
-        return _Particulars(members={"next_after": error.next_after})
-    if isinstance(error, bank_errors.RefreshRefused):
-        instant = error.next_refresh_after.astimezone(UTC).isoformat().replace("+00:00", "Z")
-        return _waiting(error.retry_after, reason=error.reason, next_refresh_after=instant)
-    if problem.status == 503:
-        return _waiting(5)
-    return _Particulars()
-
-
-def _waiting(seconds: int, **members: str) -> _Particulars:
-    return _Particulars(retry_after=seconds, headers={"Retry-After": str(seconds)}, members=members)
-
-
-def _validation_errors(detail: object, path: str = "") -> list[FieldProblem]:
-    """DRF's nested findings, each with its JSON Pointer (RFC 6901)."""
-    if isinstance(detail, Mapping):
-        return [
-            found
-            for name, inner in detail.items()
-            for found in _validation_errors(inner, path if name == "non_field_errors" else f"{path}/{_escaped(name)}")
-        ]
-    if isinstance(detail, exceptions.ErrorDetail):
-        return [FieldProblem(pointer=path, code=detail.code or "invalid", detail=str(detail))]
-    if not isinstance(detail, Sequence) or isinstance(detail, str):
-        return []
-    if all(isinstance(item, exceptions.ErrorDetail) for item in detail):
-        return [found for item in detail for found in _validation_errors(item, path)]
-    return [found for index, item in enumerate(detail) for found in _validation_errors(item, f"{path}/{index}")]
-
-
-def _escaped(name: object) -> str:
-    return str(name).replace("~", "~0").replace("/", "~1")

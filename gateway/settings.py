@@ -119,7 +119,7 @@ def _database(url: str, sqlite_file: Path) -> dict[str, Any]:
         "PORT": str(parts.port or ""),
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
-        # Also of banks.compiled: nothing is prepared on a connection that the next transaction may not have.
+        # Also of banks.prepared: nothing is prepared on a connection that the next transaction may not have.
         "DISABLE_SERVER_SIDE_CURSORS": ENVIRONMENT.sluice_database_pooler == "transaction",
     }
 
@@ -384,7 +384,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "gateway.problems.handler",
+    "EXCEPTION_HANDLER": "gateway.problem_answers.handler",
     "UNAUTHENTICATED_USER": None,
 }
 SPECTACULAR_SETTINGS: dict[str, Any] = {
@@ -399,7 +399,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": r"/v1",
     "ENUM_NAME_OVERRIDES": {
-        "RefreshStatusEnum": "banks.refreshes.RefreshStatus",
+        "RefreshStatusEnum": "banks.refresh_status.RefreshStatus",
         "ConsentStatusEnum": "consents.states.ConsentStatus",
         "InitiatorEnum": "consents.states.Initiator",
     },

@@ -18,7 +18,7 @@ from jwcrypto.common import JWException
 
 from banks.connector import ConnectorContext, Credentials, InstitutionProfile
 from banks.errors import BankFormatChanged, BankMisconfigured, ReauthorisationRequired
-from banks.http import Answer
+from banks.http.answers import Answer
 from banks.strict_json import JsonValue
 
 #: Ahead of now, and within the 60 seconds that FAPI 2.0 allows an assertion; the bank's clock may run behind.

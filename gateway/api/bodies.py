@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from banks.errors import AnswerTooLarge, BankFormatChanged
 from banks.strict_json import JsonValue, parse
-from gateway.problems import FieldProblem, RequestInvalid
+from gateway.errors import FieldProblem, RequestInvalid
 
 _ECHO_LENGTH = 60
 

@@ -10,10 +10,11 @@ from banks.authority import permit_for
 from consents.denials import DENIALS, Denial, DenialCode
 from consents.errors import Denied
 from consents.models import Consent, Platform
-from consents.policy import ENDED, Permit, Slice
+from consents.policy import ENDED, Permit
+from consents.policy_facts import Slice
 from consents.scopes import Presence, Purpose
 from consents.states import PlatformStatus
-from gateway import problems
+from gateway import errors, problems
 from gateway.api import presence, refused_calls
 from gateway.api.presence import Attestation
 from gateway.oauth import bearer, platform_tokens
@@ -93,8 +94,8 @@ def identify(headers: Mapping[str, str], *, now: datetime, request_id: str) -> C
     found = bearer.find(headers.get("Authorization"), now=now)
     if isinstance(found, bearer.Refusal):
         if not isinstance(platform_tokens.find(headers.get("Authorization"), now=now), bearer.Refusal):
-            raise problems.ConsentTokenRequired
-        raise problems.TokenRefused(present=found.cause is not bearer.Cause.MISSING)
+            raise errors.ConsentTokenRequired
+        raise errors.TokenRefused(present=found.cause is not bearer.Cause.MISSING)
     purpose = headers.get("Purpose")
     caller = Caller(
         consent=found.consent,
@@ -118,7 +119,7 @@ def identify_platform(headers: Mapping[str, str], *, now: datetime, request_id: 
     found = platform_tokens.find(headers.get("Authorization"), now=now)
     if isinstance(found, bearer.Refusal):
         identify(headers, now=now, request_id=request_id)
-        raise problems.PlatformTokenRequired
+        raise errors.PlatformTokenRequired
     return PlatformCaller(platform=found.platform, now=now, request_id=request_id)
 
 
@@ -136,7 +137,7 @@ _INSUFFICIENT = frozenset({"scope_not_granted", "consent_token_required", "platf
 
 def challenge(error: Exception) -> str | None:
     """WWW-Authenticate for a refusal (RFC 6750 section 3); None where the token is not what is wrong."""
-    if isinstance(error, problems.TokenRefused) and not error.present:
+    if isinstance(error, errors.TokenRefused) and not error.present:
         return bearer.challenge(None)
     problem = problems.problem_of(error)
     if problem is None:
@@ -150,4 +151,4 @@ def _purpose(text: str) -> Purpose:
     try:
         return Purpose(text)
     except ValueError:
-        raise problems.PurposeUnknown from None
+        raise errors.PurposeUnknown from None

@@ -8,9 +8,10 @@ from consents import clock
 from consents.errors import ScopeNotGranted
 from gateway.api import refused_calls
 from gateway.api.caller import Caller, PlatformCaller
+from gateway.errors import RateLimited
 from gateway.oauth import limits
 from gateway.oauth.limits import Standing
-from gateway.problems import Problem, RateLimited, problem_of
+from gateway.problems import Problem, problem_of
 
 
 class Call:

@@ -6,7 +6,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views import defaults
 
 from consents import clock
-from gateway import problems
+from gateway import problem_answers, problems
+from gateway.errors import RateLimited
 from gateway.oauth import limits
 
 
@@ -24,7 +25,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     # Who asks is not looked at for what is not there: counted where it comes from.
     standings = limits.count([limits.of_address(request)], now=clock.now())
     wait = limits.retry_after(standings)
-    answer = _answer(request, exception if wait is None else problems.RateLimited(wait), otherwise="not_found")
+    answer = _answer(request, exception if wait is None else RateLimited(wait), otherwise="not_found")
     for name, value in limits.headers(standings).items():
         answer[name] = value
     return answer
@@ -43,4 +44,4 @@ def _is_api(request: HttpRequest) -> bool:
 
 def _answer(request: HttpRequest, error: BaseException | None, *, otherwise: str) -> HttpResponse:
     problem = problems.problem_of(error) if error is not None else None
-    return problems.answer(problem or problems.PROBLEMS[otherwise], request, error=error)
+    return problem_answers.answer(problem or problems.PROBLEMS[otherwise], request, error=error)

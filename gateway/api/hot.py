@@ -1,7 +1,7 @@
 """The GETs that platforms send all day, answered before any other middleware and any framework has a part in it.
 
 What they say, whom they count and what they refuse is shared with every other address: gateway.api.caller, calls,
-reads and gateway.problems. What is unusual about a request's transport goes the long way, and is answered there.
+reads and gateway.problem_answers. What is unusual about a request's transport goes the long way, and is answered there.
 """
 
 import re
@@ -16,7 +16,7 @@ from django.urls import ResolverMatch, resolve
 from rest_framework.exceptions import NotAcceptable
 
 from consents import clock
-from gateway import problems
+from gateway import problem_answers, problems
 from gateway.api import parameters, reads, render
 from gateway.api.caller import Caller, challenge, identify
 from gateway.api.calls import Call
@@ -131,7 +131,7 @@ def _refused(call: Call, error: Exception) -> HttpResponse | None:
     problem = problems.problem_of(error)
     if problem is None:
         return None
-    response = problems.answer(problem, call.request, error=error)
+    response = problem_answers.answer(problem, call.request, error=error)
     if value := challenge(error):
         response.headers["WWW-Authenticate"] = value
     return response

@@ -6,8 +6,8 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from gateway import problems
-from gateway.api import examples, management, parameters, shapes, telling
+from gateway import errors
+from gateway.api import examples, management, management_shapes, parameters, shapes, telling
 from gateway.api.authentication import EitherTokenAuthentication, HasToken, PlatformTokenAuthentication
 from gateway.api.caller import Caller, PlatformCaller
 from gateway.api.schema import (
@@ -34,7 +34,7 @@ class ManagementView(PlatformView):
     def platform_caller(self) -> PlatformCaller:
         """Raises PlatformTokenRequired."""
         if not isinstance(self.request.auth, PlatformCaller):
-            raise problems.PlatformTokenRequired
+            raise errors.PlatformTokenRequired
         return self.request.auth
 
 
@@ -63,7 +63,7 @@ class ConsentsView(ManagementView):
         summary="Every consent your users were asked for, newest first",
         description="By their ids, and nothing of the people. Follow `next_cursor` with the same filter until null.",
         parameters=[*CONSENT_QUERY, *MANAGEMENT_HEADERS],
-        responses={200: shapes.ManagedConsents, **management_refusals("cursor_invalid")},
+        responses={200: management_shapes.ManagedConsents, **management_refusals("cursor_invalid")},
         examples=examples.of("listConsents"),
         tags=["Management"],
     )
@@ -80,7 +80,7 @@ class ConsentByIdView(ManagementView):
         description="What its own token opens right now is at /v1/consent.",
         auth=PLATFORM_TOKEN,
         parameters=[CONSENT_ID, *MANAGEMENT_HEADERS],
-        responses={200: shapes.ManagedConsent, **management_refusals("consent_not_found")},
+        responses={200: management_shapes.ManagedConsent, **management_refusals("consent_not_found")},
         examples=examples.of("getConsentById"),
         tags=["Management"],
     )
@@ -113,7 +113,7 @@ class EventsView(ManagementView):
         "Events are kept for 30 days. A page may be empty though more follows: `has_more` says so. An event is told "
         "only while the consent lets you know of it, so a paused consent's banks are not heard of.",
         parameters=[*EVENT_QUERY, *MANAGEMENT_HEADERS],
-        responses={200: shapes.Events, **management_refusals("cursor_invalid", "events_gone")},
+        responses={200: management_shapes.Events, **management_refusals("cursor_invalid", "events_gone")},
         examples=examples.of("listEvents"),
         tags=["Events"],
     )
@@ -127,9 +127,9 @@ class AcknowledgementsView(ManagementView):
         summary="Everything up to here is dealt with",
         description="Moves forward only: an older cursor changes nothing, so it may be sent again at any time.",
         parameters=MANAGEMENT_HEADERS,
-        request=shapes.AcknowledgementWanted,
+        request=management_shapes.AcknowledgementWanted,
         responses={
-            200: shapes.Acknowledgement,
+            200: management_shapes.Acknowledgement,
             **management_refusals("cursor_invalid", "events_gone", "content_too_large", "unsupported_media_type"),
         },
         examples=examples.of("acknowledgeEvents"),

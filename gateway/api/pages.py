@@ -6,7 +6,7 @@ from django.views.decorators.http import require_safe
 from drf_spectacular.renderers import OpenApiJsonRenderer
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
-from gateway import problems
+from gateway import problem_answers, problems
 from gateway.api import schema
 
 
@@ -21,7 +21,9 @@ def problem_page(request: HttpRequest, code: str) -> HttpResponse:
     problem = problems.PROBLEMS.get(code)
     if problem is None:
         raise Http404
-    return render(request, "problems/problem.html", {"problem": problem, "action_url": problems.action_url(problem)})
+    return render(
+        request, "problems/problem.html", {"problem": problem, "action_url": problem_answers.action_url(problem)}
+    )
 
 
 @require_safe

@@ -15,7 +15,7 @@ from django.http import QueryDict
 from banks.read import PAGE_LIMIT_MAX
 from banks.types import TransactionStatus
 from consents.states import ConsentStatus
-from gateway.problems import FieldProblem, RequestInvalid
+from gateway.errors import FieldProblem, RequestInvalid
 
 Word = TypeVar("Word", bound=StrEnum)
 

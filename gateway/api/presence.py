@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 
-from gateway.problems import FieldProblem, RequestInvalid
+from gateway.errors import FieldProblem, RequestInvalid
 
 ADDRESS_HEADER = "x-fapi-customer-ip-address"
 DATE_HEADER = "x-fapi-auth-date"

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from banks import directory, refreshes
 from banks.errors import AccountNotFound, RefreshNotFound
-from banks.refreshes import Refresh
+from banks.refresh_status import Refresh
 from consents import clock
 from consents.errors import PermitExpired
 from consents.policy import Permit
@@ -16,7 +16,7 @@ from gateway.api import bodies, render, waiting
 from gateway.api.caller import Caller
 from gateway.api.reads import served
 from gateway.api.render import Body
-from gateway.problems import FieldProblem, RequestInvalid
+from gateway.errors import FieldProblem, RequestInvalid
 
 ACCOUNTS_MAX = 100
 _KEY = re.compile(r"[\x21-\x7e]{1,255}\Z")

@@ -15,7 +15,7 @@ import orjson
 from banks.directory import InstitutionCard
 from banks.normalize.money import to_text, to_texts
 from banks.read import AccountProgress, Answer, Coverage, Row, Rows
-from banks.refreshes import Refresh, RefreshPart
+from banks.refresh_status import Refresh, RefreshPart
 from consents.models import Consent
 from consents.policy import PermitSlice
 from consents.scopes import LocationPrecision, Record, SensitiveGroup

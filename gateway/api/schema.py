@@ -12,7 +12,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 
 from consents.scopes import Purpose
 from consents.states import ConsentStatus
-from gateway import problems
+from gateway import problem_answers, problems
 from gateway.api import presence, shapes
 from gateway.api.parameters import LIMIT_DEFAULT, STATUSES
 
@@ -193,7 +193,7 @@ def _refusals(codes: Sequence[str]) -> Responses:
     for code in dict.fromkeys(codes):
         problem = problems.PROBLEMS[code]
         by_status.setdefault(problem.status, []).append(problem)
-    return {(status, problems.MEDIA_TYPE): _refusal(rows) for status, rows in sorted(by_status.items())}
+    return {(status, problem_answers.MEDIA_TYPE): _refusal(rows) for status, rows in sorted(by_status.items())}
 
 
 def _refusal(rows: list[problems.Problem]) -> OpenApiResponse:
@@ -216,7 +216,7 @@ _MEMBERS: dict[str, dict[str, object]] = {
 
 def _example(problem: problems.Problem) -> OpenApiExample:
     value = {
-        "type": problems.type_uri(problem.code),
+        "type": problem_answers.type_uri(problem.code),
         "title": problem.title,
         "status": problem.status,
         "detail": problem.detail,
@@ -231,7 +231,7 @@ def _example(problem: problems.Problem) -> OpenApiExample:
         "errors": [],
         **_MEMBERS.get(problem.code, {}),
     }
-    return OpenApiExample(problem.code, value=value, media_type=problems.MEDIA_TYPE)
+    return OpenApiExample(problem.code, value=value, media_type=problem_answers.MEDIA_TYPE)
 
 
 class ConsentTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

@@ -23,7 +23,7 @@ from gateway.api import bodies, event_cursors
 from gateway.api.caller import PlatformCaller
 from gateway.api.parameters import EventQuery
 from gateway.api.render import Body, institution_name, plain
-from gateway.problems import EventsGone, FieldProblem, RequestInvalid
+from gateway.errors import EventsGone, FieldProblem, RequestInvalid
 
 #: Of an event's own details, what goes over as it is; counts of rows, for one, do not.
 _PLAIN_DETAILS = ("reason", "initiator", "code", "days")

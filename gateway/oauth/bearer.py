@@ -13,7 +13,7 @@ from enum import StrEnum
 from banks import authority
 from consents.models import Consent, Platform
 from consents.models.tokens import digest
-from consents.policy import Slice
+from consents.policy_facts import Slice
 from gateway.identity.models import User
 from gateway.oauth import addresses
 

@@ -20,7 +20,8 @@ from django.db import DEFAULT_DB_ALIAS, transaction
 from django.db.models import Model, QuerySet
 from django.db.models.sql import InsertQuery, UpdateQuery
 
-from banks.compiled import SLOTS, CompiledModels, Statement, adapted
+from banks.compiled import SLOTS, CompiledModels
+from banks.prepared import Statement, adapted
 from banks.usage_sql import is_one_statement
 from consents.models import AccessToken, Consent, Grant, Platform, PlatformToken, RefreshToken
 from consents.states import ConsentStatus, PlatformStatus

@@ -9,7 +9,8 @@ from banks import authority
 from consents.denials import Denial, DenialCode
 from consents.facts import consent_facts
 from consents.models import BankPolicy, Consent, ConsentAccount
-from consents.policy import Slice, decide
+from consents.policy import decide
+from consents.policy_facts import Slice
 from consents.reports import REPORTED
 from consents.scopes import Presence, Purpose
 from consents.states import ConsentAccountStatus, ConsentStatus, Initiator, PlatformStatus, PolicyStatus

@@ -38,7 +38,7 @@ BREAKS: dict[str, list[tuple[str, str]]] = {
         ("banks/dialects/uk_obie/parse.py", "from django.conf import settings"),
         ("banks/dialects/members.py", "from banks import store"),
         ("banks/dialects/oauth_client.py", "from consents import lifecycle"),
-        ("banks/http.py", "from django.conf import settings"),
+        ("banks/http/client.py", "from django.conf import settings"),
     ],
     "connectors-apart": [
         ("banks/dialects/members.py", "from banks.dialects import uk_obie"),

@@ -16,7 +16,7 @@ from banks import types
 from banks.gate import Refusal
 from banks.models import BreakerStatus, SyncJobStatus, SyncTrigger
 from banks.read import UpdateStatus
-from banks.refreshes import RefreshStatus
+from banks.refresh_status import RefreshStatus
 from consents import denials, events, policy_terms, reasons, scopes, states
 from consents.models.policy import ProposalKind, ProposalStatus
 from gateway import problems

@@ -73,9 +73,9 @@ DELTA_MUTANTS: dict[str, tuple[str, str]] = {
         "import banks.changes as c; c._told = lambda rows: rows.filter(is_live=True)",
         "changed_and_went",
     ),
-    "a cursor fits every permit": ("import banks.changes as c; c._fingerprint = lambda *a: bytes(16)", "stale"),
+    "a cursor fits every permit": ("import banks.change_positions as c; c.fingerprint = lambda *a: bytes(16)", "stale"),
     "a cursor fits whatever merchants are approved": (
-        "import banks.changes as c; c._approved = lambda *a: []",
+        "import banks.change_positions as c; c._approved = lambda *a: []",
         "stale_when",
     ),
     "rows beyond the walk are told": (

@@ -15,6 +15,7 @@ ALLOWED: dict[str, set[str]] = {
     "raw SQL": {
         "banks.compiled",
         "banks.gathering",
+        "banks.prepared",
         "banks.store_postgresql",
         "banks.usage_sql",
         "gateway.oauth.statements",
@@ -82,7 +83,7 @@ def _from(module: str, names: set[str]) -> Iterator[str]:
     for full in (module, *(f"{module}.{name}" for name in names)):
         if full in _IMPORTS:
             yield _IMPORTS[full]
-    if (module == "django.db" and "connection" in names) or (module == "banks.compiled" and "Statement" in names):
+    if (module == "django.db" and "connection" in names) or (module == "banks.prepared" and "Statement" in names):
         yield "raw SQL"
     yield from (_NAMES[name] for name in names if name in _NAMES)
 
@@ -107,7 +108,7 @@ def test_a_module_that_no_longer_needs_its_exception_loses_it() -> None:
         ("connection.cursor().execute('SELECT 1')", "raw SQL"),
         ("connections['default'].cursor()", "raw SQL"),
         ("from django.db import connection", "raw SQL"),
-        ("from banks.compiled import Statement", "raw SQL"),
+        ("from banks.prepared import Statement", "raw SQL"),
         ("Account.objects.for_sync().raw('SELECT 1')", "raw SQL"),
         ("import sqlite3", "raw SQL"),
         ("from psycopg import connect", "raw SQL"),

@@ -10,7 +10,8 @@ import pytest
 from banks import pinned
 from banks.address_guard import is_public, origin_of, parse_url
 from banks.errors import AddressForbidden, BankUnavailable
-from banks.http import BankClient, HttpLimits
+from banks.http.client import BankClient
+from banks.http.exchanges import HttpLimits
 from tests.support.hostile_server import HostileServer
 
 PUBLIC = "93.184.216.34"

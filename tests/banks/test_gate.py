@@ -9,7 +9,7 @@ import pytest
 
 from banks import directory, gate, leases
 from banks.gate import CALLS_MIN, CALLS_RESERVED, UNANSWERED_MAX, GateFacts, Refusal, Refused, Tally
-from banks.http import Exchange
+from banks.http.exchanges import Exchange
 from banks.leases import ATTEMPTS_MAX, Claim, JobError
 from banks.models import BreakerStatus, Institution, InstitutionGate, SyncJob, SyncJobStatus
 from banks.types import InstitutionStatus

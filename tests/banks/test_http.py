@@ -30,7 +30,9 @@ from banks.errors import (
     BankUnavailable,
     PagingBroken,
 )
-from banks.http import Answer, BankClient, Exchange, HttpLimits, retry_after_seconds
+from banks.http.answers import Answer, retry_after_seconds
+from banks.http.client import BankClient
+from banks.http.exchanges import Exchange, HttpLimits
 from banks.pinned import KeptConnections
 from tests.support.hostile_server import MIB, HostileServer, answer, json_answer
 

@@ -11,7 +11,8 @@ from urllib3 import connectionpool
 
 from banks import kept_connections, pinned
 from banks.errors import AddressForbidden, BankError, BankTimeout, BankUnavailable
-from banks.http import BankClient, HttpLimits
+from banks.http.client import BankClient
+from banks.http.exchanges import HttpLimits
 from banks.pinned import KeptConnections
 from tests.support.books import until
 from tests.support.hostile_server import HostileServer, json_answer

@@ -9,12 +9,12 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import DataError, connection, transaction
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoDbBlocker
 
 from banks import compiled, permitted, read, read_sql, usage_sql
-from banks.compiled import Compiled, Statement
+from banks.compiled import Compiled
 from banks.errors import AccountNotFound
 from banks.models import Account, Transaction
 from banks.read import Position, TransactionFilter
@@ -235,36 +235,6 @@ def test_a_text_is_prepared_once_for_a_connection_and_shown_to_whoever_logs_quer
     with connection.execute_wrapper(seen):
         query.rows({})
     assert [sql.split()[0] for sql in run] == ["SELECT"]
-
-
-def test_more_texts_than_a_connection_keeps_crowd_out_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiled, "_PREPARED_MAX", 2)
-    statements = [Statement(f"SELECT {number} + %s") for number in range(4)]
-
-    for _ in range(2):
-        assert [one.run([1])[0][0] for one in statements] == [1, 2, 3, 4]
-
-
-def test_a_percent_sign_in_a_text_stays_one(db: None) -> None:
-    statement = Statement("SELECT 'a%%b', %s + 1")
-
-    assert [statement.run([1]) for _ in range(2)] == [[("a%b", 2)]] * 2
-
-
-def test_an_error_of_the_database_is_djangos_own(db: None) -> None:
-    division = Statement("SELECT 1 / %s", is_read=True, by_values=True)
-    if connection.vendor == "postgresql":
-        with pytest.raises(DataError), transaction.atomic():
-            division.run([0])
-    assert division.run([1]) == [(1,)]
-
-
-def test_a_value_that_text_cannot_carry_is_left_to_the_driver(db: None) -> None:
-    statement = Statement("SELECT %s || 'x'", by_values=True)
-    if connection.vendor == "postgresql":
-        with pytest.raises((DataError, ValueError)), transaction.atomic():
-            statement.run(["a\0b"])
-    assert statement.run(["ab"]) == [("abx",)]
 
 
 def test_words_of_ours_stand_in_the_text_and_nobodys_values_do(world: World) -> None:

@@ -15,7 +15,7 @@ from banks.errors import AccountNotFound, IdempotencyKeyReused, RefreshNotFound,
 from banks.leases import JobError
 from banks.models import LIVE_JOBS, Account, Connection, FetchRecord, RefreshRequest, SyncJob, SyncJobStatus
 from banks.plan import plan
-from banks.refreshes import Refresh, RefreshStatus
+from banks.refresh_status import Refresh, RefreshStatus
 from consents import lifecycle
 from consents.errors import Denied, PermitExpired
 from consents.models import Consent

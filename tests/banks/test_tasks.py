@@ -10,7 +10,7 @@ from kombu.exceptions import OperationalError
 
 from banks import leases, sync, tasks, working
 from banks.gate import UNANSWERED_MAX
-from banks.http import Exchange
+from banks.http.exchanges import Exchange
 from banks.leases import Claim
 from banks.models import (
     BreakerStatus,

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from consents import policy
 from consents.denials import Denial
-from consents.policy import AccountFacts, ConsentFacts, Permit, PolicyFacts, Slice
+from consents.policy import Permit
+from consents.policy_facts import AccountFacts, ConsentFacts, PolicyFacts, Slice
 from consents.scopes import LocationPrecision, Presence, Purpose, Scope
 from consents.states import ConnectionStatus, ConsentAccountStatus, ConsentStatus, PlatformStatus, PolicyStatus
 

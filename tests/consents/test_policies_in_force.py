@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from consents.facts import policies_in_force
-from consents.policy import PolicyFacts
+from consents.policy_facts import PolicyFacts
 from consents.scopes import Scope
 from consents.states import PolicyStatus
 from tests.support import ledger

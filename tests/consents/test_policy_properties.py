@@ -9,7 +9,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from consents.denials import Denial
-from consents.policy import AccountFacts, ConsentFacts, Permit, PermitSlice, PolicyFacts, Slice
+from consents.policy import Permit, PermitSlice
+from consents.policy_facts import AccountFacts, ConsentFacts, PolicyFacts, Slice
 from consents.scopes import LocationPrecision, Presence, Purpose, Record, Scope, SensitiveGroup
 from consents.states import ConnectionStatus, ConsentAccountStatus, ConsentStatus, PlatformStatus, PolicyStatus
 from tests.consents.scenes import ALICE, CHAT, NOW, Case

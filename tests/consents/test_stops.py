@@ -9,7 +9,7 @@ import pytest
 from consents import facts, policies, stops
 from consents.errors import PolicyChanged, TransitionRefused, TwoPeopleNeeded
 from consents.models import AuditEntry, BankPolicy, Consent, ConsentAccount, Platform
-from consents.policy import PolicyFacts
+from consents.policy_facts import PolicyFacts
 from consents.policy_terms import PolicyTerms
 from consents.reasons import StopReason
 from consents.scopes import Purpose, Scope

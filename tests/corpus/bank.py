@@ -16,7 +16,8 @@ from banks import accounts as recognition
 from banks.connector import ConnectorContext, Credentials, InstitutionProfile, StartedAuthorisation
 from banks.dialects.uk_obie import UkObie
 from banks.errors import BankError
-from banks.http import BankClient, HttpLimits
+from banks.http.client import BankClient
+from banks.http.exchanges import HttpLimits
 from banks.normalize.entries import Entry, entry
 from banks.types import RejectedRow, TransactionData
 from tests.corpus.answers import CLAIMS, id_token

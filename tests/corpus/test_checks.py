@@ -16,17 +16,18 @@ from typing import Any
 
 import pytest
 
-from banks import accounts, http, strict_json
+from banks import accounts, strict_json
 from banks.dialects import members, oauth_client, uk_obie
 from banks.dialects.uk_obie import accounts as uk_accounts
 from banks.dialects.uk_obie import authorisation, codes, common, parse
+from banks.http import answers, client
 from banks.normalize import dates, merchants, money, text
 from tests.corpus.bank import observed, observed_rows
 from tests.corpus.case import Case, Where
 from tests.corpus.test_corpus import CASES
 
 MODULES: tuple[ModuleType, ...] = (
-    *(strict_json, http, members, oauth_client, uk_obie, authorisation, uk_accounts, common, parse),
+    *(strict_json, answers, client, members, oauth_client, uk_obie, authorisation, uk_accounts, common, parse),
     *(dates, money, accounts),
 )
 #: What a rejection is called where it is raised.

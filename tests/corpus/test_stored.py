@@ -17,7 +17,7 @@ from django.apps import apps
 
 from banks import institutions, leases, sessions, sync
 from banks.connector import Credentials
-from banks.http import HttpLimits
+from banks.http.exchanges import HttpLimits
 from banks.institutions import InstitutionData
 from banks.models import Account, Balance, Connection, Institution, QuarantinedRow, SyncJob, Transaction
 from banks.models import SyncTrigger as Trigger

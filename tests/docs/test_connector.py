@@ -25,7 +25,7 @@ from banks.errors import (
     BankUnavailable,
     ReauthorisationRequired,
 )
-from banks.http import BankClient
+from banks.http.client import BankClient
 from banks.types import RejectedRow, Resource, TransactionData, TransactionStatus
 from tests.docs.markdown import ROOT, read
 

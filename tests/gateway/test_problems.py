@@ -11,7 +11,7 @@ from banks.errors import InstitutionNotFound, ReadError
 from consents.denials import DENIALS, DenialCode
 from consents.errors import ConsentError, Denied, RequestNotAllowed
 from consents.policy import ENDED
-from gateway import problems
+from gateway import problem_answers, problems
 from gateway.problems import PROBLEM_CODES, PROBLEMS
 
 
@@ -75,10 +75,10 @@ def test_an_exceptions_own_text_never_leaves() -> None:
     request = Client().get("/openapi.json").wsgi_request
     error = RequestNotAllowed("scopes", "beyond the purposes named: merchants")
 
-    body = problems.answer(problems.PROBLEMS["account_not_found"], request, error=LookupError("alice's account"))
+    body = problem_answers.answer(problems.PROBLEMS["account_not_found"], request, error=LookupError("alice's account"))
 
     assert b"alice" not in body.content
-    assert b"/scopes" in problems.answer(PROBLEMS["request_not_allowed"], request, error=error).content
+    assert b"/scopes" in problem_answers.answer(PROBLEMS["request_not_allowed"], request, error=error).content
 
 
 def test_findings_of_a_body_carry_json_pointers() -> None:
@@ -90,14 +90,14 @@ def test_findings_of_a_body_carry_json_pointers() -> None:
         }
     ).detail
 
-    found = [(item.pointer, item.code) for item in problems._validation_errors(detail)]
+    found = [(item.pointer, item.code) for item in problem_answers._validation_errors(detail)]
 
     assert found == [("/rows/1/a~1b", "invalid"), ("", "invalid"), ("/x~0y", "bad")]
 
 
 @pytest.mark.parametrize("code", PROBLEM_CODES)
 def test_type_leads_to_a_page_about_it(db: None, code: str) -> None:
-    path = problems.type_uri(code).removeprefix(problems.settings.ISSUER)
+    path = problem_answers.type_uri(code).removeprefix(problem_answers.settings.ISSUER)
 
     answer = Client().get(path)
 

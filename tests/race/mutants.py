@@ -14,7 +14,7 @@ def _no_check() -> None:
     from banks import authority, permitted
     from consents import policy
     from consents.lifecycle import changing
-    from consents.policy import AccountFacts, Slice
+    from consents.policy_facts import AccountFacts, Slice
     from consents.states import ConsentAccountStatus, ConsentStatus, PlatformStatus, PolicyStatus
 
     def opened(account: AccountFacts) -> AccountFacts:

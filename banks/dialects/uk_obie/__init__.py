@@ -24,7 +24,7 @@ from banks.errors import (
     NotSupported,
     ReauthorisationRequired,
 )
-from banks.http import Answer
+from banks.http.answers import Answer
 from banks.strict_json import JsonValue
 from banks.types import (
     AccountData,

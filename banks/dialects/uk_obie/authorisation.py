@@ -29,7 +29,7 @@ from banks.errors import (
     BankRefused,
     ReauthorisationRequired,
 )
-from banks.http import Answer
+from banks.http.answers import Answer
 from banks.normalize.dates import DateRejected, instant
 from banks.strict_json import JsonValue
 from banks.types import BankConsentStatus, Resource

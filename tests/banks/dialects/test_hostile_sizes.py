@@ -27,7 +27,7 @@ from pathlib import Path
 from banks.connector import ConnectorContext, Credentials, InstitutionProfile
 from banks.dialects.uk_obie import UkObie
 from banks.errors import BankError
-from banks.http import BankClient
+from banks.http.client import BankClient
 
 origin, key, seconds, behaviours, calls = json.loads(sys.argv[1])
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)

@@ -26,7 +26,8 @@ from banks.errors import (
     BankUnavailable,
     ReauthorisationRequired,
 )
-from banks.http import BankClient, HttpLimits
+from banks.http.client import BankClient
+from banks.http.exchanges import HttpLimits
 from banks.types import (
     AccountCategory,
     Channel,

@@ -17,7 +17,7 @@ from banks.errors import (
     NotSupported,
     ReauthorisationRequired,
 )
-from banks.http import BankClient
+from banks.http.client import BankClient
 from banks.types import BankConsentStatus
 from tests.support.hostile_server import HostileServer, json_answer
 from tests.support.sandbox_bank import new_key

@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 
 from banks import sessions
-from banks.http import HttpLimits
+from banks.http.exchanges import HttpLimits
 from banks.models import Balance
 from banks.sandbox.people import SCENARIOS
 from consents import clock

@@ -9,7 +9,7 @@ from banks.models import Account, SyncJob
 from consents import clock
 from consents.models import BankPolicy
 from gateway.api import presence
-from gateway.problems import RequestInvalid
+from gateway.errors import RequestInvalid
 from tests.gateway.api import world
 from tests.gateway.api.world import Api
 

@@ -14,7 +14,8 @@ from consents import lifecycle
 from consents.denials import Denial
 from consents.facts import consent_facts
 from consents.models import Consent, Platform
-from consents.policy import AccountFacts, PermitSlice, PolicyFacts, Slice, decide
+from consents.policy import PermitSlice, decide
+from consents.policy_facts import AccountFacts, PolicyFacts, Slice
 from consents.requested import RequestedAccess, checked
 from consents.scopes import LocationPrecision, Presence, Purpose, Scope, SensitiveGroup, consistent, implied
 from consents.states import ConnectionStatus, ConsentAccountStatus, ConsentStatus, PlatformStatus, PolicyStatus

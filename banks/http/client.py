@@ -1,27 +1,22 @@
-"""The one door out to banks: deadline, size caps, address guard, strict JSON, redaction, HTTP -> BankError.
-
-One attempt per call: it never retries, never sleeps, follows no redirect, keeps no cookie and reads no environment
+"""One attempt per call: it never retries, never sleeps, follows no redirect, keeps no cookie and reads no environment
 (proxies, netrc, key logs), which is why it stands on urllib3's connection pools and not on a requests.Session. Who may
 be called is decided by `banks.address_guard`; how long a socket may take, and which connection may serve once more, by
 `banks.pinned`.
 """
 
-import logging
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
+from dataclasses import dataclass
 from functools import partial
-from http.client import HTTPException, IncompleteRead, RemoteDisconnected
+from http.client import HTTPException
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlencode, urljoin
 
 import certifi
 from urllib3 import BaseHTTPResponse
-from urllib3.exceptions import DecodeError, HTTPError, NewConnectionError, ProtocolError, SSLError
-from urllib3.exceptions import TimeoutError as PoolTimeoutError
+from urllib3.exceptions import HTTPError, ProtocolError
 
 from banks.address_guard import Resolver, Target, origin_of, parse_url, resolve_system, verified_addresses
 from banks.errors import (
@@ -31,80 +26,18 @@ from banks.errors import (
     BankError,
     BankFormatChanged,
     BankMisconfigured,
-    BankRateLimited,
-    BankTimeout,
     BankUnavailable,
     PagingBroken,
-    Retry,
 )
+from banks.http.answers import JSON_TYPES, Answer, failure_of, json_of, raise_for_status
+from banks.http.exchanges import Exchange, HttpLimits, path_template
 from banks.pinned import KeptConnections, within
-from banks.strict_json import JsonValue, canonical, parse
+from banks.strict_json import JsonValue, canonical
 
-JSON_TYPES = frozenset({"application/json"})
-
-#: Path segments that name no one; every other segment is logged as `{id}`.
-_PATH_WORDS = frozenset(
-    ("open-banking", "aisp", "accounts", "balances", "transactions", "account-access-consents", "token", "oauth")
-)
-_VERSION_SEGMENT = re.compile(r"v\d{1,2}(\.\d{1,2})?")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9-]+")
 _HEADER_VALUE = re.compile(r"[\t -~]*")
 _HEADERS_BYTES_ALLOWED = 1024 * 1024
 _CHUNK_BYTES = 64 * 1024
-_RETRY_AFTER_MAX_SECONDS = 24 * 60 * 60
-
-
-def _names_no_url(record: logging.LogRecord) -> bool:
-    return record.levelno >= logging.ERROR
-
-
-# urllib3 writes whole URLs, queries too, at DEBUG, and at WARNING when a bank's headers do not parse.
-for _name in ("urllib3.connectionpool", "urllib3.connection"):
-    logging.getLogger(_name).addFilter(_names_no_url)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpLimits:
-    """What one exchange, or one walk through pages, may cost.
-
-    Bytes and values together keep the dearest answer that is still taken below 64 MiB of memory: one character beyond
-    the BMP makes four bytes of every other in its text, and a key in a large object costs some 200.
-    """
-
-    total_deadline_seconds: float = 30.0  #: one exchange, from name resolution to the last byte
-    connect_timeout: float = 5.0  #: seconds, per verified address
-    decoded_bytes_max: int = 4 * 1024 * 1024
-    pages_max: int = 100
-    rows_max: int = 50_000  #: over all pages of one list; counted by the dialect
-    json_depth_max: int = 32
-    json_values_max: int = 100_000  #: per answer: some 2000 rows with all that the standard has, 4000 plain ones
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exchange:
-    """One call, for logs and counters. Holds no query, id, token or content."""
-
-    method: str
-    host: str
-    path: str  #: with every segment that is not a known word replaced by {id}
-    status: int | None  #: None: no answer
-    milliseconds: int
-    bytes: int  #: decoded bytes of the body that were read
-    code: str | None  #: code of the BankError raised; None when the caller got an Answer
-    retry_after: int | None = None  #: seconds the bank asked to wait (429 and 5xx); None: it did not say
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A bank's answer below 500 that is neither 429 nor a redirect.
-
-    `json` is None when there is no body, and for refusals (400-499) whose body is not the expected type or not JSON.
-    """
-
-    status: int
-    headers: Mapping[str, str] = field(repr=False)  #: names in lower case
-    json: JsonValue = field(repr=False)
-    origin: str
 
 
 class BankClient:
@@ -248,13 +181,13 @@ class BankClient:
         except BankError as error:
             failure = error
         except (HTTPError, HTTPException, OSError, ValueError) as error:
-            failure = _failure_of(error)
+            failure = failure_of(error)
         if self._on_exchange is not None:
             self._on_exchange(
                 Exchange(
                     method=method,
                     host=target.host,
-                    path=_path_template(target.path),
+                    path=path_template(target.path),
                     status=seen.status,
                     milliseconds=round((time.monotonic() - started) * 1000),
                     bytes=seen.bytes,
@@ -302,14 +235,15 @@ class BankClient:
         try:
             seen.status = response.status
             answered = {name.lower(): value for name, value in response.headers.items()}
-            _raise_for_status(response.status, answered)
+            raise_for_status(response.status, answered)
             content = self._read(response, answered, seen)
             clean = True
         finally:
             if not clean:
                 response.close()  # a half-read connection must not serve the next exchange
             response.release_conn()
-        return Answer(response.status, answered, self._json(response.status, answered, content, types), target.origin)
+        read = json_of(response.status, answered, content, types, self.limits)
+        return Answer(response.status, answered, read, target.origin)
 
     def _sent(self, method: str, target: Target, body: bytes | None, headers: Mapping[str, str]) -> BaseHTTPResponse:
         """The answer, its body not yet read."""
@@ -353,26 +287,6 @@ class BankClient:
             self._budget.seconds_left()
         return content
 
-    def _json(self, status: int, headers: Mapping[str, str], content: bytearray, types: frozenset[str]) -> JsonValue:
-        if status == 204 or (status >= 400 and not content):
-            return None
-        media_type, _, parameters = headers.get("content-type", "").lower().partition(";")
-        charset = re.search(r'charset\s*=\s*"?([^\s";]+)', parameters)
-        reason = ""
-        if media_type.strip() not in types:
-            reason = "content_type"
-        elif charset and charset[1] not in ("utf-8", "utf8"):
-            reason = "charset"
-        else:
-            try:
-                return parse(content, depth_max=self.limits.json_depth_max, values_max=self.limits.json_values_max)
-            except (BankFormatChanged, AnswerTooLarge) as error:
-                if status < 400 or isinstance(error, AnswerTooLarge):
-                    raise
-        if status < 400:
-            raise BankFormatChanged(reason, upstream_status=status)
-        return None
-
 
 @dataclass(slots=True)
 class _Seen:
@@ -395,57 +309,6 @@ def _checked_headers(headers: Mapping[str, str], types: frozenset[str]) -> dict[
     }
 
 
-def _raise_for_status(status: int, headers: Mapping[str, str]) -> None:
-    if status == 429:
-        raise BankRateLimited("429", upstream_status=status, retry=_retry(headers))
-    if status >= 500:
-        raise BankUnavailable("5xx", upstream_status=status, retry=_retry(headers))
-    if status < 200 or 300 <= status < 400:
-        raise BankFormatChanged("redirect" if status >= 300 else "status", upstream_status=status)
-
-
-def _retry(headers: Mapping[str, str]) -> Retry:
-    return After(retry_after_seconds(headers.get("retry-after"), now=time.time()))
-
-
-def retry_after_seconds(text: str | None, *, now: float) -> int | None:
-    """Retry-After in either form (RFC 9110 section 10.2.3), kept within 1 second and 24 hours.
-
-    `now`: seconds since the epoch. None when absent or not understood.
-    """
-    if text is None:
-        return None
-    text = text.strip()
-    seconds: float
-    if text.isascii() and text.isdigit():
-        seconds = int(text) if len(text) <= 9 else _RETRY_AFTER_MAX_SECONDS
-    else:
-        try:
-            seconds = parsedate_to_datetime(text).timestamp() - now
-        except (ValueError, OverflowError, TypeError, IndexError):
-            return None
-    return round(min(max(seconds, 1), _RETRY_AFTER_MAX_SECONDS))
-
-
-def _failure_of(error: Exception) -> BankError:
-    """Who is at fault, and a code for it; never the library's text, which quotes what was sent and received."""
-    cause = error.args[1] if isinstance(error, ProtocolError) and len(error.args) > 1 else error
-    # First, because urllib3 counts it among the timeouts, though nothing timed out.
-    if isinstance(error, NewConnectionError):
-        return BankUnavailable("connect")
-    if isinstance(cause, PoolTimeoutError | TimeoutError):
-        return BankTimeout("deadline")
-    if isinstance(error, SSLError):
-        return BankUnavailable("tls")
-    if isinstance(error, DecodeError):
-        return BankFormatChanged("gzip")
-    if isinstance(cause, IncompleteRead):
-        return BankFormatChanged("truncated")
-    if isinstance(cause, RemoteDisconnected | OSError):
-        return BankUnavailable("connection")
-    return BankFormatChanged("http")
-
-
 def _next_url(current: str, link: str, root: Target) -> str:
     try:
         target = parse_url(urljoin(current, link))
@@ -456,10 +319,3 @@ def _next_url(current: str, link: str, root: Target) -> str:
     if not target.path.startswith(root.path.rstrip("/") + "/"):
         raise PagingBroken("outside_root")
     return target.url
-
-
-def _path_template(path: str) -> str:
-    return "/".join(
-        segment if not segment or segment in _PATH_WORDS or _VERSION_SEGMENT.fullmatch(segment) else "{id}"
-        for segment in path.split("/")
-    )
