@@ -20,7 +20,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 MINIMUM = (3, 11)
 ROOT = Path(__file__).resolve().parent
@@ -44,6 +44,8 @@ if sys.version_info < MINIMUM or os.name != "posix":
 
 MARKER = "sluice.json"  # in the environment: what is completely installed there; `{}` while an installation runs
 COMMANDS = ("tour", "test", "doctor", "race", "bench")
+# What knows the options of a command, by the standard library alone: they are judged before anything is installed.
+OPTIONS = {"tour": "examples.tour.options", "race": "tests.race.options", "bench": "tests.benchmarks.options"}
 LOCKS = {"run": "requirements.lock", "dev": "requirements-dev.lock"}
 # What an activated environment or a user's pip settings would leak into ours.
 FOREIGN = (
@@ -295,8 +297,15 @@ def telling(lines: list[str]) -> str:
 # --- the command line ------------------------------------------------------------------------------------------------
 
 
+class Parser(argparse.ArgumentParser):
+    """Complains in one line, without all that could have been typed."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}. Type: python3 {self.prog} --help\n")
+
+
 def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(
+    top = Parser(
         prog="run.py",
         description="Run Sluice and two pretend banks on this machine: no server, nothing to install first.",
         epilog="Without a command: start everything and print where it is. Ctrl-C stops it. For example: "
@@ -337,10 +346,14 @@ def command(arguments: list[str]) -> tuple[str, list[str]]:
     """
     refuse_unknown(arguments)
     chosen, rest = parser().parse_known_args(arguments)
-    if chosen.command == "tour":
-        return "run", ["-m", "examples.tour", *rest]
     if chosen.command == "doctor":
         raise Problem("Options of the doctor's come after it. Type: python3 run.py doctor --help")
+    if chosen.command and start_options(chosen):
+        parser().error(f"with {chosen.command} there is no {' '.join(start_options(chosen))}")
+    if chosen.command in OPTIONS:
+        importlib.import_module(OPTIONS[chosen.command]).parser(Parser).parse_args(rest)
+    if chosen.command == "tour":
+        return "run", ["-m", "examples.tour", *rest]
     if chosen.command == "race":
         return "dev", ["-m", "tests.race.command", *rest]
     if chosen.command == "bench":

@@ -16,6 +16,7 @@ from banks.models import (
     SyncJob,
     UpstreamEnding,
 )
+from consents.named import Named
 from consents.read_only import ReadOnlyAdmin
 
 
@@ -30,6 +31,7 @@ class InstitutionAdmin(ReadOnlyAdmin):
     )  # fmt: skip
     list_filter = ("status", "country", "connector", "is_sandbox")
     search_fields = ("id", "slug", "name")
+    found_by = "name, slug or id"
     ordering = ("name", "id")
 
     def name_of(self, row: Institution) -> str:
@@ -42,26 +44,16 @@ class InstitutionAdmin(ReadOnlyAdmin):
 
 class InstitutionGateAdmin(ReadOnlyAdmin):
     called = "What banks can take now"
-    list_display = ("slug", "breaker", "breaker_until", "calls", "failures", "unanswered", "institution_id")
+    list_display = ("institution_id", "breaker", "breaker_until", "calls", "failures", "unanswered")
     shown = (
-        "institution_id", "slug", "breaker", "breaker_until", "opened_count", "probe_job_id", "probe_until",
+        "institution_id", "breaker", "breaker_until", "opened_count", "probe_job_id", "probe_until",
         "bucket_thousandths", "bucket_at", "window_at", "calls", "failures", "unanswered",
     )  # fmt: skip
     list_filter = ("breaker",)
     ordering = ("institution_id",)
 
-    def rows(self) -> QuerySet[Any]:
-        return InstitutionGate.objects.select_related("institution")
-
-    def get_queryset(self, request: Any) -> QuerySet[Any]:
-        return self.rows()
-
     def name_of(self, row: InstitutionGate) -> str:
         return f"of {row.institution.name}"
-
-    @admin.display(description="bank")
-    def slug(self, row: InstitutionGate) -> str:
-        return row.institution.slug
 
 
 class SyncJobAdmin(ReadOnlyAdmin):
@@ -74,6 +66,7 @@ class SyncJobAdmin(ReadOnlyAdmin):
     )  # fmt: skip
     list_filter = ("status", "trigger", "error_code")
     search_fields = ("id", "connection__id", "institution__id")
+    found_by = "name of the bank, or id of job, connection or bank"
     ordering = ("-created_at", "-id")
 
 
@@ -85,6 +78,7 @@ class FindingAdmin(ReadOnlyAdmin):
     shown = (*list_display, "account_id")
     list_filter = ("kind", ("closed_at", admin.EmptyFieldListFilter))
     search_fields = ("connection_id", "institution__id")
+    found_by = "name of the bank, or id of connection or bank"
     ordering = ("-opened_at", "-id")
 
     def waiting(self) -> QuerySet[Any]:
@@ -97,6 +91,7 @@ class UpstreamEndingAdmin(ReadOnlyAdmin):
     shown = (*list_display, "next_attempt_at", "dispatched_at", "lease_until", "finished_at")
     list_filter = ("status", "reason", "error_code")
     search_fields = ("connection_id", "institution__id")
+    found_by = "name of the bank, or id of connection or bank"
     ordering = ("-created_at", "-id")
 
 
@@ -113,6 +108,8 @@ class QuarantinedRowAdmin(ReadOnlyAdmin):
         return QuarantinedRow.objects.for_sync()
 
 
+#: What goes by a name, on the pages of both packages.
+NAMED = {"institution_id": Named("bank", Institution)}
 #: What gateway.operator.site shows of this package, in the order of its start page.
 ADMINS: dict[type[Any], type[ReadOnlyAdmin]] = {
     Institution: InstitutionAdmin,

@@ -1,5 +1,6 @@
 """The operator's view of permission: who may do what, never what anybody has. Registered by gateway.operator.site."""
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 from django.contrib import admin, messages
@@ -24,6 +25,7 @@ from consents.models import (
     Revocation,
 )
 from consents.models.policy import ProposalKind, ProposalStatus
+from consents.named import Named
 from consents.read_only import ActingRequest, ReadOnlyAdmin, ReasonForm
 from consents.states import ReportOutcome
 
@@ -44,13 +46,14 @@ def _person(request: HttpRequest) -> dict[str, Any]:
 
 class PlatformAdmin(ReadOnlyAdmin):
     called = "Platforms"
-    list_display = ("name", "status", "status_reason", "status_changed_at", "attested_at", "profile", "client_id", "id")
+    list_display = ("name", "status", "status_reason", "attested_at", "profile", "client_id", "id")
     shown = (
         "id", "name", "legal_name", "client_uri", "client_id", "status", "status_reason", "status_changed_at",
         "attested_at", "profile", "purposes", "redirect_uris", "is_sandbox",
     )  # fmt: skip
     list_filter = ("status", "profile", "is_sandbox")
     search_fields = ("id", "client_id", "name", "legal_name")
+    found_by = "name, client id or id"
     ordering = ("name", "id")
     action_form = ReasonForm
     actions = ("suspend", "attest", "ask_to_allow", "ask_to_withdraw")
@@ -92,6 +95,8 @@ class OperatorProposalAdmin(ReadOnlyAdmin):
     list_display = ("id", "kind", "platform_id", "consent_id", "reason_code", "status", "proposed_by", "proposed_at")
     shown = (*list_display, "decided_by", "decided_at")
     list_filter = ("status", "kind")
+    search_fields = ("platform__id", "consent_id")
+    found_by = "name of the platform, or id of platform or consent"
     ordering = ("-proposed_at", "-id")
     actions = ("approve", "refuse")
 
@@ -119,6 +124,7 @@ class ConsentAdmin(ReadOnlyAdmin):
     )  # fmt: skip
     list_filter = ("status", "status_initiator")
     search_fields = ("id", "platform__id")
+    found_by = "id, or by name or id of the platform"
     ordering = ("-created_at", "-id")
     action_form = ReasonForm
     actions = ("suspend", "revoke", "ask_to_lift")
@@ -166,6 +172,7 @@ class RevocationAdmin(ReadOnlyAdmin):
         ("acknowledged_at", admin.EmptyFieldListFilter),
     )
     search_fields = ("consent__id",)
+    found_by = "id of the consent"
     ordering = ("-requested_at", "-consent_id")
 
 
@@ -177,6 +184,7 @@ class ReportAdmin(ReadOnlyAdmin):
     shown = ("id", "consent_id", "request_id", "code", "reported_at", "closed_at", "outcome")
     list_filter = ("code", ("closed_at", admin.EmptyFieldListFilter))
     search_fields = ("consent__id", "request_id")
+    found_by = "id of the consent or request"
     ordering = ("-reported_at", "-id")
     actions = ("unfounded", "upheld")
 
@@ -209,6 +217,8 @@ class BankPolicyAdmin(ReadOnlyAdmin):
     )  # fmt: skip
     list_filter = ("status",)
     search_fields = ("institution_id", "platform__id")
+    found_by = "name or id of the bank or platform"
+    of_all: Mapping[str, str] = {"platform_id": "every platform"}
     ordering = ("-effective_from", "-id")
 
 
@@ -218,6 +228,8 @@ class ProposalAdmin(ReadOnlyAdmin):
     shown = (*list_display, "terms", "base_version", "proposed_by", "decided_by", "decided_at")
     list_filter = ("status", "kind")
     search_fields = ("institution_id", "platform__id")
+    found_by = "name or id of the bank or platform"
+    of_all: Mapping[str, str] = {"platform_id": "every platform"}
     ordering = ("-proposed_at", "-id")
 
 
@@ -234,6 +246,7 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     )  # fmt: skip
     list_filter = ("initiator",)
     search_fields = ("action", "consent_id", "platform_id", "institution_id", "request_id")
+    found_by = "action, name of the platform or bank, or any id"
     ordering = ("-occurred_at", "-id")
     change_list_template = "operator/audit.html"
 
@@ -272,6 +285,7 @@ class EventAdmin(ReadOnlyAdmin):
     shown = (*list_display, "connection_id", "details")
     list_filter = (Backlog, "type")
     search_fields = ("consent_id", "platform_id", "connection_id")
+    found_by = "name of the platform, or any id"
     ordering = ("-occurred_at", "-id")
 
 
@@ -280,6 +294,7 @@ class EventLogAdmin(ReadOnlyAdmin):
     list_display = ("platform_id", "last_sequence", "acknowledged_sequence", "behind", "acknowledged_at")
     shown = list_display
     search_fields = ("platform__id",)
+    found_by = "name or id of the platform"
     ordering = ("platform_id",)
 
     def name_of(self, row: EventLog) -> str:
@@ -295,9 +310,12 @@ class DeliveryAdmin(ReadOnlyAdmin):
     list_display = ("id", "platform_id", "sequence", "event_id", "consent_id", "created_at")
     shown = list_display
     search_fields = ("platform_id", "consent_id")
+    found_by = "name of the platform, or id of platform or consent"
     ordering = ("-created_at", "-id")
 
 
+#: What goes by a name, on the pages of both packages.
+NAMED = {"platform_id": Named("platform", Platform)}
 #: What gateway.operator.site shows of this package, in the order of its start page.
 ADMINS: dict[type[Any], type[ReadOnlyAdmin]] = {
     Platform: PlatformAdmin,

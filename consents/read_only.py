@@ -4,7 +4,8 @@ A class names the columns it shows; a column that is not named is not read. Addr
 there is nothing to add, to change or to delete.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
@@ -13,7 +14,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
 from django.contrib.admin.templatetags.admin_list import result_headers, results
-from django.db.models import DateTimeField, Model, QuerySet
+from django.db.models import DateTimeField, JSONField, Model, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
@@ -24,6 +25,7 @@ from django.views.decorators.http import require_http_methods
 
 from consents.audit import Actor
 from consents.errors import ConsentError
+from consents.named import Named
 from consents.reasons import OpenReason, StopReason
 
 if TYPE_CHECKING:  # generic for type checkers alone
@@ -55,18 +57,29 @@ class ReasonForm(ActionForm):
     )
 
 
+#: What stands where nothing does. The library's details would say `None`.
+_NOTHING = "-"
+
+
 def _column(model: type[Model], name: str) -> Any:
-    """An instant to the second, in UTC; anything else as the library shows it."""
+    """An instant to the second, in UTC; a list of words as one writes it; anything else as the library shows it."""
     field = next((one for one in model._meta.concrete_fields if one.name == name), None)
-    if not isinstance(field, DateTimeField):
+    if not isinstance(field, (DateTimeField, JSONField)):
         return name
 
     @admin.display(description=str(field.verbose_name))
-    def instant(row: Any) -> str | None:
-        value: datetime | None = getattr(row, name)
-        return None if value is None else f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    def written(row: Any) -> str:
+        return _written(getattr(row, name))
 
-    return instant
+    return written
+
+
+def _written(value: datetime | list[Any] | dict[str, Any] | None) -> str:
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or _NOTHING
+    return json.dumps(value) if value else _NOTHING
 
 
 def _headings(changelist: Any) -> list[str]:
@@ -89,10 +102,16 @@ class ReadOnlyAdmin(_Admin):
     """A list and a detail of rows. A subclass names `shown`, the columns of the detail, and `list_display`.
 
     `called`: the plural, as a heading. Where rows may wait for an operator, `waiting_called` is what those are called,
-    and `waiting_query` the list's address query that finds them.
+    and `waiting_query` the list's address query that finds them. Where it can be searched, `found_by` says by what.
+
+    `named`: columns that hold ids of what has a name, and are shown by it. `of_all`: what stands there in a row that is
+    about all of them, and so holds no id.
     """
 
     called = ""
+    found_by = ""
+    named: Mapping[str, Named] = {}
+    of_all: Mapping[str, str] = {}
     waiting_called = ""
     waiting_query = ""
     shown: tuple[Any, ...] = ()
@@ -112,8 +131,59 @@ class ReadOnlyAdmin(_Admin):
             field.attname for field in self.opts.concrete_fields
         }
         self.read = sorted({*self.shown, *self.list_display} & columns)
-        self.list_display = tuple(_column(model, str(name)) for name in self.list_display)
-        self.shown = tuple(_column(model, name) for name in self.shown)
+        self.by_name = {name: one for name, one in self.named.items() if name in columns}
+        listed = [str(name) for name in self.list_display]
+        self.list_display = tuple(self._named(name, self._name) or _column(model, name) for name in listed)
+        self.shown = tuple(self._named(name, self._link) or _column(model, name) for name in self.shown)
+
+    # -- names ---------------------------------------------------------------------------------------------------------
+
+    def _named(self, column: str, told: Callable[[Any, str], str]) -> Any:
+        """A column for pages that says what `told` says of a row; None where ids of this one have no names."""
+        if column not in self.by_name:
+            return None
+
+        @admin.display(description=self.by_name[column].called)
+        def named(row: Any) -> str:
+            return told(row, column) if getattr(row, column) else self.of_all.get(column, _NOTHING)
+
+        return named
+
+    def _name(self, row: Any, column: str) -> str:
+        id = getattr(row, column)
+        return str(row.names[column].get(id, id))
+
+    def _link(self, row: Any, column: str) -> str:
+        id, name = getattr(row, column), row.names[column].get(getattr(row, column))
+        return str(id) if name is None else self.by_name[column].link(name, id, self.admin_site.name)
+
+    def _give_names(self, rows: Iterable[Any]) -> None:
+        """`row.names`: by column, names by id. One query for a column, however many rows."""
+        rows = list(rows)
+        names = {
+            column: one.names(id for row in rows if (id := getattr(row, column)))
+            for column, one in self.by_name.items()
+            if column in self.read
+        }
+        for row in rows:
+            row.names = names
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        row = super().get_object(request, object_id, from_field)
+        self._give_names([] if row is None else [row])
+        return row
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """What the library finds, and what is about something with such a name."""
+        found, may_repeat = super().get_search_results(request, queryset, search_term)
+        called = Q()
+        for column, one in self.by_name.items():
+            called |= Q(**{f"{column}__in": one.with_name(search_term)})
+        return (found | queryset.filter(called) if search_term and called else found), may_repeat
+
+    # -- pages ---------------------------------------------------------------------------------------------------------
 
     def waiting(self) -> QuerySet[Any] | None:
         """What an operator should look at; None: nothing here ever waits for one."""
@@ -206,6 +276,7 @@ class ReadOnlyAdmin(_Admin):
         answer = super().changelist_view(request, {"title": self.called, **(extra_context or {})})
         if isinstance(answer, TemplateResponse) and answer.context_data is not None and "cl" in answer.context_data:
             changelist = answer.context_data["cl"]
+            self._give_names(changelist.result_list)
             headings = _headings(changelist)
             answer.context_data.update(headings=headings, rows=_rows(changelist, headings))
         return answer

@@ -16,15 +16,18 @@ _BAR = 8
 def bars(title: str, points: Sequence[tuple[str, int]], *, unit: str) -> SafeString:
     """A `<figure>`: one bar for each (label, count), oldest first, and a table of the same on demand.
 
-    `unit` is what is counted, in the plural: "reads". Counts are 0 or more. Raises ValueError for less than 0, and
-    without any point.
+    Where nothing was counted it says so, and draws nothing. `unit` is what is counted, in the plural: "reads". Counts
+    are 0 or more. Raises ValueError for less than 0, and without any point.
     """
     if not points or any(value < 0 for _, value in points):
         raise ValueError("at least one count, and none below 0")
     highest, total = max(value for _, value in points), sum(value for _, value in points)
+    if not total:
+        empty = '<figure class="chart"><figcaption>{}</figcaption><p class="chart-sum">No {}</p></figure>'
+        return format_html(empty, title, unit)
     return format_html(
         '<figure class="chart"><figcaption>{title}</figcaption>'
-        '<p class="chart-sum">{total} {unit} in all, at most {highest} at once</p>'
+        '<p class="chart-sum">{total} {unit} in all, {highest} in the highest bar</p>'
         '<svg role="img" aria-label="{title}: {total} {unit}" viewBox="0 0 {width} {height}" '
         'preserveAspectRatio="none">{bars}</svg>'
         '<p class="chart-ends"><span>{first}</span><span>{last}</span></p>{table}</figure>',

@@ -36,6 +36,8 @@ class Environment(BaseSettings):
     sluice_data_directory: Path = BASE_DIRECTORY / "var"
     #: Where `manage.py collectstatic` puts what browsers fetch; `static` in the data directory unless set.
     sluice_static_directory: Path | None = None
+    #: Without this file, once it is named, nothing is ready: who sets the instance up writes it when that is done.
+    sluice_ready_file: Path | None = None
     #: One process group on one machine, loopback only, with sandbox banks and printed passwords.
     sluice_embedded: bool = False
     #: This server's public origin: the OAuth issuer, compared as a string by clients (RFC 8414 section 3.3).

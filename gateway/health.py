@@ -44,14 +44,18 @@ def livez(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
-    """200 when the database answers and every migration is applied; 503 otherwise.
+    """200 when the database answers, every migration is applied and SLUICE_READY_FILE, if set, is there; else 503.
 
     A Redis that does not answer is `degraded`, and 200: tokens, reads and stops go on without it, and a balancer that
     took every host out at once would end those too.
     """
-    if not _database_is_ready():
+    if not (_is_set_up() and _database_is_ready()):
         return JsonResponse({"status": "unavailable"}, status=503)
     return JsonResponse({"status": "ok" if _redis_answers() else "degraded"})
+
+
+def _is_set_up() -> bool:
+    return settings.READY_FILE is None or settings.READY_FILE.exists()
 
 
 def _database_is_ready() -> bool:

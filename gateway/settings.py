@@ -18,6 +18,7 @@ DEBUG = False
 SECRET_KEY = ENVIRONMENT.sluice_secret_key.get_secret_value()
 ISSUER = ENVIRONMENT.sluice_issuer
 EMBEDDED = ENVIRONMENT.sluice_embedded
+READY_FILE = ENVIRONMENT.sluice_ready_file
 ALLOWED_HOSTS = sorted({urlsplit(ISSUER).hostname or "", *(("127.0.0.1", "localhost") if EMBEDDED else ())})
 VAULT_KEYS = {name: key.get_secret_value() for name, key in ENVIRONMENT.sluice_vault_keys.items()}
 PAIRWISE_ROOT_KEY = ENVIRONMENT.sluice_pairwise_root_key.get_secret_value()

@@ -48,10 +48,11 @@ class Supervisor:
         self._tasks: list[Task] = []
 
     def start(self) -> dict[str, Any]:
-        """Start everything and wait until it answers; returns the seed's description.
+        """Start everything and wait until it is ready, which it says itself only then; returns the seed's description.
 
         Raises CannotStart, KeepsDying, StopRequested.
         """
+        shell.forget(self.instance)
         pretend = self.instance.banks()
         # It waits for the banks to answer before it seeds.
         preparation = self._task("setup", self.plan.preparation, banks.told(pretend) | example.told(self.instance))
@@ -65,11 +66,12 @@ class Supervisor:
         )
         if preparation.returncode():
             self._finish(preparation)
-        self._serve("web", self.plan.web)
+        self._serve("web", self.plan.web, {"SLUICE_READY_FILE": str(self.instance.data / shell.FILE)})
         self._serve("worker", self.plan.worker, WORKER_ENVIRONMENT)
         seed = described(self._finish(preparation))
         for bank in pretend:
             self._wait_for(bank_ready_url(bank.issuer))
+        shell.write(self.instance, seed)
         self._wait_for(web_ready_url(self.instance.issuer))
         self._start_example(seed)
         return seed
@@ -210,7 +212,6 @@ def run(options: argparse.Namespace, planned: Callable[[Instance], Plan]) -> Non
     supervisor = Supervisor(instance, planned(instance))
     try:
         seed = supervisor.start()
-        shell.write(instance, seed)
         seconds = time.monotonic() - began
         to_terminal(f"Ready after {seconds:.1f} s")
         if options.json:

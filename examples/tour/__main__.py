@@ -1,6 +1,5 @@
 """`python3 run.py tour`: exit 0 only when every step was seen."""
 
-import argparse
 import sys
 import time
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from examples.tour.browser import UnexpectedPage
 from examples.tour.difference import difference
 from examples.tour.hands import Hands
 from examples.tour.instance import DidNotStart, running
+from examples.tour.options import parser
 from examples.tour.person import Person, Visit
 from examples.tour.platform import Platform, Refused
 from examples.tour.telling import require, say, show
@@ -165,15 +165,6 @@ def main(walk: Callable[[dict[str, Any]], None] = lambda instance: Tour(instance
         return 1
     print(f"\nEvery step was seen ({time.monotonic() - started:.1f} s).")
     return 0
-
-
-def parser() -> argparse.ArgumentParser:
-    return argparse.ArgumentParser(
-        prog="run.py tour",
-        description="Walk the whole way of a consent as a third party would, over HTTP, on an instance of its own that "
-        "is gone afterwards. Exit code 0 only when every step was seen.",
-        epilog="For example: python3 run.py tour",
-    )
 
 
 if __name__ == "__main__":

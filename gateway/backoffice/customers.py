@@ -207,7 +207,7 @@ def _form(request: StaffRequest, institution: InstitutionCard, form: LookupForm,
         "customers.html",
         {
             "form": form,
-            "reasons": pages.reason_choices(LookupReason),
+            "reasons": pages.reason_choices(LookupReason, request.POST.get("reason", "")),
             "errors": form.errors_listed(),
             "error": bool(form.errors_listed()),
             "limit": lookups.LOOKUPS_MAX,

@@ -56,7 +56,7 @@ def merchants(request: StaffRequest, institution: InstitutionCard, platform_id: 
             "waiting": waiting,
             "claimed": [Choice(name, name, bool(asked and asked.name == name)) for name in platform.merchant_names],
             "code": asked.code if asked else "",
-            "reasons": pages.reason_choices(OpenReason),
+            "reasons": pages.reason_choices(OpenReason, request.POST.get("reason", "")),
             "error": asked.error if asked else "",
         },
         status=422 if asked else 200,

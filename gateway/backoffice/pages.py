@@ -82,8 +82,9 @@ def reason_in(request: StaffRequest, reasons: type[Reason]) -> Reason | None:
         return None
 
 
-def reason_choices(reasons: type[StrEnum]) -> list[Choice]:
-    return [Choice(code, wording.REASONS[code]) for code in reasons]
+def reason_choices(reasons: type[StrEnum], chosen: str = "") -> list[Choice]:
+    """`chosen`: what the form gave, where it comes back for something else."""
+    return [Choice(code, wording.REASONS[code], code == chosen) for code in reasons]
 
 
 def colleagues(institution: InstitutionCard, user_ids: Iterable[UUID]) -> dict[UUID, str]:

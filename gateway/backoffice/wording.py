@@ -1,7 +1,7 @@
 """What the console says: reasons, states, and terms in words. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from consents.denials import DenialCode
@@ -127,12 +127,14 @@ PROFILES: dict[bool, str] = {True: "FAPI 2.0 only", False: "FAPI 2.0 or standard
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One of the terms: what it was, what it becomes; equal where nothing changes."""
+    """One of the terms: what it was, and what it becomes. Of a list (`is_list`) what leaves it, and what joins it:
+    either may be empty."""
 
     label: str
     before: str
     after: str
     is_wider: bool = False
+    is_list: bool = False
 
 
 def scopes(found: tuple[Scope, ...] | frozenset[Scope]) -> list[str]:
@@ -147,16 +149,18 @@ def terms(held: PolicyTerms | None) -> list[tuple[str, str]]:
 def differences(before: PolicyTerms | None, after: PolicyTerms) -> list[Line]:
     """What changes, in the order of the page."""
     touched, wider = changed(before, after), widened(before, after)
-    return [
-        Line(
-            label=label,
-            before="Nothing was accepted" if before is None else _said(name, before),
-            after=_said(name, after),
-            is_wider=name in wider,
-        )
-        for name, label in TERMS.items()
-        if name in touched
-    ]
+    return [_difference(name, before, after, is_wider=name in wider) for name in TERMS if name in touched]
+
+
+def _difference(name: str, before: PolicyTerms | None, after: PolicyTerms, *, is_wider: bool) -> Line:
+    label = TERMS[name]
+    if before is None:
+        return Line(label=label, before="Nothing was accepted", after=_said(name, after), is_wider=is_wider)
+    old, new = getattr(before, name), getattr(after, name)
+    if not isinstance(old, frozenset):
+        return Line(label=label, before=_said(name, before), after=_said(name, after), is_wider=is_wider)
+    left, joined = (_said(name, replace(after, **{name: some})) if some else "" for some in (old - new, new - old))
+    return Line(label=label, before=left, after=joined, is_wider=is_wider, is_list=True)
 
 
 def days(count: int | None) -> str:

@@ -17,6 +17,7 @@ class PersonAdmin(ReadOnlyAdmin):
     shown = ("id", "pseudonym", "is_active", "is_staff")
     list_filter = ("is_active", "is_staff")
     search_fields = ("id",)
+    found_by = "id"
     ordering = ("id",)
     action_form = ReasonForm
     actions = ("deactivate",)

@@ -95,7 +95,9 @@ def _see_other(response: HttpResponse) -> HttpResponse:
     return SeeOther(response["Location"]) if response.status_code == 302 else response
 
 
+#: Policies are in the one package, the names of the banks that have them in the other: here both are known.
+_NAMED = {**banks.admin.NAMED, **consents.admin.NAMED}
 site = OperatorSite(name="operator")
 for _tables in (banks.admin.ADMINS, consents.admin.ADMINS, {User: PersonAdmin}):
     for _model, _admin in _tables.items():
-        site.register(_model, _admin)
+        site.register(_model, _admin, named=_NAMED)

@@ -28,8 +28,9 @@ _OF_A_LIBRARY = {"dumpdata", "createapplication", "cleartokens", "clearcimdappli
 PROGRAMS = {
     "run.py": "run",
     "run.py doctor": "gateway.doctor.__main__",
-    "run.py tour": "examples.tour.__main__",
-    "run.py race": "tests.race.command",
+    "run.py tour": "examples.tour.options",
+    "run.py race": "tests.race.options",
+    "run.py bench": "tests.benchmarks.options",
     "python -m gateway.supervisor": "gateway.supervisor",
     "python3 -m gateway.compose": "gateway.compose",
     "python -m gateway.heartbeat": "gateway.heartbeat",

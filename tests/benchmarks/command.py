@@ -19,36 +19,14 @@ from tests.benchmarks.cases import CASES
 from tests.benchmarks.errors import CannotMeasure, Unsound
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.load import Client
+from tests.benchmarks.options import parser
 from tests.benchmarks.report import Report, heading, table
 
 ROOT = Path(__file__).resolve().parents[2]
-ROWS_MIN = 2_000
-
-
-def row_count(text: str) -> int:
-    number = int(text)
-    if number < ROWS_MIN:
-        raise argparse.ArgumentTypeError(f"at least {ROWS_MIN}: a page must be full")
-    return number
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="run.py bench",
-        description="Measure Sluice beside what it is to be held against: a stock Django app, and the limit.",
-        epilog="PostgreSQL and Redis are started for the run, unless DATABASE_URL and REDIS_URL name servers on this "
-        "machine; its own databases there are named sluice_bench_* and dropped again. docs/benchmarks.md says how it "
-        "is measured. The exit code is 0 when all was measured.",
-    )
-    parser.add_argument("--quick", action="store_true", help="to see that it works: no figures to quote")
-    parser.add_argument("--only", nargs="+", choices=list(CASES), metavar="NAME", help=f"of {', '.join(CASES)}")
-    parser.add_argument("--rows", type=row_count, metavar="N", help="transactions in the table (default: 1000000)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="where the figures go (default: var/benchmarks.json)")
-    parser.add_argument("--chart", type=Path, metavar="FILE", help="where the chart goes (default: var/benchmark.svg)")
-    parser.add_argument("--docs", action="store_true", help="renew docs/benchmarks.md, its JSON and its picture")
-    parser.add_argument("--strict", action="store_true", help="exit with 1 when a goal is missed")
-    parser.add_argument("--from", dest="origin", type=Path, default=Path.cwd(), help=argparse.SUPPRESS)
-    options = parser.parse_args(arguments)
+    options = parser().parse_args(arguments)
     options.json = options.origin / (options.json or ROOT / "var" / "benchmarks.json")
     options.chart = options.origin / (options.chart or ROOT / "var" / "benchmark.svg")
     return options

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tests import environment, servers
-from tests.benchmarks import command
+from tests.benchmarks import command, options
 from tests.benchmarks.cases import CASES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,6 +22,7 @@ def test_help_names_every_case_and_option(capsys: pytest.CaptureFixture[str]) ->
 
     assert left.value.code == 0
     told = capsys.readouterr().out
+    assert tuple(CASES) == options.CASES
     for word in (*CASES, "--quick", "--only", "--rows", "--json", "--chart", "--docs", "--strict", "DATABASE_URL"):
         assert word in told
 

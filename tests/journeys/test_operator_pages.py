@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Page
 
 from banks.models import Connection
 from consents.models import Platform
+from gateway.operator.site import site
 from tests.support import everything, factors
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -42,4 +43,21 @@ def test_a_platform_is_suspended_with_the_keyboard_alone_and_no_script(
 
     assert "Suspended: 1." in tab.content()
     assert Platform.objects.get().status == "SUSPENDED"
+    context.close()
+
+
+def test_no_list_is_wider_than_a_laptop(live_server: Any, filled: None, chromium: Browser) -> None:
+    context = chromium.new_context(viewport={"width": 1280, "height": 720})
+    context.set_default_timeout(8000)
+    tab = context.new_page()
+    _sign_in(tab, live_server.url)
+    lists = [f"operator:{model._meta.app_label}_{model._meta.model_name}_changelist" for model in site._registry]
+    wider = []
+    for name in lists:
+        tab.goto(live_server.url + reverse(name))
+        table = tab.locator(".table")
+        if not table.evaluate("table => table.scrollWidth <= table.clientWidth"):
+            wider.append(name)
+
+    assert len(lists) > 10 and wider == []
     context.close()

@@ -15,36 +15,11 @@ from pathlib import Path
 
 from tests import servers
 from tests.race.judging import Tally, total, troubles, verdict
-from tests.race.mutants import MUTANTS
+from tests.race.options import POSTGRESQL, SQLITE, parser
 
 ROOT = Path(__file__).resolve().parents[2]
-SQLITE, POSTGRESQL = "sqlite", "postgresql"
 #: What a developer's shell may export, and a race must not touch.
 _FOREIGN = ("DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE")
-
-
-def positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
-
-
-def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(
-        prog="run.py race",
-        description="Read as fast as possible while each of the four hands (user, platform, bank, operator) stops "
-        "consents, and look for an answer with data whose read began after the stop was acknowledged.",
-        epilog="The last line is `L leaks in N reads`. The exit code is 0 only when L is 0 and the race was sound. "
-        "For example: python3 run.py race --database sqlite --reads 2000",
-    )
-    top.add_argument("--reads", type=positive, default=20_000, metavar="N", help="on each database (default: 20000)")
-    top.add_argument("--revocations", type=positive, default=200, metavar="N", help="by each hand (default: 200)")
-    top.add_argument("--database", choices=[SQLITE, POSTGRESQL, "both"], default="both", help="default: both")
-    top.add_argument("--mutant", choices=sorted(MUTANTS), default="", help="a server with a hole: must leak")
-    top.add_argument("--readers", type=positive, default=6, metavar="N", help="reading processes (default: 6)")
-    top.add_argument("--workers", type=positive, default=2, metavar="N", help="of the web server (default: 2)")
-    return top
 
 
 def race(database: str, options: argparse.Namespace, directory: Path) -> list[Tally]:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 from gateway.embedded.plan import TABLES_ARE_THERE
 from gateway.embedded.readiness import answers, web_ready_url
@@ -36,7 +37,8 @@ SEED = {
 
 class Ready(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        self.send_response(200)
+        wanted = os.environ.get("SLUICE_READY_FILE") if self.path == "/readyz" else None
+        self.send_response(200 if wanted is None or Path(wanted).exists() else 503)
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
@@ -54,8 +56,10 @@ def main(role: str, *arguments: str) -> None:
         print("a line before\n" + json.dumps(SEED))
     elif role == "seed_last":
         print(TABLES_ARE_THERE, flush=True)
-        while not answers(web_ready_url(os.environ["SLUICE_ISSUER"])):
+        while not answers(f"{os.environ['SLUICE_ISSUER']}/livez"):
             time.sleep(0.05)
+        if answers(web_ready_url(os.environ["SLUICE_ISSUER"])):
+            sys.exit("it said that it is ready, and nothing is there yet")
         print(json.dumps(SEED))
     elif role == "fail":
         sys.exit("something is missing")

@@ -321,7 +321,7 @@ def test_commands_name_their_module_and_environment(run: ModuleType, monkeypatch
     assert run.command(["--bank-port", "82", "--card-port", "83", "--data", "d", "--json"])[1][2:] == [
         *("--bank-port", "82", "--card-port", "83", "--json", "--data-directory", "/d"),
     ]
-    assert run.command(["tour", "--slow"]) == ("run", ["-m", "examples.tour", "--slow"])
+    assert run.command(["tour"]) == ("run", ["-m", "examples.tour"])
     assert run.command(["test", "--full", "tmp::b"]) == ("dev", ["-m", "tests.command", "--full", "/tmp::b"])
     assert run.command(["race", "--reads", "9"]) == ("dev", ["-m", "tests.race.command", "--reads", "9"])
     assert run.command(["bench", "--json", "f", "--only", "page"]) == (
@@ -342,13 +342,52 @@ def test_tests_that_do_not_exist_are_refused_in_one_line_before_anything_is_inst
     assert run.calls == []
 
 
-@pytest.mark.parametrize("wrong", [["--prot", "1"], ["fly"], ["test", "--fast"], ["--port", "x"]])
-def test_mistyped_command_line_is_refused_before_anything_is_installed(run: ModuleType, wrong: list[str]) -> None:
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "--prot 1", "fly", "--port x", "test --fast", "tour --slow", "race --nonsense", "race --reads 0", "race 9",
+        "bench --only nonsense", "bench --rows 99", "bench --rows x", "--port 81 race", "--json tour",
+    ],
+)  # fmt: skip
+def test_mistyped_command_line_is_refused_in_one_line_before_anything_is_installed(
+    run: ModuleType, wrong: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as left:
-        run.main(wrong)
+        run.main(wrong.split())
 
     assert left.value.code == 2
+    (told,) = capsys.readouterr().err.splitlines()
+    assert told.endswith(" --help")
     assert run.calls == []
+    assert not run.directory().exists()
+
+
+@pytest.mark.parametrize("command", ["tour", "test", "race", "bench"])
+def test_every_command_is_explained_before_anything_is_installed(
+    run: ModuleType, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        run.main([command, "--help"])
+
+    assert left.value.code == 0
+    assert f"For example: python3 run.py {command}" in " ".join(capsys.readouterr().out.split())
+    assert run.calls == []
+    assert not run.directory().exists()
+
+
+def test_what_judges_a_command_line_needs_nothing_that_is_installed(run: ModuleType) -> None:
+    code = f"""
+import importlib, sys
+before = set(sys.modules)
+for name in {sorted(run.OPTIONS.values())}:
+    importlib.import_module(name).parser()
+print(*{{name.partition(".")[0] for name in set(sys.modules) - before}} - set(sys.stdlib_module_names))
+"""
+    bare = [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{code}"]
+
+    done = subprocess.run(bare, capture_output=True, text=True, timeout=60)
+
+    assert set(done.stdout.split()) == {"examples", "tests"}, done.stderr
 
 
 @pytest.mark.parametrize("wrong", [["--prot", "9"], ["--json", "--prot=9", "test"], ["--prot", "9", "tour"]])
@@ -358,7 +397,7 @@ def test_it_is_the_unknown_option_that_is_complained_of_and_not_what_follows_it(
     with pytest.raises(SystemExit):
         run.main(wrong)
 
-    assert "unrecognized arguments: --prot" in capsys.readouterr().err.splitlines()[-1]
+    assert "unrecognized arguments: --prot" in capsys.readouterr().err
 
 
 def test_help_of_the_tests_says_what_they_are_and_gives_an_example(

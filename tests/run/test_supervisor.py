@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
+from gateway.embedded.readiness import answers, web_ready_url
 from tests.run.stand_in import SEED
 from tests.run.watching import alive, eventually, family
 
@@ -192,10 +193,19 @@ def test_seed_that_describes_nothing_is_refused(start: Start, tmp_path: Path) ->
     assert "did not print a JSON object" in (tmp_path / "stderr").read_text()
 
 
-def test_servers_begin_as_soon_as_there_are_tables_while_the_seed_is_still_sown(start: Start) -> None:
-    process = start("--json", seed="seed_last")  # which ends only when the web server answers
+def test_servers_begin_as_soon_as_there_are_tables_and_are_not_ready_while_the_seed_is_still_sown(
+    start: Start, tmp_path: Path
+) -> None:
+    earlier = tmp_path / "data" / "platform.env"
+    earlier.parent.mkdir()
+    earlier.write_text("of an earlier start")
+    process = start("--json", seed="seed_last")  # which ends when the web server answers, but not if that is ready
 
-    assert ready(process)["platforms"] == SEED["platforms"]
+    described = ready(process)
+
+    assert described["platforms"] == SEED["platforms"]
+    assert answers(web_ready_url(described["issuer"]))
+    assert f"SLUICE={described['issuer']}" in earlier.read_text()
     process.terminate()
     assert process.wait(10) == 0
 

@@ -23,8 +23,8 @@ def test_scenarios_as_json_are_the_people_who_can_log_in(bank: SandboxBank) -> N
     assert {person["password"] for person in people} == {"sandbox"}
 
 
-def _without_a_bank(*arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("SANDBOX_")}
+def _without_a_bank(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SANDBOX_")} | variables
     command = [sys.executable, "-m", "banks.sandbox", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
@@ -48,6 +48,16 @@ def test_a_command_that_needs_a_bank_names_all_that_is_missing_in_one_line() -> 
 
     assert refused.returncode == 2
     assert refused.stderr == "Set SANDBOX_DATA_DIRECTORY and SANDBOX_ISSUER: see banks/sandbox/settings.py.\n"
+
+
+@pytest.mark.parametrize("command", [["scenarios"], ["serve", "--port", "1"]], ids=["scenarios", "serve"])
+def test_a_bank_that_does_not_exist_is_one_line_with_those_that_do(command: list[str], tmp_path: Path) -> None:
+    set_up = {"SANDBOX_ISSUER": "http://127.0.0.1:1", "SANDBOX_DATA_DIRECTORY": str(tmp_path / "data")}
+    refused = _without_a_bank(*command, SANDBOX_BANK="third", **(set_up if "serve" in command else {}))
+
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr == "SANDBOX_BANK is one of first, card; not 'third'.\n"
+    assert not (tmp_path / "data").exists()
 
 
 def test_registering_for_programs_names_the_customers_too(bank: SandboxBank, tmp_path: Path) -> None:

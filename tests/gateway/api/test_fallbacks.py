@@ -1,5 +1,6 @@
 """What fell out of a view, or never reached one."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -105,6 +106,16 @@ def test_once_all_migrations_were_seen_they_are_not_looked_for_again(
 
     with django_assert_num_queries(1):
         assert Client().get("/readyz").status_code == 200
+
+
+def test_not_ready_before_it_is_set_up_where_a_file_is_to_say_so(db: None, settings: Any, tmp_path: Path) -> None:
+    settings.READY_FILE = tmp_path / "set-up"
+    assert Client().get("/readyz").status_code == 503
+    assert Client().get("/livez").status_code == 200
+
+    settings.READY_FILE.touch()
+
+    assert Client().get("/readyz").status_code == 200
 
 
 def test_without_its_redis_it_is_degraded_and_goes_on(db: None, settings: Any, redis_url: str) -> None:

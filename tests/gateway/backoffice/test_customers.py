@@ -118,6 +118,8 @@ def test_a_look_up_that_finds_nobody_is_recorded_without_the_number(anne: Clerk)
 
     assert answer.status_code == 404
     assert Page(answer).says("Nobody who uses Sluice has this number")
+    kept = [one.value for one in Page(answer).form("customers/").named("reason") if one.is_ticked]
+    assert kept == ["COMPLAINT"]  # or whoever mistyped a number chooses it again
     entry = AuditEntry.objects.get()
     assert (entry.action, entry.institution_id, entry.reason_code) == ("customer.not_found", anne.bank.id, "COMPLAINT")
     assert "5555" not in str(list(AuditEntry.objects.values()))

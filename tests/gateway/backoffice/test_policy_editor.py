@@ -100,6 +100,19 @@ def test_t15_wider_terms_wait_for_a_second_person(anne: Clerk, brian: Clerk, nor
     assert held.history_days_max == 31
 
 
+def test_of_a_list_the_review_names_what_leaves_and_what_joins_and_nothing_that_stays(
+    anne: Clerk, northbank: Institution
+) -> None:
+    anne.post(_review(anne), reason="LEGAL_ORDER")
+
+    page = anne.page(_review(anne, base_version=2, scopes=["accounts", "account_numbers"]))
+
+    assert page.says("Data that may be shared Wider Taken out: Account balance Added: Account numbers Who is affected")
+    assert "Account name and type" not in page.words.partition("Who is affected")[0]
+    narrower = anne.page(_review(anne, base_version=2, scopes=["accounts"]))
+    assert narrower.says("Taken out: Account balance") and not narrower.says("Added:")
+
+
 def test_terms_made_from_a_version_that_is_gone_are_shown_anew(
     anne: Clerk, brian: Clerk, northbank: Institution
 ) -> None:

@@ -1,10 +1,17 @@
 """What the operator reads on the pages: what is due first, names before ids, columns that keep their headings."""
 
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID, uuid4
+
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from consents import audit, operator_proposals, reports
+from consents.models import Consent, Platform, Proposal
 from consents.models.policy import ProposalKind
 from consents.states import ReportCode
 from gateway.identity.models import User
@@ -69,6 +76,106 @@ def test_a_platform_goes_by_its_name(browser: Client) -> None:
     assert page(browser, f"{listed('consents_platform')}{chat.id}/change/").title.startswith(f"Platform {chat.name} ")
 
 
+# -- names before ids --------------------------------------------------------------------------------------------------
+
+
+def consent_of(chat: Platform, acorn: UUID) -> Any:
+    return given.authorised(platform=chat)
+
+
+def policy_for_all(chat: Platform, acorn: UUID) -> Any:
+    return ledger.policy(acorn)
+
+
+def proposal(chat: Platform, acorn: UUID) -> Any:
+    return Proposal.objects.create(
+        institution_id=acorn, platform=chat, kind="LIFT", reason_code="x", proposed_by=uuid4(), proposed_at=NOW
+    )
+
+
+def operators_proposal(chat: Platform, acorn: UUID) -> Any:
+    return operator_proposals.propose(
+        chat, ProposalKind.WITHDRAW, reason="COMPLAINTS", person=uuid4(), actor=BY_USER, now=NOW
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "table", "has_platform", "has_bank"),
+    [
+        (consent_of, "consents_consent", True, False),
+        (policy_for_all, "consents_bankpolicy", False, True),
+        (proposal, "consents_proposal", True, True),
+        (operators_proposal, "consents_operatorproposal", True, False),
+    ],
+)
+def test_what_is_about_a_platform_or_a_bank_is_listed_and_found_by_its_name(
+    browser: Client, make: Callable[[Platform, UUID], Any], table: str, has_platform: bool, has_bank: bool
+) -> None:
+    chat, acorn = ledger.platform("Chat With Me"), ledger.institution("acorn").id
+    row = make(chat, acorn)
+    about = [("Chat With Me", chat.id, "consents_platform")] * has_platform + [
+        ("Acorn", acorn, "banks_institution")
+    ] * has_bank
+
+    rows, detail = page(browser, listed(table)), page(browser, f"{listed(table)}{row.pk}/change/")
+
+    for name, id, its_table in about:
+        assert rows.says(name) and not rows.says(str(id))
+        assert detail.says(f"{name} {id}") and detail.links_to(f"{listed(its_table)}{id}/change/")
+        for typed in (name, name[:4].lower(), str(id)):
+            assert browser.get(listed(table), {"q": typed}).context["cl"].result_count == 1, typed
+    assert browser.get(listed(table), {"q": "Birch"}).context["cl"].result_count == 0
+
+
+def test_what_holds_for_every_platform_says_so(browser: Client) -> None:
+    policy = ledger.policy(ledger.institution().id)
+
+    assert page(browser, listed("consents_bankpolicy")).says("every platform")
+    assert page(browser, f"{listed('consents_bankpolicy')}{policy.id}/change/").says("every platform")
+
+
+def test_what_is_about_a_bank_that_is_gone_keeps_its_id(browser: Client) -> None:
+    policy = ledger.policy(given.ACORN)
+
+    assert page(browser, listed("consents_bankpolicy")).says(str(given.ACORN))
+    assert page(browser, f"{listed('consents_bankpolicy')}{policy.id}/change/").says(str(given.ACORN))
+
+
+def test_names_cost_one_query_however_many_rows_there_are(browser: Client) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as asked:
+            browser.get(listed("consents_consent"))
+        return len(asked)
+
+    given.authorised(platform=ledger.platform("One"))
+    of_one = queries()
+    for name in ("Two", "Three"):
+        given.authorised(ledger.user(name), ledger.platform(name))
+
+    assert Consent.objects.count() == 3
+    assert queries() == of_one
+
+
+def test_every_search_says_what_it_goes_by_and_nothing_else_does(browser: Client) -> None:
+    ledger.platform()
+    for model, table in site._registry.items():
+        assert bool(table.search_fields) == bool(table.found_by), model  # type: ignore[attr-defined]
+
+    assert page(browser, listed("consents_platform")).says("Find by name, client id or id")
+
+
+def test_a_detail_writes_lists_as_one_does_and_a_dash_where_nothing_is(browser: Client) -> None:
+    consent = given.authorised()
+
+    detail = page(browser, f"{listed('consents_consent')}{consent.id}/change/")
+
+    assert detail.says("scopes accounts, balances purposes account_overview duration")
+    assert detail.says("ended at - revision") and "None" not in detail.words.split()
+
+
+# -- columns and words -------------------------------------------------------------------------------------------------
+
+
 def test_every_cell_says_which_column_it_is_of(browser: Client) -> None:
     """A narrow page has no heads of columns."""
     ledger.platform()
@@ -76,7 +183,7 @@ def test_every_cell_says_which_column_it_is_of(browser: Client) -> None:
     answer = browser.get(listed("consents_platform"))
 
     told = answer.content.decode()
-    for heading in ("Tick", "Name", "Status", "Attested at", "Client ID", "Id"):
+    for heading in ("Tick", "Name", "Status", "Attested at", "Profile", "Client ID", "Id"):
         assert f'<th scope="col">{heading}</th>' in told and f'data-heading="{heading}"' in told
     assert told.count("data-heading=") == told.count('<th scope="col">')
 

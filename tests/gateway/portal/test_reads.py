@@ -209,7 +209,7 @@ class TestChart:
         page = Page(browser.get("/reads/", {"consent": str(sharing.id)}))
 
         today = clock.now().date()
-        assert page.says("3 reads in all, at most 2 at once")
+        assert page.says("3 reads in all, 2 in the highest bar")
         assert page.says(f"{today.day} {today:%B} 2")
 
     def test_is_left_out_where_it_would_say_nothing(self, browser: Client, sharing: Consent) -> None:
