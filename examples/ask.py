@@ -1,9 +1,10 @@
 """Ask a user of your own instance for consent, as a platform does: `python3 -m examples.ask` (docs/quickstart.md).
 
 Prints the link to open in a browser, waits at the redirect URI for the answer, and prints CODE and VERIFIER as shell
-variables. Reads SLUICE, CLIENT_ID and REDIRECT_URI from the environment. Standard library only.
+variables. Standard library only.
 """
 
+import argparse
 import base64
 import hashlib
 import json
@@ -76,10 +77,18 @@ def _wait() -> dict[str, str]:
     return _Callback.answers[0]
 
 
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="python3 -m examples.ask",
+        description="Ask a user of your own instance for consent: print the link to open, wait for the answer, and print "
+        "CODE and VERIFIER as shell variables. SLUICE, CLIENT_ID and REDIRECT_URI come from the environment.",
+        epilog='For example, after ". var/platform.env": eval "$(python3 -m examples.ask)"',
+    )
+    return top
+
+
 def main() -> int:
-    if {"--help", "-h"} & set(sys.argv[1:]):
-        print(__doc__)
-        return 0
+    parser().parse_args()
     missing = [name for name in ("SLUICE", "CLIENT_ID", "REDIRECT_URI") if not os.environ.get(name)]
     if missing:
         print(f"Not set: {', '.join(missing)}. Type: . var/platform.env", file=sys.stderr)
@@ -89,6 +98,12 @@ def main() -> int:
     except NotGiven as error:
         print(f"No consent: {error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        print(f"No answer can come to {os.environ['REDIRECT_URI']}: {error.strerror}.", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("No consent: interrupted", file=sys.stderr)
+        return 130
     print(f"CODE={shlex.quote(code)} VERIFIER={shlex.quote(verifier)}")
     return 0
 

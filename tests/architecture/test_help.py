@@ -30,6 +30,8 @@ PROGRAMS = {
     "run.py doctor": "gateway.doctor.__main__",
     "run.py tour": "examples.tour.__main__",
     "run.py race": "tests.race.command",
+    "python3 -m examples.ask": "examples.ask",
+    "python -m examples.budget": "examples.budget.__main__",
     "python -m gateway.supervisor": "gateway.supervisor",
     "python3 -m gateway.compose": "gateway.compose",
     "python -m gateway.heartbeat": "gateway.heartbeat",
