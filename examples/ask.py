@@ -78,13 +78,12 @@ def _wait() -> dict[str, str]:
 
 
 def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(
+    return argparse.ArgumentParser(
         prog="python3 -m examples.ask",
-        description="Ask a user of your own instance for consent: print the link to open, wait for the answer, and print "
+        description="Ask a user of your own instance for consent: print the link to open, wait for the answer, print "
         "CODE and VERIFIER as shell variables. SLUICE, CLIENT_ID and REDIRECT_URI come from the environment.",
         epilog='For example, after ". var/platform.env": eval "$(python3 -m examples.ask)"',
     )
-    return top
 
 
 def main() -> int:

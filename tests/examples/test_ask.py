@@ -34,7 +34,11 @@ def test_what_is_not_set_is_told_with_what_sets_it(
 @pytest.fixture
 def told_of_a_platform(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     monkeypatch.setattr("sys.argv", ["ask"])
-    for name, value in (("SLUICE", "http://127.0.0.1:9"), ("CLIENT_ID", "one"), ("REDIRECT_URI", "http://127.0.0.1:9/c")):
+    for name, value in (
+        ("SLUICE", "http://127.0.0.1:9"),
+        ("CLIENT_ID", "one"),
+        ("REDIRECT_URI", "http://127.0.0.1:9/c"),
+    ):
         monkeypatch.setenv(name, value)
     return monkeypatch
 
