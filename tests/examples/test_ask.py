@@ -70,7 +70,7 @@ def test_whoever_gives_up_sees_no_traceback(
 
 
 def test_an_option_that_there_is_none_of_is_refused(told_of_a_platform: pytest.MonkeyPatch) -> None:
-    told_of_a_platform.setattr("sys.argv", ["ask", "--scopes"])
+    told_of_a_platform.setattr("sys.argv", ["ask", "--scope-of-everything"])
 
     with pytest.raises(SystemExit) as left:
         ask.main()
