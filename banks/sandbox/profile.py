@@ -3,6 +3,8 @@
 import os
 from dataclasses import dataclass
 
+from django.core.exceptions import ImproperlyConfigured
+
 from banks.sandbox.standard import V3_1_11, V4_0, Standard
 
 
@@ -67,9 +69,9 @@ PROFILES = {
 
 
 def profile_named(key: str) -> Profile:
-    """Raises ValueError for a bank that does not exist."""
+    """Raises ImproperlyConfigured for a bank that does not exist."""
     if key not in PROFILES:
-        raise ValueError(f"SANDBOX_BANK is one of {', '.join(PROFILES)}; not {key!r}.")
+        raise ImproperlyConfigured(f"SANDBOX_BANK is one of {', '.join(PROFILES)}; not {key!r}.")
     return PROFILES[key]
 
 

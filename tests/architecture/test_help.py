@@ -95,5 +95,13 @@ def test_every_command_of_a_pretend_bank_explains_itself_too(name: str, tmp_path
     assert held == set(OF_A_BANK)
 
 
+def test_what_is_no_address_is_refused_by_the_health_check(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        _program("gateway.embedded.readiness").parse_args(["127.0.0.1:8000"])
+
+    assert left.value.code == 2
+    assert "begins with http:// or https://" in capsys.readouterr().err
+
+
 def test_there_are_commands_to_look_at() -> None:
     assert {"add_bank", "register_platform", "rotate_keys", "seed_embedded"} <= {name for _, name in COMMANDS}

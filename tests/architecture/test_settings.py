@@ -136,6 +136,10 @@ def test_all_that_is_missing_is_told_at_once(installation: pytest.MonkeyPatch) -
         ("SLUICE_VAULT_KEYS", f'{{"a": {TELLTALE}'),
         ("SLUICE_MAIL_HOST", TELLTALE),  # nobody it could be from
         ("SLUICE_MAIL_PORT", "0"),
+        ("REDIS_URL", f"{TELLTALE}"),
+        ("REDIS_URL", f"http://:{TELLTALE}@redis:6379/0"),
+        ("REDIS_URL", f"redis://:{TELLTALE}/rest@redis:6379/0"),
+        ("REDIS_URL", f"redis://:first#{TELLTALE}@redis:6379/0"),
         ("SLUICE_MAIL_TLS", "none"),  # in the clear, and not on loopback
         ("SLUICE_MAIL_TLS", TELLTALE),
         ("SLUICE_MAIL_FROM", f"{TELLTALE}"),
@@ -174,6 +178,16 @@ def test_each_variable_that_cannot_work_is_told_with_what_is_wrong_with_it(
     installation.setenv(name, value)
 
     assert f"missing or unusable: {name} ({what}" in _refused()
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "redis://127.0.0.1:6379", "redis://:p%2Fw@redis/0", "rediss://one:two@redis:6380/1?ssl_ca_certs=a.pem"],
+)
+def test_redis_is_named_by_an_address(installation: pytest.MonkeyPatch, address: str) -> None:
+    installation.setenv("REDIS_URL", address)
+
+    assert environment.load().redis_url == address
 
 
 @pytest.mark.parametrize("sender", ["sluice@bank.example", "Sluice <sluice@bank.example>"])

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 import requests
+from django.core.exceptions import ImproperlyConfigured
 
 from banks.sandbox.profile import PROFILES, profile_named
 from tests.banks.sandbox.conftest import Customers
@@ -129,7 +130,7 @@ def test_people_of_one_bank_cannot_log_in_at_the_other(card_bank: SandboxBank, c
 
 
 def test_a_bank_that_is_none_is_refused_in_words() -> None:
-    with pytest.raises(ValueError, match="SANDBOX_BANK is one of first, card; not 'third'"):
+    with pytest.raises(ImproperlyConfigured, match="SANDBOX_BANK is one of first, card; not 'third'"):
         profile_named("third")
 
 
