@@ -97,6 +97,13 @@ class Environment(BaseSettings):
             raise ValueError("must be https unless it is on loopback")
         return issuer
 
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_has_an_address(cls, url: str) -> str:
+        if url and not _is_redis(url):
+            raise ValueError("must be an address such as redis://:password@host:6379/0; rediss:// is for TLS")
+        return url
+
     @field_validator("sluice_pairwise_root_key")
     @classmethod
     def _root_key_is_32_bytes(cls, key: SecretStr) -> SecretStr:
@@ -139,6 +146,15 @@ class Environment(BaseSettings):
         if tls == "none" and info.data.get("sluice_mail_host") not in _LOOPBACK:
             raise ValueError("only a mail server on loopback is spoken to without TLS")
         return tls
+
+
+def _is_redis(url: str) -> bool:
+    parts = urlsplit(url)
+    try:
+        is_whole = bool(parts.hostname) and parts.port != 0 and not parts.fragment
+    except ValueError:  # a port that is no number: mostly a password that is not written for an address
+        return False
+    return is_whole and parts.scheme in ("redis", "rediss") and bool(re.fullmatch(r"/?\d*", parts.path))
 
 
 def _require_32_bytes(key: SecretStr) -> None:

@@ -33,6 +33,10 @@ ALLOWED = (
 #: Ours: their messages are constants (tests/architecture/test_log_calls.py). What a library puts into the placeholders
 #: of its messages (addresses, values, the text of an exception) is anything, so of theirs the placeholders are written.
 _OURS = ("gateway", "banks", "consents")
+#: Django's word on a request that it takes for an attack is the exception's text, with what was sent in it and no
+#: placeholder. The logger's name says which kind it was.
+_MADE_OF_WHAT_WAS_SENT = "django.security."
+_REFUSED = "a request was refused"
 
 
 # Nobody writes file, line, thread or process of a call, and finding them out costs as much as the line (the standard
@@ -52,7 +56,7 @@ class LineFormatter(logging.Formatter):
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
-            "message": record.getMessage() if record.name.partition(".")[0] in _OURS else str(record.msg),
+            "message": _message(record),
         }
         if request_id := request_ids.current():
             line["request_id"] = request_id
@@ -62,6 +66,12 @@ class LineFormatter(logging.Formatter):
             line["exception"] = record.exc_info[0].__name__
             line["place"] = _places(record)
         return _encoded(line)
+
+
+def _message(record: logging.LogRecord) -> str:
+    if record.name.partition(".")[0] in _OURS:
+        return record.getMessage()
+    return _REFUSED if record.name.startswith(_MADE_OF_WHAT_WAS_SENT) else str(record.msg)
 
 
 def _places(record: logging.LogRecord) -> list[str]:

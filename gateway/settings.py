@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from gateway import environment
 
@@ -111,18 +111,48 @@ def _database(url: str, sqlite_file: Path) -> dict[str, Any]:
         return _database("", Path(unquote(parts.path)))
     if parts.scheme not in ("postgresql", "postgres"):
         raise environment.EnvironmentInvalid("DATABASE_URL must start with postgresql:// or sqlite:///")
+    asked = dict(parse_qsl(parts.query, keep_blank_values=True))
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": unquote(parts.path.lstrip("/")),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
-        "HOST": parse_qs(parts.query).get("host", [parts.hostname or ""])[0],
-        "PORT": str(parts.port or ""),
+        "HOST": asked.pop("host", parts.hostname or ""),
+        "PORT": _port(parts),
+        "OPTIONS": _of_libpq(asked),
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
         # Also of banks.prepared: nothing is prepared on a connection that the next transaction may not have.
         "DISABLE_SERVER_SIDE_CURSORS": ENVIRONMENT.sluice_database_pooler == "transaction",
     }
+
+
+def _port(parts: SplitResult) -> str:
+    """Raises EnvironmentInvalid: a `/`, `?` or `#` in a password ends the part that it is in."""
+    unreadable = environment.EnvironmentInvalid(
+        "DATABASE_URL cannot be read: in a user's name and a password / ? # @ : are written as %2F %3F %23 %40 %3A"
+    )
+    try:
+        port = str(parts.port or "")
+    except ValueError:  # whose own words have the value
+        raise unreadable from None
+    if parts.fragment:
+        raise unreadable
+    return port
+
+
+def _of_libpq(asked: dict[str, str]) -> dict[str, str]:
+    """What follows the `?`: sslmode, sslrootcert, connect_timeout ... Raises EnvironmentInvalid for what is none of
+    them: one that was passed over would be TLS that somebody believes in.
+    """
+    from psycopg import pq  # SQLite needs none of it
+
+    if not asked.keys() <= {one.keyword.decode() for one in pq.Conninfo.get_defaults()}:
+        raise environment.EnvironmentInvalid(
+            "DATABASE_URL has something after its ? that a connection to PostgreSQL does not know; it knows sslmode, "
+            "sslrootcert, connect_timeout and the like. In a password a ? is written as %3F"
+        )
+    return asked
 
 
 DATABASES = {"default": _database(ENVIRONMENT.database_url, DATA_DIRECTORY / "sluice.sqlite3")}

@@ -14,7 +14,13 @@ A scenario that turns does so at a **stage**. Days of the bank's books count fro
 lasts one day, or seven where the table says a week. `POST /control/people/NAME` with `{{"stage": 1}}` turns it at once,
 `{{"stage": 0}}` begins it anew. `{{"seconds": 0.2}}` shortens what `slow`, `hanging` and `dripping` wait.
 `POST /control/clock` moves the bank's clock; `banks/sandbox/clock.py` says what moves with it, and
-`banks/sandbox/control.py` lists everything else. The control API needs its token and answers on loopback only.
+`banks/sandbox/control.py` lists everything else. The control API answers on loopback only, and to its token, which
+`python3 run.py` keeps in its data directory (Harbour Card's is `sandbox_card_control_token`):
+
+```
+curl -s -H "Authorization: Bearer $(cat var/secrets/sandbox_control_token)" -d '{{"stage": 1}}' \\
+  http://127.0.0.1:8001/control/people/login_lost
+```
 """
 
 

@@ -1,7 +1,6 @@
-"""Serve Pocket Budget: `python -m examples.budget`, with what `examples/budget/configuration.py` lists in the
-environment.
-"""
+"""Serve Pocket Budget: `python -m examples.budget`."""
 
+import argparse
 import os
 import sys
 from socketserver import ThreadingMixIn
@@ -28,10 +27,17 @@ class Quiet(WSGIRequestHandler):
         print(f"{self.command} {urlsplit(self.path).path} {code}", file=sys.stderr, flush=True)
 
 
+def parser() -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(
+        prog="python -m examples.budget",
+        description="Serve Pocket Budget. What it is told at its registration comes from the environment: "
+        "BUDGET_ISSUER, BUDGET_CLIENT_ID, BUDGET_CLIENT_SECRET, BUDGET_ORIGIN and BUDGET_DATA_DIRECTORY.",
+        epilog="For example, beside an instance and with all of that set: python3 run.py --with-example",
+    )
+
+
 def main() -> int:
-    if {"--help", "-h"} & set(sys.argv[1:]):
-        print(__doc__)
-        return 0
+    parser().parse_args()
     try:
         configuration = Configuration.of(os.environ)
     except KeyError as missing:

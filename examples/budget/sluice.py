@@ -212,9 +212,12 @@ class Sluice:
         if response.status_code == 204:
             return {}
         answer = _json(response)
-        if response.status_code >= 400:
-            raise Refused(answer)
-        return answer
+        if response.status_code < 400:
+            return answer
+        if "code" not in answer:
+            # A machine on the way speaks JSON too.
+            raise Unreachable(f"{response.status_code} that is not Sluice's")
+        raise Refused(answer)
 
 
 def _tokens(answer: Json, consent_id: str) -> Tokens:

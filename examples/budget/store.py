@@ -174,11 +174,6 @@ class Store:
                 (code, by, consent_id),
             )
 
-    def forget(self, session: Session) -> None:
-        """This browser has no link any more."""
-        with self._opened() as database:
-            database.execute("UPDATE session SET consent_id = NULL WHERE digest = ?", (_digest(session.id),))
-
     # -- the log of events ---------------------------------------------------------------------------------------------
 
     def note(self, event: dict[str, Any]) -> None:

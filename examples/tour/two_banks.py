@@ -30,9 +30,7 @@ class TwoBanks:
     def run(self) -> None:
         say("One consent over two banks: a current account with 10 000 transactions, and a credit card:")
         visits = [Visit(self.bank, "many"), Visit(self.card, "cardholder")]
-        tokens = self.person.connect(
-            self.platform, visits, ["accounts", "balances", "merchants"], history_days=400
-        )
+        tokens = self.person.connect(self.platform, visits, ["accounts", "balances", "merchants"], history_days=400)
         self.token = tokens["access_token"]
 
         say("The worker is killed (kill -9) in the middle of the first sync:")

@@ -25,6 +25,8 @@ class Call:
     def comes_from(self, caller: Caller | PlatformCaller) -> None:
         """Counted as theirs, before anything is done for them. Raises RateLimited."""
         self.caller = caller
+        # For the access line, a refusal's too; unknown to the type.
+        setattr(self.request, "auth", caller)  # noqa: B010
         subjects = [limits.of_platform(caller.platform.id)]
         if isinstance(caller, Caller):
             subjects.insert(0, limits.of_user(caller.platform.id, caller.consent.user_id))

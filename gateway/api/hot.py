@@ -105,7 +105,6 @@ def _served(call: Call, read: Read, named: tuple[str, ...]) -> HttpResponse:
         raise NotAcceptable
     caller = identify(request.headers, now=clock.now(), request_id=request_id_of(request))
     call.comes_from(caller)
-    setattr(request, "auth", caller)  # noqa: B010 -- for the access line; unknown to the type
     copies = Copies(request.META.get("HTTP_IF_NONE_MATCH"), caller.consent)
     body = read(caller, request, copies, *named)
     response = _not_modified() if body is None else _json(body)

@@ -33,8 +33,14 @@ def parser() -> argparse.ArgumentParser:
         description="Exit 0 when URL answers 200 within two seconds, 1 otherwise. Past any proxy.",
         epilog="For example: python -m gateway.embedded.readiness http://127.0.0.1:8000/readyz",
     )
-    top.add_argument("url", metavar="URL", help="what to ask for")
+    top.add_argument("url", metavar="URL", type=_address, help="what to ask for")
     return top
+
+
+def _address(typed: str) -> str:
+    if not typed.startswith(("http://", "https://")):
+        raise argparse.ArgumentTypeError("begins with http:// or https://")
+    return typed
 
 
 if __name__ == "__main__":

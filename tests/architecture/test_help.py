@@ -31,6 +31,8 @@ PROGRAMS = {
     "run.py tour": "examples.tour.options",
     "run.py race": "tests.race.options",
     "run.py bench": "tests.benchmarks.options",
+    "python3 -m examples.ask": "examples.ask",
+    "python -m examples.budget": "examples.budget.__main__",
     "python -m gateway.supervisor": "gateway.supervisor",
     "python3 -m gateway.compose": "gateway.compose",
     "python -m gateway.heartbeat": "gateway.heartbeat",
@@ -92,6 +94,14 @@ def test_every_command_of_a_pretend_bank_explains_itself_too(name: str, tmp_path
     assert f"For example: python -m banks.sandbox {name}" in " ".join(text.split())
     held = {path.stem for path in (ROOT / "banks" / "sandbox" / "management" / "commands").glob("[a-z]*.py")}
     assert held == set(OF_A_BANK)
+
+
+def test_what_is_no_address_is_refused_by_the_health_check(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        _program("gateway.embedded.readiness").parse_args(["127.0.0.1:8000"])
+
+    assert left.value.code == 2
+    assert "begins with http:// or https://" in capsys.readouterr().err
 
 
 def test_there_are_commands_to_look_at() -> None:

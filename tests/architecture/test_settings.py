@@ -51,6 +51,44 @@ def test_behind_a_pooler_by_transaction_nothing_is_left_on_a_connection(
     assert database["DISABLE_SERVER_SIDE_CURSORS"] is is_kept
 
 
+def test_what_the_address_of_the_database_asks_of_its_connections_is_asked() -> None:
+    """TLS above all: passed over, it would be believed in and not be there."""
+    from gateway import settings
+
+    asked = "sslmode=verify-full&sslrootcert=%2Fcertificates%2Fbank.pem&connect_timeout=5"
+    database = settings._database(f"postgresql://sluice@db.bank.example/sluice?{asked}", Path("unused"))
+    by_socket = settings._database("postgresql://sluice@/sluice?host=/run/postgresql", Path("unused"))
+
+    assert database["HOST"] == "db.bank.example"
+    assert database["OPTIONS"] == {
+        "sslmode": "verify-full",
+        "sslrootcert": "/certificates/bank.pem",
+        "connect_timeout": "5",
+    }
+    assert (by_socket["HOST"], by_socket["OPTIONS"]) == ("/run/postgresql", {})
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"postgresql://sluice@db/sluice?sslmod={TELLTALE}",
+        f"postgresql://sluice@db/sluice?{TELLTALE}",
+        f"postgresql://sluice:{TELLTALE}/rest@db/sluice",  # a password that is not written for an address
+        f"postgresql://sluice:first?{TELLTALE}@db/sluice",
+        f"postgresql://sluice:first#{TELLTALE}@db/sluice",
+        f"mysql://sluice:{TELLTALE}@db/sluice",
+    ],
+)
+def test_an_address_of_the_database_that_cannot_be_read_is_refused_and_not_echoed(address: str) -> None:
+    from gateway import settings
+
+    with pytest.raises(EnvironmentInvalid) as refused:
+        settings._database(address, Path("unused"))
+
+    assert "DATABASE_URL" in str(refused.value)
+    assert TELLTALE not in repr(refused.getrepr(style="short")) + str(refused.value)
+
+
 def test_a_pooler_of_no_known_kind_is_refused(installation: pytest.MonkeyPatch) -> None:
     installation.setenv("SLUICE_DATABASE_POOLER", "statement")
 
@@ -98,6 +136,10 @@ def test_all_that_is_missing_is_told_at_once(installation: pytest.MonkeyPatch) -
         ("SLUICE_VAULT_KEYS", f'{{"a": {TELLTALE}'),
         ("SLUICE_MAIL_HOST", TELLTALE),  # nobody it could be from
         ("SLUICE_MAIL_PORT", "0"),
+        ("REDIS_URL", f"{TELLTALE}"),
+        ("REDIS_URL", f"http://:{TELLTALE}@redis:6379/0"),
+        ("REDIS_URL", f"redis://:{TELLTALE}/rest@redis:6379/0"),
+        ("REDIS_URL", f"redis://:first#{TELLTALE}@redis:6379/0"),
         ("SLUICE_MAIL_TLS", "none"),  # in the clear, and not on loopback
         ("SLUICE_MAIL_TLS", TELLTALE),
         ("SLUICE_MAIL_FROM", f"{TELLTALE}"),
@@ -136,6 +178,16 @@ def test_each_variable_that_cannot_work_is_told_with_what_is_wrong_with_it(
     installation.setenv(name, value)
 
     assert f"missing or unusable: {name} ({what}" in _refused()
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "redis://127.0.0.1:6379", "redis://:p%2Fw@redis/0", "rediss://one:two@redis:6380/1?ssl_ca_certs=a.pem"],
+)
+def test_redis_is_named_by_an_address(installation: pytest.MonkeyPatch, address: str) -> None:
+    installation.setenv("REDIS_URL", address)
+
+    assert environment.load().redis_url == address
 
 
 @pytest.mark.parametrize("sender", ["sluice@bank.example", "Sluice <sluice@bank.example>"])

@@ -51,6 +51,10 @@ RUN_BY = {
     'pg_restore --clean --if-exists --dbname="$DATABASE_URL" sluice.dump': "tests/gateway/api/test_restored.py",
     "python3 run.py tour": "tests/journeys/test_tour.py::test_the_tour_sees_every_step",
     "python3 run.py race": "tests/race/test_race.py",
+    (
+        'curl -s -H "Authorization: Bearer $(cat var/secrets/sandbox_control_token)" -d \'{"stage": 1}\''
+        " http://127.0.0.1:8001/control/people/login_lost"
+    ): "tests/run/test_real_instance.py::test_the_command_of_the_scenarios_turns_one",
     "celery -A gateway worker -P threads": "tests/faults/test_worker.py",
     "celery -A gateway worker -P threads -c 4 -Q slow-bank": "tests/faults/test_banks_apart.py",
     "celery -A gateway worker -P threads -c 8 -Q celery,slow-bank": "tests/faults/test_banks_apart.py",

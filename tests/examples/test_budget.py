@@ -17,7 +17,7 @@ from examples.budget import spending, words
 from examples.budget.app import App
 from examples.budget.configuration import Configuration
 from examples.budget.follower import Follower
-from examples.budget.sluice import Refused, Sluice
+from examples.budget.sluice import Refused, Sluice, Unreachable
 from examples.budget.store import Store
 from gateway.problems import PROBLEMS, Problem
 from tests.examples.fake_sluice import ACCOUNT, CONSENT, ISSUER, FakeSluice, account, event, problem, row
@@ -305,6 +305,18 @@ def test_no_answer_at_all_is_said_and_loses_nothing(connected: Browser, fake: Fa
 
     fake.before = lambda name: None
     assert connected.get("/").heading == "Your money"
+
+
+def test_an_error_of_a_machine_on_the_way_is_no_word_of_sluice(
+    connected: Browser, fake: FakeSluice, configuration: Configuration, store: Store
+) -> None:
+    for name in ("GET /v1/accounts", "GET /v1/events"):
+        fake.answers[name] = (502, {"message": "bad gateway"})
+
+    assert connected.get("/").heading == "We cannot reach Sluice right now"
+    with pytest.raises(Unreachable):
+        Follower(Sluice(configuration), store).follow()
+    assert store.live_consents() == [CONSENT]
 
 
 def test_an_access_token_that_ran_out_is_renewed_on_the_way(

@@ -35,9 +35,14 @@ def lines() -> Iterator[list[dict[str, Any]]]:
     root.setLevel(logging.INFO)
 
     class Lines(list[dict[str, Any]]):
+        def written(self) -> str:
+            return written.getvalue()
+
+        def all(self) -> list[dict[str, Any]]:
+            return [json.loads(line) for line in written.getvalue().splitlines()]
+
         def said(self, message: str) -> list[dict[str, Any]]:
-            found = [json.loads(line) for line in written.getvalue().splitlines()]
-            return [line for line in found if line["message"] == message]
+            return [line for line in self.all() if line["message"] == message]
 
     yield Lines()
     root.removeHandler(handler)
@@ -65,6 +70,33 @@ def test_a_request_is_one_line_of_ids_and_codes(lines: Any) -> None:
     assert line["milliseconds"] > 0
     assert set(line) <= {*ALLOWED, "at", "level", "logger", "message"}
     assert "somebodys-own-words" not in json.dumps(line)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/v1/accounts", "/v1/consent"])
+def test_a_request_beyond_the_limit_is_told_with_whose_it_was(lines: Any, settings: Any, path: str) -> None:
+    """On the short way of the hot reads and on the long one."""
+    member = cast.chat()
+    tokens = cast.tokens(cast.alice(), member, ["accounts"])
+    settings.CALLS_PER_MINUTE = {**settings.CALLS_PER_MINUTE, "platform": 0}
+
+    Client(headers={"Authorization": tokens.authorization}).get(path)
+
+    line = lines.said("request")[-1]
+    assert (line["code"], line["platform_id"]) == ("rate_limited", str(member.platform.id))
+
+
+@pytest.mark.django_db
+def test_t14_a_host_that_is_not_ours_is_told_without_its_name(lines: Any, settings: Any) -> None:
+    settings.ALLOWED_HOSTS = ["sluice.example"]
+
+    for host in ("alice-4111111111111111.example", "!4111111111111111"):
+        assert Client().get("/", headers={"Host": host}).status_code == 400
+
+    assert "4111" not in lines.written()
+    refused = [line for line in lines.all() if line["logger"] == "django.security.DisallowedHost"]
+    assert len(refused) == 2
+    assert {line["message"] for line in refused} == {"a request was refused"}
 
 
 @pytest.mark.django_db

@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
 
 import pytest
 import requests
@@ -122,11 +123,19 @@ def test_whatever_can_be_set_gets_into_the_containers_from_the_environment_file(
 def test_nobody_runs_as_root_or_writes_to_its_root_and_everybody_has_limits() -> None:
     for name, service in services().items():
         assert "no-new-privileges:true" in service["security_opt"], name
-        assert service["mem_limit"] and service["cpus"], name
+        assert service["mem_limit"] and service["cpus"] and service["pids_limit"], name
         assert service.get("read_only") is True or name in WRITES_TO_ITS_ROOT, name
         assert service.get("user") == VARIABLES["SLUICE_USER"] or name in DROPS_ROOT_ITSELF, name
         assert "privileged" not in service and "cap_add" not in service, name
     assert re.search(r"^USER (?!0\b|root\b)\d+:\d+$", composed.DOCKERFILE.read_text(), re.MULTILINE)
+
+
+def test_what_may_become_large_is_written_to_a_disk_and_not_to_the_memory_of_its_container() -> None:
+    worker = services()["worker"]
+    mounted = [volume.rpartition(":")[2] for volume in worker["volumes"]]
+
+    assert worker["environment"]["TMPDIR"] in mounted
+    assert worker["environment"]["TMPDIR"] not in worker["tmpfs"]
 
 
 def test_ports_are_published_on_loopback_alone() -> None:
@@ -390,6 +399,36 @@ def test_t14_no_sink_of_the_processes_holds_a_secret_or_what_a_bank_told(
     assert found == []
     kept = {f"table {name}" for name in ("banks_transaction", "banks_account")}
     assert [(sink, word) for sink in sinks.keys() - kept for word in walked.told if word in sinks[sink]] == []
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_t14_postgresql_logs_neither_a_statement_that_fails_nor_the_row_in_its_way(is_told: bool) -> None:
+    """As the file starts it; started without, both are in its log, or this would find nothing."""
+    import psycopg
+
+    command = services()["postgresql"]["command"]
+    set_by_the_file = dict(word.split("=") for word in command if "=" in word)
+    canary = f"canary-{uuid4().hex}"
+    url = environment.server_url(servers.POSTGRESQL, "SLUICE_TEST_POSTGRESQL")
+    with psycopg.connect(url, autocommit=True) as connection:
+        for name, value in set_by_the_file.items() if is_told else ():
+            connection.execute(f"SET {name} = {value}")
+        connection.execute("CREATE TEMPORARY TABLE held (name text PRIMARY KEY)")
+        connection.execute("INSERT INTO held VALUES (%s)", [canary])
+        before = _log_of(connection)
+        for statement in (f"INSERT INTO held VALUES ('{canary}')", f"SELECT 1 / 0, '{canary}'"):
+            with pytest.raises(psycopg.Error):
+                connection.execute(statement)
+        logged = _log_of(connection).removeprefix(before)
+
+    assert "duplicate key value" in logged and "division by zero" in logged
+    assert (canary in logged) is not is_told
+
+
+def _log_of(connection: Any) -> str:
+    """Where the wheel has its server's log."""
+    ((directory,),) = connection.execute("SHOW data_directory").fetchall()
+    return (Path(directory) / "log").read_text(errors="replace")
 
 
 def _redis(place: Path) -> dict[str, str]:

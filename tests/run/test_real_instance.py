@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import psutil
 import pytest
 
+from tests.docs.markdown import read
 from tests.run.watching import alive, eventually, family
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -150,6 +151,21 @@ def test_both_banks_run_with_their_own_people_staff_and_control(shared: tuple[Ru
     assert control(card, "GET", "/state", token=first["control"]["token"])[0] == 401
     with urllib.request.urlopen(instance.described["issuer"] + "/readyz", timeout=10) as response:
         assert response.status == 200
+
+
+def test_the_command_of_the_scenarios_turns_one(shared: tuple[Running, Path]) -> None:
+    """As docs/scenarios.md has it, but for the directory and the port."""
+    instance, directory = shared
+    (command,) = read(ROOT / "docs" / "scenarios.md").commands()
+    bank = instance.described["banks"][0]["issuer"]
+
+    said = subprocess.run(
+        command.replace("var/", "data/").replace("http://127.0.0.1:8001", bank),
+        shell=True, cwd=directory, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+
+    assert json.loads(said)["name"] == "login_lost"
+    assert json.loads(said)["stage"] == 1
 
 
 def test_it_stops_within_ten_seconds_starts_as_the_same_and_ends_with_its_supervisor(
