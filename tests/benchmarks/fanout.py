@@ -42,7 +42,6 @@ from tests.support.worker import Worker
 #: Banks that the connections are spread over.
 BANKS = 5
 STOCK_CONNECTIONS = 60
-TICK_SECONDS = 0.2
 _SCOPES = frozenset({Scope.ACCOUNTS, Scope.BALANCES, Scope.TRANSACTIONS, Scope.MERCHANTS})
 _PATIENCE_SECONDS = 300.0
 
@@ -84,7 +83,8 @@ def measure(
         directory = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="sluice-fanout-")))
         progress(f"fan-out: {connections} connections are made")
         ids = _linked(connections, origin, jobs_max=-(-2 * threads // BANKS))
-        worker = Worker(directory, redis_url=redis_url, lease_seconds=60, tick_seconds=TICK_SECONDS, threads=threads)
+        ticks = settings.TICK_SECONDS  # as an instance does
+        worker = Worker(directory, redis_url=redis_url, lease_seconds=60, tick_seconds=ticks, threads=threads)
         with worker:
             assert worker.process is not None
             passes = []
