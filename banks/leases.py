@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
-from banks import gate
+from banks import admission, gate
 from banks.compiled import SLOTS, Compiled, CompiledInsert, CompiledReturning, CompiledUpdate
 from banks.errors import StaleLease
 from banks.models import LIVE_JOBS, Connection, SyncJob, SyncJobStatus, SyncTrigger
@@ -191,8 +191,8 @@ def claim(job_id: UUID, *, now: datetime, institution_id: UUID | None = None) ->
             return None
     lease_until = now + timedelta(seconds=settings.JOB_LEASE_SECONDS)
     with gate.locked(institution_id, now=now) as facts:
-        admitted = gate.admit(facts, job_id=job_id, lease_until=lease_until, now=now)
-        if isinstance(admitted, gate.Refused):
+        admitted = admission.admit(facts, job_id=job_id, lease_until=lease_until, now=now)
+        if isinstance(admitted, admission.Refused):
             _turn_away(SyncJob.objects.filter(id=job_id).filter(claimable(now)), admitted)
             return None
         values = {"job_id": job_id, "institution_id": institution_id, "now": now, "until_at": lease_until}
@@ -238,7 +238,7 @@ def _taking() -> CompiledReturning:
     )
 
 
-def _turn_away(due: QuerySet[SyncJob], refused: gate.Refused) -> None:
+def _turn_away(due: QuerySet[SyncJob], refused: admission.Refused) -> None:
     """No attempt: it waits with all that it has left. A job whose holder died stays where it is, to be given up."""
     due.update(next_attempt_at=refused.retry_at, dispatched_at=None, **_columns(JobError(code=refused.code)))
 

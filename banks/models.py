@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 
+from banks.admission import BreakerStatus
 from banks.governed import GovernedManager
 from banks.types import (
     AccountCategory,
@@ -71,14 +72,6 @@ class Institution(models.Model):
         return str(self.id)
 
 
-class BreakerStatus(models.TextChoices):
-    """CLOSED -> OPEN (too many failures) -> HALF_OPEN (one probe) -> CLOSED | OPEN."""
-
-    CLOSED = "CLOSED"
-    OPEN = "OPEN"
-    HALF_OPEN = "HALF_OPEN"
-
-
 class InstitutionGate(models.Model):
     """What one bank can take right now: token bucket and circuit breaker. Written often, so apart from the bank."""
 
@@ -86,7 +79,11 @@ class InstitutionGate(models.Model):
     #: Calls in the bucket, in thousandths, as of `bucket_at`. Below zero: a debt of calls that were made already.
     bucket_thousandths = models.BigIntegerField()
     bucket_at = models.DateTimeField()
-    breaker = models.CharField(max_length=10, choices=BreakerStatus.choices, default=BreakerStatus.CLOSED)
+    breaker = models.CharField(
+        max_length=10,
+        choices=[(s, s.replace("_", " ").title()) for s in BreakerStatus],
+        default=BreakerStatus.CLOSED,
+    )
     breaker_until = models.DateTimeField(null=True)  #: OPEN: no job starts before
     probe_job_id = models.UUIDField(null=True)  #: HALF_OPEN: the one job that may ask
     probe_until = models.DateTimeField(null=True)  #: after that the probe counts as lost

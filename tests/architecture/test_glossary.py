@@ -13,8 +13,8 @@ from django.apps import apps
 from django.db import models
 
 from banks import types
-from banks.gate import Refusal
-from banks.models import BreakerStatus, SyncJobStatus, SyncTrigger
+from banks.admission import BreakerStatus, Refusal
+from banks.models import SyncJobStatus, SyncTrigger
 from banks.read import UpdateStatus
 from banks.refresh_status import RefreshStatus
 from consents import denials, events, policy_terms, reasons, scopes, states

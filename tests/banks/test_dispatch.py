@@ -10,7 +10,8 @@ from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 
 from banks import dispatch, leases
-from banks.models import BreakerStatus, Connection, Institution, InstitutionGate, SyncJob, SyncJobStatus, SyncTrigger
+from banks.admission import BreakerStatus
+from banks.models import Connection, Institution, InstitutionGate, SyncJob, SyncJobStatus, SyncTrigger
 from tests import environment
 from tests.support import cast
 from tests.support.cast import NOW

@@ -10,8 +10,8 @@ from uuid import UUID
 import pytest
 
 from banks import dispatch, gate, leases, quota, schedule
+from banks.admission import UNANSWERED_MAX, Tally
 from banks.errors import QuotaSpent
-from banks.gate import UNANSWERED_MAX, Tally
 from banks.jitter import jittered
 from banks.leases import JobError
 from banks.models import Account, Connection, FetchRecord, Institution, SyncJob, SyncJobStatus, SyncTrigger
