@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from uuid import UUID
 
-from banks import leases, quota, store
+from banks import held_jobs, quota, store
 from banks.errors import BankError, QuotaSpent
 from banks.models import Connection
 from banks.plan import Plan
@@ -93,7 +93,7 @@ class Calls:
         call = self.upcoming[0]
         self._ready = self._asked(call, connection, needs)
         if call.stage != stage:
-            leases.fence(self._turn.held, stage=call.stage)
+            held_jobs.fence(self._turn.held, stage=call.stage)
 
     def drop(self) -> Ready | None:
         """What was asked ahead, which is no longer good for anything else."""

@@ -20,7 +20,7 @@ from banks.errors import (
     ReauthorisationRequired,
     StaleLease,
 )
-from banks.leases import Claim, JobError
+from banks.held_jobs import Claim, JobError
 from banks.models import Connection, FindingKind, SyncJobStatus
 from banks.quota import Ledger
 from banks.turn import SyncResult, Turn

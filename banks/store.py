@@ -11,10 +11,10 @@ from uuid import UUID, uuid4
 from django.db import transaction
 from django.db.models import F, QuerySet
 
-from banks import leases, store_rows
+from banks import held_jobs, store_rows
 from banks.compiled import SLOTS, Compiled, CompiledModels
 from banks.errors import StaleLease
-from banks.leases import Claim
+from banks.held_jobs import Claim
 from banks.matching import FACT_NAMES, Facts, Stored
 from banks.models import Account, Connection, LinkSuggestion, QuarantinedRow, RawPayload, SyncJob, Transaction
 from banks.normalize.entries import Entry
@@ -81,7 +81,7 @@ def _locked(held: Claim, stage: str, both: CompiledModels[SyncJob]) -> Connectio
     """Connection, then job: another's claim of it waits, and whoever waited here sees what it is by now."""
     for job in both.models({"job_id": held.job_id, "epoch": held.epoch}):
         if job.stage != stage:
-            leases.fence(held, stage=stage)
+            held_jobs.fence(held, stage=stage)
         return job.connection
     raise StaleLease(held.job_id)
 
@@ -98,7 +98,7 @@ def _locking_for_rows() -> CompiledModels[SyncJob]:
 
 
 def _both() -> QuerySet[SyncJob]:
-    mine = leases.held_by(SLOTS["job_id"], SLOTS["epoch"]).select_related("connection__institution")
+    mine = held_jobs.held_by(SLOTS["job_id"], SLOTS["epoch"]).select_related("connection__institution")
     return mine.select_for_update(no_key=True, of=("connection", "self"))
 
 

@@ -28,8 +28,8 @@ from banks.errors import (
     QuotaSpent,
     StaleLease,
 )
+from banks.held_jobs import Claim, JobError
 from banks.http.exchanges import Exchange
-from banks.leases import Claim, JobError
 from banks.models import Account, SyncTrigger
 from banks.normalize.money import AmountRejected
 from banks.plan import Plan, holds_live_consent, plan

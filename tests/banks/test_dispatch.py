@@ -9,7 +9,7 @@ import pytest
 from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 
-from banks import dispatch, leases
+from banks import dispatch, held_jobs, leases
 from banks.admission import BreakerStatus
 from banks.models import Connection, Institution, InstitutionGate, SyncJob, SyncJobStatus, SyncTrigger
 from tests import environment
@@ -240,5 +240,5 @@ def scans(plan: str) -> list[str]:
     return [line for line in plan.splitlines() if whole.search(line)]
 
 
-def leases_of(job: SyncJob) -> leases.Claim:
+def leases_of(job: SyncJob) -> held_jobs.Claim:
     return leases._claim_of(SyncJob.objects.select_related("connection").get(id=job.id))

@@ -6,9 +6,10 @@ from uuid import uuid4
 
 import pytest
 
-from banks import directory, gate, leases
+from banks import directory, gate, held_jobs, leases
 from banks.admission import CALLS_RESERVED, UNANSWERED_MAX, Tally
-from banks.leases import ATTEMPTS_MAX, Claim, JobError
+from banks.held_jobs import Claim, JobError
+from banks.leases import ATTEMPTS_MAX
 from banks.models import Institution, InstitutionGate, SyncJob, SyncJobStatus
 from banks.types import InstitutionStatus
 from tests.support.cast import NOW
@@ -114,7 +115,7 @@ def test_a_probe_that_works_in_steps_stays_the_only_one() -> None:
     probe, other = due(linked(at)), due(linked(at))
     over = NOW + 60 * SECOND
     held = claimed(probe, now=over)
-    leases.extend(held, now=over + 50 * SECOND)
+    held_jobs.extend(held, now=over + 50 * SECOND)
 
     assert leases.claim(other.id, now=over + LEASE + SECOND) is None
     assert reread(other).error_code == "institution_paused"

@@ -14,9 +14,9 @@ import pytest
 from django.db import connections, transaction
 from django.db.utils import OperationalError
 
-from banks import balances, leases, store
+from banks import balances, job_requests, leases, store
 from banks.errors import StaleLease
-from banks.leases import Claim
+from banks.held_jobs import Claim
 from banks.models import (
     Account,
     Balance,
@@ -262,7 +262,7 @@ class Scene:
         )
 
     def held(self) -> Claim:
-        job_id = leases.enqueue(self.account.connection_id, trigger=SyncTrigger.USER_PRESENT, now=NOW)
+        job_id = job_requests.enqueue(self.account.connection_id, trigger=SyncTrigger.USER_PRESENT, now=NOW)
         held = leases.claim(job_id, now=NOW)
         assert held is not None
         return held
