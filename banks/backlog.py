@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from uuid import UUID
 
-from banks import accounts, balances, covered_days, findings, store, windows
+from banks import accounts, balances, covered_days, fences, findings, store, windows
 from banks.calls import Call, Calls
 from banks.connector import Connector
 from banks.coverage import DAY, OVERLAP, Covered, Pace, Span, Window, from_day, newest_window, to_fetch
@@ -117,7 +117,7 @@ def _fetch(turn: Turn, calls: Calls, connector: Connector, backlog: Backlog, win
             calls.allow(call)
         else:
             turn.watch.renew()
-            store.require(turn.plan_for_call(), backlog.account_id, Resource.TRANSACTIONS, since=window.since)
+            fences.require(turn.plan_for_call(), backlog.account_id, Resource.TRANSACTIONS, since=window.since)
         pages += 1
 
     try:
@@ -154,12 +154,12 @@ def _store(turn: Turn, calls: Calls, backlog: Backlog, window: Window, fetched: 
     )
     for write in store.writes(account_id, changes, now=turn.clock()):
         turn.watch.renew()
-        with store.fenced(turn.held, stage="TRANSACTIONS", presence=turn.presence, now=turn.clock) as (link, needs):
-            store.require(needs, account_id, Resource.TRANSACTIONS, since=window.since)
+        with fences.fenced(turn.held, stage="TRANSACTIONS", presence=turn.presence, now=turn.clock) as (link, needs):
+            fences.require(needs, account_id, Resource.TRANSACTIONS, since=window.since)
             write(link)
     turn.watch.renew()
-    with store.fenced(turn.held, stage="TRANSACTIONS", presence=turn.presence, now=turn.clock) as (link, needs):
-        store.require(needs, account_id, Resource.TRANSACTIONS, since=window.since)
+    with fences.fenced(turn.held, stage="TRANSACTIONS", presence=turn.presence, now=turn.clock) as (link, needs):
+        fences.require(needs, account_id, Resource.TRANSACTIONS, since=window.since)
         _complete(turn, link, backlog, window, fetched)
         calls.ask_ahead(link, needs, stage="TRANSACTIONS")
     _count(turn, changes, fetched)
@@ -211,7 +211,7 @@ def _compare_with_promise(turn: Turn, link: Connection, account_id: UUID, bank_f
 
 def _older_days_refused(turn: Turn, backlog: Backlog) -> None:
     """The newest window was answered, an older one is refused: what there is stays, and the operator is told."""
-    with store.fenced_alone(turn.held, stage="TRANSACTIONS") as link:
+    with fences.fenced_alone(turn.held, stage="TRANSACTIONS") as link:
         findings.open_finding(
             FindingKind.HISTORY_SHORT, link, account_id=backlog.account_id, code=OLDER_DAYS_REFUSED, now=turn.clock()
         )
@@ -230,7 +230,7 @@ def close(turn: Turn, calls: Calls, connector: Connector, backlog: Backlog) -> N
     opened = findings.open_kinds(turn.connection.id, account_id) if is_any else frozenset[FindingKind]()
     may_close = opened & {FindingKind.LIST_UNSTABLE, FindingKind.HISTORY_SHORT}
     if may_close and not (backlog.was_unstable and backlog.was_refused):
-        with store.fenced_alone(turn.held, stage="TRANSACTIONS") as link:
+        with fences.fenced_alone(turn.held, stage="TRANSACTIONS") as link:
             if not backlog.was_unstable:
                 findings.close_finding(FindingKind.LIST_UNSTABLE, link, account_id=account_id, now=now)
             if not backlog.was_refused and _reaches_back(backlog):
@@ -262,8 +262,8 @@ def _drifts(turn: Turn, backlog: Backlog, opened: frozenset[FindingKind]) -> boo
     account = turn.accounts[account_id]
     if FindingKind.BALANCE_DRIFT not in opened and balances.is_proven(account, booked, covered_from=covered_from):
         return False
-    with store.fenced(turn.held, stage="PROOF", presence=turn.presence, now=turn.clock) as (link, needs):
-        store.require(needs, account_id, Resource.TRANSACTIONS)
+    with fences.fenced(turn.held, stage="PROOF", presence=turn.presence, now=turn.clock) as (link, needs):
+        fences.require(needs, account_id, Resource.TRANSACTIONS)
         verdict = balances.proved(account_id, booked)
         if not isinstance(verdict, Drift | Unclear) and FindingKind.BALANCE_DRIFT in opened:
             findings.close_finding(FindingKind.BALANCE_DRIFT, link, account_id=account_id, now=turn.clock())
@@ -284,7 +284,7 @@ def _balance_and_overlap_again(turn: Turn, calls: Calls, connector: Connector, b
 def _drifted(turn: Turn, backlog: Backlog, again: Span) -> None:
     """The next turn fetches all of it anew, once: opened again and again, a finding changes nothing."""
     account_id = backlog.account_id
-    with store.fenced_alone(turn.held, stage="PROOF") as link:
+    with fences.fenced_alone(turn.held, stage="PROOF") as link:
         quarantined = QuarantinedRow.objects.for_sync().filter(account_id=account_id).exists()
         code = QUARANTINED_ROWS if quarantined else ROWS_DO_NOT_ADD_UP
         is_new = findings.open_finding(
@@ -303,8 +303,8 @@ def fetch_balances(turn: Turn, calls: Calls, connector: Connector, account_id: U
     except BankError as error:
         calls.give_back(call, error)
         raise
-    with store.fenced(turn.held, stage="BALANCES", presence=turn.presence, now=turn.clock) as (link, needs):
-        store.require(needs, account_id, Resource.BALANCES)
+    with fences.fenced(turn.held, stage="BALANCES", presence=turn.presence, now=turn.clock) as (link, needs):
+        fences.require(needs, account_id, Resource.BALANCES)
         turn.result.balances += balances.store_balances(account_id, fetched, now=turn.clock())
         calls.ask_ahead(link, needs, stage="BALANCES")
     turn.result.has_fetched = True

@@ -104,7 +104,8 @@ def due_after(
     closed_until: datetime | None,
     now: datetime,
 ) -> datetime | None:
-    """The same for the transaction that ends the job: when the next one is due. `connection` as `store.ending` gave it.
+    """The same for the transaction that ends the job: when the next one is due. `connection`: as `fences.ending` gave
+    it.
 
     `is_unfinished`: a spent quota left something out.
     """

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from functools import partial
 from uuid import UUID
 
-from banks import accounts, backlog, calls, leases, outcomes, registry, sessions, standing, store
+from banks import accounts, backlog, calls, fences, leases, outcomes, registry, sessions, standing
 from banks.backlog import Backlog
 from banks.calls import Call, Calls
 from banks.connector import Connector
@@ -28,12 +28,12 @@ from banks.errors import (
     QuotaSpent,
     StaleLease,
 )
+from banks.fences import NoLongerNeeded
 from banks.held_jobs import Claim, JobError
 from banks.http.exchanges import Exchange
 from banks.models import Account, SyncTrigger
 from banks.normalize.money import AmountRejected
 from banks.plan import Plan, holds_live_consent, plan
-from banks.store import NoLongerNeeded
 from banks.turn import SyncResult, Turn, Watch
 from banks.types import AccountData, Resource
 from banks.vault import keyed_digest
@@ -131,7 +131,7 @@ def _done(turn: Turn, asking: Calls, on_exchange: OnExchange | None, settle: out
 def _begun(held: Claim, result: SyncResult, clock: Callable[[], datetime]) -> tuple[Turn, Calls]:
     """The connection as it is now, what is to be fetched of it, and the first call asked for where nothing else comes
     before it. Raises StaleLease."""
-    with store.fenced_alone(held, stage=calls.LIST.stage) as connection:
+    with fences.fenced_alone(held, stage=calls.LIST.stage) as connection:
         now = clock()
         wanted = plan(connection, presence=held.presence, now=now)
         watch = Watch(held, clock)
@@ -186,7 +186,7 @@ def _sync_accounts(turn: Turn, asking: Calls, connector: Connector) -> None:
         asking.give_back(calls.LIST, error)
         raise
     stage = calls.LIST.stage
-    with store.fenced(turn.held, stage=stage, presence=turn.presence, now=turn.clock) as (connection, needs):
+    with fences.fenced(turn.held, stage=stage, presence=turn.presence, now=turn.clock) as (connection, needs):
         stored = accounts.stored_of(connection.id)
         pairs = accounts.recognised(stored, fetched)
         _check_holders(stored, pairs)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from banks import backlog, covered_days, held_jobs, leases, store, sync
+from banks import backlog, covered_days, fences, held_jobs, leases, store, sync
 from banks.coverage import Pace
 from banks.models import FetchRecord, QuarantinedRow, RawPayload, SyncJob, SyncTrigger, Transaction
 from banks.types import RejectedRow
@@ -42,7 +42,7 @@ class Reaper:
         for module, name in ALONE:
             monkeypatch.setattr(module, name, self._around(getattr(module, name)))
         for name in ("fenced", "fenced_alone", "ending"):
-            monkeypatch.setattr(store, name, self._around_context(getattr(store, name)))
+            monkeypatch.setattr(fences, name, self._around_context(getattr(fences, name)))
 
     def _point(self) -> None:
         self.reached += 1

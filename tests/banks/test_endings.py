@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 from django.db import connections as database
 
-from banks import attempts, endings, held_jobs, job_requests, leases, sharing, store
+from banks import attempts, endings, fences, held_jobs, job_requests, leases, sharing
 from banks.errors import StaleLease
 from banks.held_jobs import Claim
 from banks.models import Account, Connection, Institution, LinkAttempt, SyncJob, SyncTrigger, UpstreamEnding
@@ -227,7 +227,7 @@ def test_a_worker_in_the_middle_of_it_writes_nothing_more(alice: User, chat: Pla
 
     endings.sweep(now=NOW)
 
-    with pytest.raises(StaleLease), store.fenced(held, stage="BALANCES", presence=Presence.ABSENT, now=lambda: NOW):
+    with pytest.raises(StaleLease), fences.fenced(held, stage="BALANCES", presence=Presence.ABSENT, now=lambda: NOW):
         pytest.fail("wrote")
     with pytest.raises(StaleLease):
         held_jobs.extend(held, now=NOW)

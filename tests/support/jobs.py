@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 from django.db import connections
 
-from banks import job_requests, leases, quota, store
+from banks import fences, job_requests, leases, quota
 from banks.held_jobs import Claim
 from banks.models import Connection, Institution, SyncJob, SyncJobStatus, SyncTrigger
 from banks.types import Resource
@@ -57,7 +57,7 @@ def spend(
     held: Claim, *, account_id: UUID | None, resource: Resource, now: datetime, counts_pages: bool = False
 ) -> None:
     """One access counted, in a fenced transaction of its own. Raises QuotaSpent, StaleLease."""
-    with store.fenced_alone(held, stage="X") as link:
+    with fences.fenced_alone(held, stage="X") as link:
         quota.Ledger().spend(held, link, account_id=account_id, resource=resource, now=now, counts_pages=counts_pages)
 
 
