@@ -11,7 +11,19 @@ from datetime import date, datetime
 from functools import partial
 from uuid import UUID
 
-from banks import account_holders, accounts, backlog, calls, fences, leases, outcomes, registry, sessions, standing
+from banks import (
+    account_holders,
+    accounts,
+    backlog,
+    calls,
+    fences,
+    leases,
+    outcomes,
+    proving,
+    registry,
+    sessions,
+    standing,
+)
 from banks.backlog import Backlog
 from banks.calls import Call, Calls
 from banks.connector import Connector
@@ -278,4 +290,4 @@ def _advance(turn: Turn, asking: Calls, connector: Connector, one: Backlog) -> N
     if one.wanted:
         backlog.step(turn, asking, connector, one)
     if not one.wanted:
-        backlog.close(turn, asking, connector, one)
+        proving.close(turn, asking, connector, one)
