@@ -1,7 +1,7 @@
 """What one account's transactions still need in this turn: windows, newest first, each stored in its own right.
 
 After each window the rows, their numbers and the days they cover are committed, so that a crash at any point costs one
-window and no truth. When nothing is left the rows are proved against the bank's booked balance.
+window and no truth. What follows when nothing is left is in `banks.proving`.
 """
 
 import time
@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from uuid import UUID
 
-from banks import accounts, balances, covered_days, findings, store, windows
+from banks import accounts, balances, covered_days, fences, findings, store, windows
 from banks.calls import Call, Calls
 from banks.connector import Connector
-from banks.coverage import DAY, OVERLAP, Covered, Pace, Span, Window, from_day, newest_window, to_fetch
+from banks.coverage import DAY, Covered, Pace, Span, Window, from_day, newest_window, to_fetch
 from banks.errors import AccountUnavailable, AnswerTooLarge, BankError, BankMisconfigured
-from banks.models import Account, Connection, FindingKind, QuarantinedRow
-from banks.proof import Drift, Unclear, booked_balance
+from banks.models import Account, Connection, FindingKind
+from banks.proof import booked_balance
 from banks.reconcile import Asked, Changes
 from banks.turn import Turn
 from banks.types import Resource
@@ -26,8 +26,6 @@ from consents.scopes import Presence
 OLDER_DAYS_REFUSED = "older_days_refused"
 LESS_THAN_PROMISED = "less_than_promised"
 CHANGED_WHILE_PAGED = "changed_while_paged"
-QUARANTINED_ROWS = "quarantined_rows"
-ROWS_DO_NOT_ADD_UP = "rows_do_not_add_up"
 
 #: Days by which a bank's word on how far it reaches may miss its promise: months are counted in many ways.
 _PROMISE_TOLERANCE = timedelta(days=7)
@@ -117,7 +115,7 @@ def _fetch(turn: Turn, calls: Calls, connector: Connector, backlog: Backlog, win
             calls.allow(call)
         else:
             turn.watch.renew()
-            store.require(turn.plan_for_call(), backlog.account_id, Resource.TRANSACTIONS, since=window.since)
+            fences.require(turn.plan_for_call(), backlog.account_id, Resource.TRANSACTIONS, since=window.since)
         pages += 1
 
     try:
@@ -154,12 +152,12 @@ def _store(turn: Turn, calls: Calls, backlog: Backlog, window: Window, fetched: 
     )
     for write in store.writes(account_id, changes, now=turn.clock()):
         turn.watch.renew()
-        with store.fenced(turn.held, stage="TRANSACTIONS", presence=turn.presence, now=turn.clock) as (link, needs):
-            store.require(needs, account_id, Resource.TRANSACTIONS, since=window.since)
+        with fences.fenced(turn.held, stage="TRANSACTIONS", presence=turn.presence, now=turn.clock) as (link, needs):
+            fences.require(needs, account_id, Resource.TRANSACTIONS, since=window.since)
             write(link)
     turn.watch.renew()
-    with store.fenced(turn.held, stage="TRANSACTIONS", presence=turn.presence, now=turn.clock) as (link, needs):
-        store.require(needs, account_id, Resource.TRANSACTIONS, since=window.since)
+    with fences.fenced(turn.held, stage="TRANSACTIONS", presence=turn.presence, now=turn.clock) as (link, needs):
+        fences.require(needs, account_id, Resource.TRANSACTIONS, since=window.since)
         _complete(turn, link, backlog, window, fetched)
         calls.ask_ahead(link, needs, stage="TRANSACTIONS")
     _count(turn, changes, fetched)
@@ -211,87 +209,12 @@ def _compare_with_promise(turn: Turn, link: Connection, account_id: UUID, bank_f
 
 def _older_days_refused(turn: Turn, backlog: Backlog) -> None:
     """The newest window was answered, an older one is refused: what there is stays, and the operator is told."""
-    with store.fenced_alone(turn.held, stage="TRANSACTIONS") as link:
+    with fences.fenced_alone(turn.held, stage="TRANSACTIONS") as link:
         findings.open_finding(
             FindingKind.HISTORY_SHORT, link, account_id=backlog.account_id, code=OLDER_DAYS_REFUSED, now=turn.clock()
         )
     backlog.wanted = []
     backlog.was_refused = True
-
-
-# -- when nothing is left ----------------------------------------------------------------------------------------------
-
-
-def close(turn: Turn, calls: Calls, connector: Connector, backlog: Backlog) -> None:
-    """Close what is right again, and prove the rows. Raises as `step`."""
-    account_id, now = backlog.account_id, turn.clock()
-    # Nobody but this turn opens or closes them, for it holds the connection's only job.
-    is_any = accounts.has_findings(turn.accounts[account_id])
-    opened = findings.open_kinds(turn.connection.id, account_id) if is_any else frozenset[FindingKind]()
-    may_close = opened & {FindingKind.LIST_UNSTABLE, FindingKind.HISTORY_SHORT}
-    if may_close and not (backlog.was_unstable and backlog.was_refused):
-        with store.fenced_alone(turn.held, stage="TRANSACTIONS") as link:
-            if not backlog.was_unstable:
-                findings.close_finding(FindingKind.LIST_UNSTABLE, link, account_id=account_id, now=now)
-            if not backlog.was_refused and _reaches_back(backlog):
-                findings.close_finding(
-                    FindingKind.HISTORY_SHORT, link, account_id=account_id, code=OLDER_DAYS_REFUSED, now=now
-                )
-    if _can_be_proved(turn, backlog) and _drifts(turn, backlog, opened):
-        # A row may have been booked between the two calls: both once more, then it is said.
-        again = _balance_and_overlap_again(turn, calls, connector, backlog)
-        if again is not None and _can_be_proved(turn, backlog) and _drifts(turn, backlog, opened):
-            _drifted(turn, backlog, again)
-
-
-def _reaches_back(backlog: Backlog) -> bool:
-    first_on = backlog.covered.first_on
-    return first_on is not None and first_on <= backlog.since
-
-
-def _can_be_proved(turn: Turn, backlog: Backlog) -> bool:
-    """With a booked balance of this turn, and everything wanted there without a gap."""
-    covered = backlog.covered
-    is_whole = len(covered.spans) == 1 and covered.holds_all(Span(backlog.since, turn.local_today()))
-    return backlog.account_id in turn.booked and is_whole and not backlog.was_unstable
-
-
-def _drifts(turn: Turn, backlog: Backlog, opened: frozenset[FindingKind]) -> bool:
-    account_id, booked = backlog.account_id, turn.booked[backlog.account_id]
-    covered_from = backlog.covered.spans[0].first_on
-    account = turn.accounts[account_id]
-    if FindingKind.BALANCE_DRIFT not in opened and balances.is_proven(account, booked, covered_from=covered_from):
-        return False
-    with store.fenced(turn.held, stage="PROOF", presence=turn.presence, now=turn.clock) as (link, needs):
-        store.require(needs, account_id, Resource.TRANSACTIONS)
-        verdict = balances.proved(account_id, booked)
-        if not isinstance(verdict, Drift | Unclear) and FindingKind.BALANCE_DRIFT in opened:
-            findings.close_finding(FindingKind.BALANCE_DRIFT, link, account_id=account_id, now=turn.clock())
-    return isinstance(verdict, Drift)
-
-
-def _balance_and_overlap_again(turn: Turn, calls: Calls, connector: Connector, backlog: Backlog) -> Span | None:
-    """The days fetched again; None when the list was unstable now."""
-    fetch_balances(turn, calls, connector, backlog.account_id)
-    today = turn.local_today()
-    overlap = Span(max(backlog.since, today - OVERLAP), today)
-    backlog.wanted = [overlap]
-    while backlog.wanted:
-        step(turn, calls, connector, backlog)
-    return None if backlog.was_unstable else overlap
-
-
-def _drifted(turn: Turn, backlog: Backlog, again: Span) -> None:
-    """The next turn fetches all of it anew, once: opened again and again, a finding changes nothing."""
-    account_id = backlog.account_id
-    with store.fenced_alone(turn.held, stage="PROOF") as link:
-        quarantined = QuarantinedRow.objects.for_sync().filter(account_id=account_id).exists()
-        code = QUARANTINED_ROWS if quarantined else ROWS_DO_NOT_ADD_UP
-        is_new = findings.open_finding(
-            FindingKind.BALANCE_DRIFT, link, account_id=account_id, code=code, now=turn.clock()
-        )
-        if is_new:
-            covered_days.doubt_coverage(account_id, since=again.first_on)
 
 
 def fetch_balances(turn: Turn, calls: Calls, connector: Connector, account_id: UUID) -> None:
@@ -303,8 +226,8 @@ def fetch_balances(turn: Turn, calls: Calls, connector: Connector, account_id: U
     except BankError as error:
         calls.give_back(call, error)
         raise
-    with store.fenced(turn.held, stage="BALANCES", presence=turn.presence, now=turn.clock) as (link, needs):
-        store.require(needs, account_id, Resource.BALANCES)
+    with fences.fenced(turn.held, stage="BALANCES", presence=turn.presence, now=turn.clock) as (link, needs):
+        fences.require(needs, account_id, Resource.BALANCES)
         turn.result.balances += balances.store_balances(account_id, fetched, now=turn.clock())
         calls.ask_ahead(link, needs, stage="BALANCES")
     turn.result.has_fetched = True

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from uuid import UUID
 
-from banks import leases, quota, store
+from banks import fences, held_jobs, quota
 from banks.errors import BankError, QuotaSpent
+from banks.fences import NoLongerNeeded
 from banks.models import Connection
 from banks.plan import Plan
-from banks.store import NoLongerNeeded
 from banks.turn import Turn
 from banks.types import Resource
 
@@ -75,7 +75,7 @@ class Calls:
         ready = self.drop()
         self.upcoming = [one for one in self.upcoming if one != call]
         if ready is None or not ready.is_for(call):
-            with store.fenced_alone(self._turn.held, stage=call.stage) as connection:
+            with fences.fenced_alone(self._turn.held, stage=call.stage) as connection:
                 ready = self._asked(call, connection, self._turn.plan_for_call())
                 if ready.refusal is not None:
                     raise ready.refusal
@@ -93,7 +93,7 @@ class Calls:
         call = self.upcoming[0]
         self._ready = self._asked(call, connection, needs)
         if call.stage != stage:
-            leases.fence(self._turn.held, stage=call.stage)
+            held_jobs.fence(self._turn.held, stage=call.stage)
 
     def drop(self) -> Ready | None:
         """What was asked ahead, which is no longer good for anything else."""
@@ -135,6 +135,6 @@ class Calls:
 
 def _require(needs: Plan, call: Call) -> None:
     if call.account_id is not None:
-        store.require(needs, call.account_id, call.resource, since=call.since)
+        fences.require(needs, call.account_id, call.resource, since=call.since)
     elif not needs.accounts:
         raise NoLongerNeeded(call.resource)

@@ -7,8 +7,9 @@ from uuid import UUID
 
 from django.db.models import OuterRef, QuerySet, Subquery
 
+from banks.admission import BreakerStatus
 from banks.errors import InstitutionNotFound
-from banks.models import Account, BreakerStatus, Institution, InstitutionGate
+from banks.models import Account, Institution, InstitutionGate
 from banks.types import InstitutionStatus
 
 

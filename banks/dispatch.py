@@ -17,7 +17,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 
-from banks import gate
+from banks import admission, gate
 from banks.compiled import SLOTS, Compiled, CompiledModels, CompiledUpdate
 from banks.leases import WAITING_JOBS, claimable
 from banks.models import LIVE_JOBS, Connection, Institution, SyncJob, SyncJobStatus, SyncTrigger
@@ -56,7 +56,7 @@ def due(*, now: datetime, batch: int = BATCH) -> list[Dispatch]:
     if not banks:
         return []
     gates = gate.seen(banks, _leased_jobs(banks, now), now=now)
-    waiting = [_head(bank, slots, now) for bank in banks if (slots := gate.free_slots(gates[bank.id], now=now))]
+    waiting = [_head(bank, slots, now) for bank in banks if (slots := admission.free_slots(gates[bank.id], now=now))]
     # The bank whose first job waits longest begins.
     waiting = sorted((head for head in waiting if head), key=lambda head: _age(head[0]))
     chosen = list(islice(_in_turn(waiting), batch))

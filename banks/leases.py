@@ -6,158 +6,29 @@ every later write carries the epoch that the claim raised. The bank's gate is as
 
 import logging
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Literal
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
-from banks import gate
-from banks.compiled import SLOTS, Compiled, CompiledInsert, CompiledReturning, CompiledUpdate
+from banks import admission, gate, job_requests
+from banks.compiled import SLOTS, Compiled, CompiledReturning, CompiledUpdate
 from banks.errors import StaleLease
-from banks.models import LIVE_JOBS, Connection, SyncJob, SyncJobStatus, SyncTrigger
-from consents.scopes import Presence
+from banks.held_jobs import Claim, JobError, held_by, row_of
+from banks.models import SyncJob, SyncJobStatus, SyncTrigger
 
 log = logging.getLogger(__name__)
 
 ATTEMPTS_MAX = 5
-#: Every other trigger runs unattended.
-PRESENCE_OF = {SyncTrigger.USER_PRESENT: Presence.PRESENT, SyncTrigger.USER_ATTESTED: Presence.ATTESTED}
 #: Where a job that was just taken is.
 FIRST_STAGE = "ACCOUNTS"
 WAITING_JOBS = (SyncJobStatus.QUEUED, SyncJobStatus.RETRY_WAIT)
 _BACKOFF_SECONDS = 20
 _BACKOFF_MAX_SECONDS = 3600
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """A job held under one epoch. `seconds` is how long its work may take, well inside the lease; `created_at`: since
-    when it is wanted."""
-
-    job_id: UUID
-    connection_id: UUID
-    institution_id: UUID
-    trigger: SyncTrigger
-    customer_ip_address: str | None
-    epoch: int
-    attempts: int
-    seconds: float
-    created_at: datetime
-    checks_only: bool
-    #: On time.monotonic()'s clock of this process.
-    claimed_monotonic: float = field(default_factory=time.monotonic, compare=False)
-
-    @property
-    def presence(self) -> Presence:
-        return PRESENCE_OF.get(self.trigger, Presence.ABSENT)
-
-    @property
-    def by_schedule(self) -> bool:
-        return self.trigger == SyncTrigger.SCHEDULE
-
-
-def enqueue(
-    connection_id: UUID,
-    *,
-    trigger: SyncTrigger,
-    now: datetime,
-    institution_id: UUID | None = None,
-    customer_ip_address: str | None = None,
-) -> UUID:
-    """One live job per connection: a second request joins the one there is. The caller holds the connection's lock, or
-    has just ended its live job. `institution_id`: the connection's, where the caller has it at hand.
-
-    A job that runs already was planned before this request: it is followed at once by a round of its own, because
-    `leases.finish` looks at `requested_again`. One that waits is brought forward by a user who is there, never ahead of
-    what the bank itself asked for.
-    """
-    while True:
-        live = SyncJob.objects.filter(connection_id=connection_id, status__in=LIVE_JOBS).first()
-        if live is None:
-            return SyncJob.objects.create(
-                connection_id=connection_id,
-                institution_id=institution_id or _institution_of(connection_id),
-                trigger=trigger,
-                customer_ip_address=customer_ip_address,
-                next_attempt_at=now,
-                created_at=now,
-            ).id
-        if _joined(live, trigger, customer_ip_address, now):
-            return live.id
-        # It changed hands between the look and the write: look again, or the request would be lost on it.
-
-
-def enqueue_scheduled(institutions: Mapping[UUID, UUID], *, now: datetime) -> None:
-    """`enqueue` for many connections at once, by the schedule. `institutions`: by connection.
-
-    The caller holds the locks of the connections, so that none of those without a live job gets one meanwhile.
-    """
-    jobs = SyncJob.objects.filter(connection_id__in=list(institutions), status__in=LIVE_JOBS)
-    # By id, as whoever writes several jobs in one transaction (banks.dispatch).
-    live = list(jobs.order_by("id").values_list("connection_id", flat=True))
-    for connection_id in live:
-        enqueue(connection_id, institution_id=institutions[connection_id], trigger=SyncTrigger.SCHEDULE, now=now)
-    for connection_id in institutions.keys() - set(live):
-        values = {"connection_id": connection_id, "institution_id": institutions[connection_id], "now": now}
-        _scheduling().run({**values, "row_id": uuid4()})
-
-
-@lru_cache(maxsize=1)
-def _scheduling() -> CompiledInsert:
-    now = SLOTS["now"]
-    owner = {"connection_id": SLOTS["connection_id"], "institution_id": SLOTS["institution_id"]}
-    return CompiledInsert(
-        SyncJob(id=SLOTS["row_id"], trigger=SyncTrigger.SCHEDULE, next_attempt_at=now, created_at=now, **owner)
-    )
-
-
-def enqueue_check(connection_id: UUID, *, now: datetime) -> bool:
-    """Have the bank asked whether its consent stands, and nothing else; False where a job is live, which may ask too.
-
-    The caller holds the connection's lock.
-    """
-    if SyncJob.objects.filter(connection_id=connection_id, status__in=LIVE_JOBS).exists():
-        return False
-    SyncJob.objects.create(
-        connection_id=connection_id,
-        institution_id=_institution_of(connection_id),
-        trigger=SyncTrigger.SCHEDULE,
-        checks_only=True,
-        next_attempt_at=now,
-        created_at=now,
-    )
-    return True
-
-
-def _institution_of(connection_id: UUID) -> UUID:
-    return Connection.objects.values_list("institution_id", flat=True).get(id=connection_id)
-
-
-def _joined(live: SyncJob, trigger: SyncTrigger, customer_ip_address: str | None, now: datetime) -> bool:
-    # The presence of the user is not taken back by a schedule that joins.
-    strongest = next((t for t in PRESENCE_OF if t in (trigger, live.trigger)), trigger)
-    columns: dict[str, object] = {"trigger": strongest, "checks_only": False}
-    if customer_ip_address is not None:
-        columns["customer_ip_address"] = customer_ip_address
-    if live.status == SyncJobStatus.LEASED:
-        columns["requested_again"] = True
-    elif trigger in PRESENCE_OF:
-        columns.update(next_attempt_at=max(now, live.not_before_at or now), attempts=0)
-    unchanged = SyncJob.objects.filter(id=live.id, status=live.status, epoch=live.epoch)
-    return bool(unchanged.update(**columns))
-
-
-def extend(held: Claim, *, now: datetime) -> None:
-    """A whole lease from now, for work that goes on in steps. Raises StaleLease."""
-    lease = timedelta(seconds=settings.JOB_LEASE_SECONDS)
-    if not _held(held).update(lease_until=now + lease):
-        raise StaleLease(held.job_id)
 
 
 def restart(connection_id: UUID, *, now: datetime) -> None:
@@ -191,8 +62,8 @@ def claim(job_id: UUID, *, now: datetime, institution_id: UUID | None = None) ->
             return None
     lease_until = now + timedelta(seconds=settings.JOB_LEASE_SECONDS)
     with gate.locked(institution_id, now=now) as facts:
-        admitted = gate.admit(facts, job_id=job_id, lease_until=lease_until, now=now)
-        if isinstance(admitted, gate.Refused):
+        admitted = admission.admit(facts, job_id=job_id, lease_until=lease_until, now=now)
+        if isinstance(admitted, admission.Refused):
             _turn_away(SyncJob.objects.filter(id=job_id).filter(claimable(now)), admitted)
             return None
         values = {"job_id": job_id, "institution_id": institution_id, "now": now, "until_at": lease_until}
@@ -238,7 +109,7 @@ def _taking() -> CompiledReturning:
     )
 
 
-def _turn_away(due: QuerySet[SyncJob], refused: gate.Refused) -> None:
+def _turn_away(due: QuerySet[SyncJob], refused: admission.Refused) -> None:
     """No attempt: it waits with all that it has left. A job whose holder died stays where it is, to be given up."""
     due.update(next_attempt_at=refused.retry_at, dispatched_at=None, **_columns(JobError(code=refused.code)))
 
@@ -280,19 +151,8 @@ def _given_up(job_id: UUID, now: datetime) -> bool:
     return True
 
 
-def fence(held: Claim, *, stage: str) -> None:
-    """Write down how far it is. Raises StaleLease when the job is no longer this holder's."""
-    if not _fencing().run({"job_id": held.job_id, "epoch": held.epoch, "stage": stage}):
-        raise StaleLease(held.job_id)
-
-
-@lru_cache(maxsize=1)
-def _fencing() -> CompiledUpdate:
-    return CompiledUpdate(held_by(SLOTS["job_id"], SLOTS["epoch"]), {"stage": SLOTS["stage"]})
-
-
 def finish(
-    held: Claim, status: SyncJobStatus, *, counts: dict[str, int], error: "JobError | None", now: datetime
+    held: Claim, status: SyncJobStatus, *, counts: dict[str, int], error: JobError | None, now: datetime
 ) -> bool:
     """End it; a request that came meanwhile gets a job of its own: False. Raises StaleLease."""
     if error is None:
@@ -300,14 +160,14 @@ def finish(
         ended = _ending().run({**values, "status": status, "counts": counts, "now": now})
     else:
         columns = _ended(status, counts, error, now)
-        ended = _held(held).filter(requested_again=False).update(**columns)
+        ended = row_of(held).filter(requested_again=False).update(**columns)
     if not ended:
         _finish_and_enqueue(held, _ended(status, counts, error, now), now)
     _tell("job ended", held, status, error)
     return bool(ended)
 
 
-def _ended(status: Any, counts: Any, error: "JobError | None", now: datetime) -> dict[str, object]:
+def _ended(status: Any, counts: Any, error: JobError | None, now: datetime) -> dict[str, object]:
     return {
         "status": status,
         "stage": "",
@@ -329,21 +189,21 @@ def _ending() -> CompiledUpdate:
 def _finish_and_enqueue(held: Claim, columns: dict[str, object], now: datetime) -> None:
     with transaction.atomic():
         # Whoever asked meanwhile may have brought an address.
-        asked = _held(held).select_for_update(no_key=True).values_list("trigger", "customer_ip_address").first()
-        if asked is None or not _held(held).update(**columns):
+        asked = row_of(held).select_for_update(no_key=True).values_list("trigger", "customer_ip_address").first()
+        if asked is None or not row_of(held).update(**columns):
             raise StaleLease(held.job_id)
         trigger, address = asked
-        enqueue(held.connection_id, trigger=SyncTrigger(trigger), customer_ip_address=address, now=now)
+        job_requests.enqueue(held.connection_id, trigger=SyncTrigger(trigger), customer_ip_address=address, now=now)
 
 
-def retry(held: Claim, *, error: "JobError", counts: dict[str, int], now: datetime) -> None:
+def retry(held: Claim, *, error: JobError, counts: dict[str, int], now: datetime) -> None:
     """Wait as long as the bank asked, else exponentially; after ATTEMPTS_MAX it is FAILED. Raises StaleLease."""
     if held.attempts >= ATTEMPTS_MAX:
         finish(held, SyncJobStatus.FAILED, counts=counts, error=error, now=now)
         return
     seconds = error.retry_after or min(_BACKOFF_SECONDS * 2 ** (held.attempts - 1), _BACKOFF_MAX_SECONDS)
     next_attempt_at = now + timedelta(seconds=seconds)
-    waiting = _held(held).update(
+    waiting = row_of(held).update(
         status=SyncJobStatus.RETRY_WAIT,
         counts=counts,
         lease_until=None,
@@ -357,34 +217,10 @@ def retry(held: Claim, *, error: "JobError", counts: dict[str, int], now: dateti
     _tell("job put back", held, SyncJobStatus.RETRY_WAIT, error)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobError:
-    """What a job remembers of a failure: codes and ids only."""
-
-    code: str
-    account_id: UUID | None = None
-    upstream_status: int | None = None
-    retry_after: int | None = None
-
-    @property
-    def is_the_banks_word(self) -> bool:
-        """Whether the bank itself said how long to wait. A spent quota is our own count, and binds no user present."""
-        return self.retry_after is not None and self.upstream_status is not None
-
-
 def claimable(now: datetime) -> Q:
     """Waiting, and its time has come; or its holder is gone."""
     lost = Q(status=SyncJobStatus.LEASED, lease_until__lt=now)
     return Q(next_attempt_at__lte=now) & (Q(status__in=WAITING_JOBS) | lost)
-
-
-def _held(held: Claim) -> QuerySet[SyncJob]:
-    return held_by(held.job_id, held.epoch)
-
-
-def held_by(job_id: UUID, epoch: int) -> QuerySet[SyncJob]:
-    """The job, as long as it is held under this epoch."""
-    return SyncJob.objects.filter(id=job_id, epoch=epoch, status=SyncJobStatus.LEASED)
 
 
 def _columns(error: JobError | None) -> dict[str, object]:
@@ -410,7 +246,7 @@ def go_on(held: Claim, *, counts: dict[str, int], now: datetime) -> None:
         **_columns(None),
     }
     alone = {"trigger": SyncTrigger.BACKFILL, "customer_ip_address": None}
-    if not _held(held).filter(requested_again=False).update(**columns, **alone) and not _held(held).update(**columns):
+    if not row_of(held).filter(requested_again=False).update(**columns, **alone) and not row_of(held).update(**columns):
         raise StaleLease(held.job_id)
     _tell("job put back", held, SyncJobStatus.QUEUED, None)
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import lru_cache
 from uuid import UUID
 
-from banks import findings, leases, schedule, store
+from banks import fences, findings, leases, schedule
 from banks.compiled import SLOTS, CompiledUpdate
 from banks.errors import (
     After,
@@ -20,7 +20,7 @@ from banks.errors import (
     ReauthorisationRequired,
     StaleLease,
 )
-from banks.leases import Claim, JobError
+from banks.held_jobs import Claim, JobError
 from banks.models import Connection, FindingKind, SyncJobStatus
 from banks.quota import Ledger
 from banks.turn import SyncResult, Turn
@@ -69,7 +69,7 @@ def finish(turn: Turn, ledger: Ledger, *, unfinished: bool, settle: Settle | Non
     now, result = turn.clock(), turn.result
     # Before any lock: whoever holds a connection takes no gate.
     closed_until = settle(now) if settle is not None else None
-    with store.ending(turn.held, now=now) as connection:
+    with fences.ending(turn.held, now=now) as connection:
         _announce(connection, result, now)
         if result.error is not None and result.retry:
             leases.retry(turn.held, error=result.error, counts=result.counts(), now=now)
@@ -144,7 +144,7 @@ def bank_failed(held: Claim, error: BankError, result: SyncResult, now: datetime
     log.warning("bank failed", extra={"job_id": held.job_id, "connection_id": held.connection_id, "code": failure.code})
     try:
         # Fenced like every write: what failed under an old link, or after someone else succeeded, says nothing now.
-        with store.fenced_alone(held, stage="FAILING") as connection:
+        with fences.fenced_alone(held, stage="FAILING") as connection:
             _mark(connection, error, now)
             _announce(connection, result, now)
             if isinstance(error.retry, After):

@@ -18,7 +18,7 @@ from django.db.models import Q, QuerySet
 
 from banks.compiled import SLOTS, Compiled, CompiledInsert
 from banks.errors import BankError, BankRateLimited, BankUnavailable, QuotaSpent
-from banks.leases import Claim
+from banks.held_jobs import Claim
 from banks.models import Account, Connection, FetchRecord, Institution
 from banks.types import Resource
 from consents.scopes import Presence

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from banks import leases, permitted, quota, refresh_status
+from banks import job_requests, permitted, quota, refresh_status
 from banks.errors import (
     AccountNotFound,
     BankRateLimited,
@@ -162,7 +162,7 @@ def _part(
         told = {} if retry_at is None else {"retry_at": retry_at.isoformat()}
         return {"connection_id": str(connection_id), "code": code, **told}
     attested = _presence(permit, account_ids) == Presence.ATTESTED
-    job_id = leases.enqueue(
+    job_id = job_requests.enqueue(
         connection_id,
         trigger=SyncTrigger.USER_ATTESTED if attested else SyncTrigger.PLATFORM_READ,
         customer_ip_address=customer_ip_address if attested else None,

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from banks import accounts, clocks, leases, linking
+from banks import accounts, clocks, job_requests, linking
 from banks.claims import consents_on, needs_of
 from banks.connector import Link
 from banks.errors import ConnectionNotFound, NotRenewable, OtherLogin
@@ -88,7 +88,7 @@ def keeping(customer_ip_address: str | None) -> Keep:
             connection = _require_needed(rows.filter(id=_renewed(attempt), user_id=attempt.user_id).first(), now)
             _require_same_login(connection, fetched)
             kept = linking.store(connection, attempt, link, fetched, now)
-            leases.enqueue(
+            job_requests.enqueue(
                 connection.id, trigger=SyncTrigger.USER_PRESENT, now=now, customer_ip_address=customer_ip_address
             )
         return kept

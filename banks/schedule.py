@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, Subquery
 
-from banks import gate, leases, quota
+from banks import gate, job_requests, quota
 from banks.compiled import SLOTS, CompiledModels, CompiledUpdate
 from banks.errors import QuotaSpent
 from banks.jitter import jittered
@@ -81,7 +81,7 @@ def enqueue_checks(*, now: datetime, batch: int = BATCH) -> int:
 def _enqueued_check(connection_id: UUID, now: datetime) -> bool:
     with transaction.atomic():
         rows = Connection.objects.select_for_update(no_key=True).filter(id=connection_id, status__in=CHECKED)
-        return rows.exists() and leases.enqueue_check(connection_id, now=now)
+        return rows.exists() and job_requests.enqueue_check(connection_id, now=now)
 
 
 def after_run(connection_id: UUID, *, now: datetime) -> None:
@@ -104,7 +104,8 @@ def due_after(
     closed_until: datetime | None,
     now: datetime,
 ) -> datetime | None:
-    """The same for the transaction that ends the job: when the next one is due. `connection` as `store.ending` gave it.
+    """The same for the transaction that ends the job: when the next one is due. `connection`: as `fences.ending` gave
+    it.
 
     `is_unfinished`: a spent quota left something out.
     """
@@ -159,7 +160,7 @@ def _enqueued(connections: Sequence[Connection], facts: Mapping[UUID, _Facts], n
             if one.id in ours and _move(one, next_sync_at) and next_sync_at is not None and not is_spent:
                 wanted[one.id] = one.institution_id
         if wanted:
-            leases.enqueue_scheduled(wanted, now=now)
+            job_requests.enqueue_scheduled(wanted, now=now)
         return len(wanted)
 
 

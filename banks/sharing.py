@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from banks import attempts, leases
+from banks import attempts, job_requests
 from banks.authority import outlooks
 from banks.clocks import connection_state
 from banks.models import Account, Connection, LinkAttempt, SyncTrigger
@@ -180,7 +180,7 @@ def grant(
         )
         for connection_id in sorted({choice.connection_id for choice in chosen}):
             _hold(connection_id, [one.account_id for one in chosen if one.connection_id == connection_id], consent)
-            leases.enqueue(connection_id, trigger=SyncTrigger.USER_PRESENT, now=now)
+            job_requests.enqueue(connection_id, trigger=SyncTrigger.USER_PRESENT, now=now)
     return consent
 
 

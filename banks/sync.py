@@ -11,32 +11,41 @@ from datetime import date, datetime
 from functools import partial
 from uuid import UUID
 
-from banks import accounts, backlog, calls, leases, outcomes, registry, sessions, standing, store
+from banks import (
+    account_holders,
+    accounts,
+    backlog,
+    calls,
+    fences,
+    leases,
+    outcomes,
+    proving,
+    registry,
+    sessions,
+    standing,
+)
 from banks.backlog import Backlog
 from banks.calls import Call, Calls
 from banks.connector import Connector
-from banks.continuity import Known, holder_digest, is_another_person, is_someone_else
 from banks.errors import (
     AccountUnavailable,
     AddressForbidden,
     AnswerTooLarge,
     BankError,
     BankFormatChanged,
-    HolderChanged,
     NotSupported,
     PagingBroken,
     QuotaSpent,
     StaleLease,
 )
+from banks.fences import NoLongerNeeded
+from banks.held_jobs import Claim, JobError
 from banks.http.exchanges import Exchange
-from banks.leases import Claim, JobError
-from banks.models import Account, SyncTrigger
+from banks.models import SyncTrigger
 from banks.normalize.money import AmountRejected
 from banks.plan import Plan, holds_live_consent, plan
-from banks.store import NoLongerNeeded
 from banks.turn import SyncResult, Turn, Watch
-from banks.types import AccountData, Resource
-from banks.vault import keyed_digest
+from banks.types import Resource
 
 log = logging.getLogger(__name__)
 
@@ -131,7 +140,7 @@ def _done(turn: Turn, asking: Calls, on_exchange: OnExchange | None, settle: out
 def _begun(held: Claim, result: SyncResult, clock: Callable[[], datetime]) -> tuple[Turn, Calls]:
     """The connection as it is now, what is to be fetched of it, and the first call asked for where nothing else comes
     before it. Raises StaleLease."""
-    with store.fenced_alone(held, stage=calls.LIST.stage) as connection:
+    with fences.fenced_alone(held, stage=calls.LIST.stage) as connection:
         now = clock()
         wanted = plan(connection, presence=held.presence, now=now)
         watch = Watch(held, clock)
@@ -186,10 +195,10 @@ def _sync_accounts(turn: Turn, asking: Calls, connector: Connector) -> None:
         asking.give_back(calls.LIST, error)
         raise
     stage = calls.LIST.stage
-    with store.fenced(turn.held, stage=stage, presence=turn.presence, now=turn.clock) as (connection, needs):
+    with fences.fenced(turn.held, stage=stage, presence=turn.presence, now=turn.clock) as (connection, needs):
         stored = accounts.stored_of(connection.id)
         pairs = accounts.recognised(stored, fetched)
-        _check_holders(stored, pairs)
+        account_holders.check(stored, pairs)
         # The bank lists what its customer ticked there; we keep what somebody may read.
         kept = [(data, row) for data, row in pairs if row is not None and row.id in needs.accounts]
         turn.bank_ids = accounts.upsert(
@@ -200,7 +209,7 @@ def _sync_accounts(turn: Turn, asking: Calls, connector: Connector) -> None:
         )
         turn.accounts = {row.id: row for _, row in kept}
         turn.currencies = {row.id: data.currency for data, row in kept}
-        _keep_holders(kept)
+        account_holders.keep(kept)
         unlisted = needs.accounts.keys() - turn.bank_ids.keys()
         accounts.mark_unlisted(unlisted)
         asking.upcoming = _upcoming(turn)
@@ -228,49 +237,6 @@ def _upcoming(turn: Turn) -> list[Call]:
     """What is asked for after the list when all goes well: every balance, then the newest window of every account."""
     balances = [Call(account_id=one, resource=Resource.BALANCES) for one in _stale_balances(turn)]
     return [*balances, *(backlog.next_call(turn, one) for one in _waiting(turn) if one.wanted)]
-
-
-Pairs = list[tuple[AccountData, Account | None]]
-
-
-def _check_holders(stored: list[Account], pairs: Pairs) -> None:
-    """Raises HolderChanged when another person answers behind this login."""
-    found = {row.id for _, row in pairs if row is not None}
-    unrecognised = {row.bank_account_id: row for row in stored if row.id not in found}
-    for data, row in pairs:
-        before = row or unrecognised.get(data.bank_account_id)
-        if before is not None and is_someone_else(_kept(before), _told(data)):
-            raise HolderChanged(before.id)
-    if not found and stored and is_another_person([_kept(row) for row in stored], [_told(data) for data, _ in pairs]):
-        raise HolderChanged(min(stored, key=lambda row: not row.is_covered).id)
-
-
-def _kept(row: Account) -> Known:
-    return Known(
-        bank_account_id=row.bank_account_id,
-        identification_digest=row.identification_digest,
-        holder_digest=row.holder_digest,
-    )
-
-
-def _told(data: AccountData) -> Known:
-    return Known(
-        bank_account_id=data.bank_account_id,
-        identification_digest=accounts.identification_digest(data),
-        holder_digest=_holders(data),
-    )
-
-
-def _holders(data: AccountData) -> str:
-    return holder_digest(data.holder_names, lambda name: keyed_digest("holder", name))
-
-
-def _keep_holders(kept: list[tuple[AccountData, Account]]) -> None:
-    """The digest only: of the names, nothing is kept."""
-    for data, row in kept:
-        told = _holders(data)
-        if told and told != row.holder_digest:
-            Account.objects.for_sync().filter(id=row.id).update(holder_digest=told)
 
 
 # -- balances, then transactions ---------------------------------------------------------------------------------------
@@ -324,4 +290,4 @@ def _advance(turn: Turn, asking: Calls, connector: Connector, one: Backlog) -> N
     if one.wanted:
         backlog.step(turn, asking, connector, one)
     if not one.wanted:
-        backlog.close(turn, asking, connector, one)
+        proving.close(turn, asking, connector, one)

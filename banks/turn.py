@@ -11,8 +11,8 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from banks import leases
-from banks.leases import Claim, JobError
+from banks import held_jobs
+from banks.held_jobs import Claim, JobError
 from banks.models import Account, Connection, SyncTrigger
 from banks.plan import Plan, plan
 from banks.proof import Booked
@@ -45,7 +45,7 @@ class Watch:
         """Before every call and every write; it writes only where some part of the lease is gone. Raises StaleLease."""
         now = time.monotonic()
         if now - self._renewed > self._held.seconds / 8:
-            leases.extend(self._held, now=self._clock())
+            held_jobs.extend(self._held, now=self._clock())
             self._renewed = now
 
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from banks import dispatch, leases, schedule, sync
 from banks.gate import Settling
-from banks.leases import Claim
+from banks.held_jobs import Claim
 from consents import clock
 
 #: After this long a worker begins no further job for the same message: others wait for their turn.

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from django.db.models import Count, Min, Q
 
 from banks import leases
+from banks.admission import BreakerStatus
 from banks.models import (
-    BreakerStatus,
     Finding,
     Institution,
     InstitutionGate,

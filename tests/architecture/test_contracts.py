@@ -20,6 +20,7 @@ BREAKS: dict[str, list[tuple[str, str]]] = {
     ],
     "one-seam": [
         ("gateway/api/views.py", "from banks.models import Account"),
+        ("gateway/api/views.py", "from banks.models.accounts import Account"),
         ("gateway/portal/accounts.py", "import banks.models"),
         ("banks/tasks.py", "from banks import models"),
         ("banks/registry.py", "def later():\n    from banks.models import Account"),

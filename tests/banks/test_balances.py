@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from banks import backlog
+from banks import proving
 from banks.models import Finding, SyncTrigger
 from banks.types import RejectedRow
 from tests.support import linked
@@ -74,7 +74,7 @@ def test_an_old_row_that_is_missing_is_a_finding_and_all_is_fetched_again_until_
     job = scene.run()
 
     assert job.status == "COMMITTED"
-    assert scene.findings() == [("BALANCE_DRIFT", backlog.ROWS_DO_NOT_ADD_UP)]
+    assert scene.findings() == [("BALANCE_DRIFT", proving.ROWS_DO_NOT_ADD_UP)]
     assert scene.account.coverage_first_on == ago(14)
     assert len(scene.kept()) == 9  # what there is goes on being served
     scene.bank.calls.clear()
@@ -108,7 +108,7 @@ def test_a_drift_that_stays_is_fetched_again_once_and_not_for_ever(scene: Scene)
 
     scene.run()
 
-    assert scene.findings() == [("BALANCE_DRIFT", backlog.ROWS_DO_NOT_ADD_UP)]
+    assert scene.findings() == [("BALANCE_DRIFT", proving.ROWS_DO_NOT_ADD_UP)]
     assert {since for since, _ in scene.bank.windows()} == {ago(14)}
     assert Finding.objects.count() == 1
     scene.bank.opening = Decimal("1000.00")
@@ -123,7 +123,7 @@ def test_a_row_in_quarantine_explains_a_drift(scene: Scene) -> None:
 
     scene.run()
 
-    assert scene.findings() == [("BALANCE_DRIFT", backlog.QUARANTINED_ROWS)]
+    assert scene.findings() == [("BALANCE_DRIFT", proving.QUARANTINED_ROWS)]
 
 
 def test_a_backfill_moves_the_base_and_keeps_the_proof(scene: Scene) -> None:
@@ -155,7 +155,7 @@ def test_while_something_is_missing_nothing_is_said(scene: Scene) -> None:
     scene.run()
 
     assert scene.account.coverage_gaps
-    assert ("BALANCE_DRIFT", backlog.ROWS_DO_NOT_ADD_UP) not in scene.findings()
+    assert ("BALANCE_DRIFT", proving.ROWS_DO_NOT_ADD_UP) not in scene.findings()
 
 
 def test_available_money_proves_nothing(scene: Scene) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from banks import backlog, covered_days, leases, store, sync
+from banks import backlog, covered_days, fences, held_jobs, leases, store, sync
 from banks.coverage import Pace
 from banks.models import FetchRecord, QuarantinedRow, RawPayload, SyncJob, SyncTrigger, Transaction
 from banks.types import RejectedRow
@@ -23,7 +23,7 @@ from tests.support.scripted_bank import Scene, ago, pending, purchase
 
 pytestmark = pytest.mark.django_db
 
-ALONE = ("extend", "finish", "retry", "go_on")
+ALONE = ((held_jobs, "extend"), (leases, "finish"), (leases, "retry"), (leases, "go_on"))
 
 
 DAYS = 60
@@ -39,10 +39,10 @@ class Reaper:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.at: int | None = None
         self.reached = 0
-        for name in ALONE:
-            monkeypatch.setattr(leases, name, self._around(getattr(leases, name)))
+        for module, name in ALONE:
+            monkeypatch.setattr(module, name, self._around(getattr(module, name)))
         for name in ("fenced", "fenced_alone", "ending"):
-            monkeypatch.setattr(store, name, self._around_context(getattr(store, name)))
+            monkeypatch.setattr(fences, name, self._around_context(getattr(fences, name)))
 
     def _point(self) -> None:
         self.reached += 1

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from banks import attempts, disconnect, leases, purge, sharing
+from banks import attempts, disconnect, job_requests, purge, sharing
 from banks.errors import ConnectionNotFound
 from banks.models import Account, Connection, Institution, LinkAttempt, SyncJob, SyncTrigger, UpstreamEnding
 from consents import lifecycle
@@ -94,7 +94,7 @@ def test_the_link_ends_with_all_that_hangs_on_it(
 ) -> None:
     share(alice, chat, everyday)
     share(alice, budget, everyday, purpose=Purpose.BUDGETING)
-    leases.enqueue(link.id, trigger=SyncTrigger.SCHEDULE, now=NOW)
+    job_requests.enqueue(link.id, trigger=SyncTrigger.SCHEDULE, now=NOW)
 
     assert disconnected(link)
 

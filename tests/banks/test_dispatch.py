@@ -9,8 +9,9 @@ import pytest
 from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 
-from banks import dispatch, leases
-from banks.models import BreakerStatus, Connection, Institution, InstitutionGate, SyncJob, SyncJobStatus, SyncTrigger
+from banks import dispatch, held_jobs, leases
+from banks.admission import BreakerStatus
+from banks.models import Connection, Institution, InstitutionGate, SyncJob, SyncJobStatus, SyncTrigger
 from tests import environment
 from tests.support import cast
 from tests.support.cast import NOW
@@ -239,5 +240,5 @@ def scans(plan: str) -> list[str]:
     return [line for line in plan.splitlines() if whole.search(line)]
 
 
-def leases_of(job: SyncJob) -> leases.Claim:
+def leases_of(job: SyncJob) -> held_jobs.Claim:
     return leases._claim_of(SyncJob.objects.select_related("connection").get(id=job.id))

@@ -11,9 +11,9 @@ from uuid import UUID
 import pytest
 from django.db import connections as database
 
-from banks import attempts, endings, leases, sharing, store
+from banks import attempts, endings, fences, held_jobs, job_requests, leases, sharing
 from banks.errors import StaleLease
-from banks.leases import Claim
+from banks.held_jobs import Claim
 from banks.models import Account, Connection, Institution, LinkAttempt, SyncJob, SyncTrigger, UpstreamEnding
 from consents import lifecycle
 from consents.errors import TransitionRefused
@@ -100,7 +100,7 @@ def grant(consent: Consent, *accounts: Account, now: Any) -> Consent:
 
 
 def running(link: Link) -> Claim:
-    held = leases.claim(leases.enqueue(link.row.id, trigger=SyncTrigger.SCHEDULE, now=NOW), now=NOW)
+    held = leases.claim(job_requests.enqueue(link.row.id, trigger=SyncTrigger.SCHEDULE, now=NOW), now=NOW)
     assert held is not None
     return held
 
@@ -111,7 +111,7 @@ def running(link: Link) -> Claim:
 def test_the_last_consent_takes_the_connection_with_it(alice: User, chat: Platform, link: Link) -> None:
     consent = share(alice, chat, link.current)
     Connection.objects.update(next_sync_at=NOW)
-    leases.enqueue(link.row.id, trigger=SyncTrigger.SCHEDULE, now=NOW)
+    job_requests.enqueue(link.row.id, trigger=SyncTrigger.SCHEDULE, now=NOW)
     cast.revoke(consent, now=NOW)
 
     assert endings.sweep(now=NOW) == 1
@@ -153,7 +153,7 @@ def test_while_another_consent_lives_the_connection_goes_on(
 
     assert link.now().status == "ACTIVE" and link.now().unneeded_at is None
     assert not UpstreamEnding.objects.exists()
-    leases.fence(held, stage="BALANCES")  # its job is still its own
+    held_jobs.fence(held, stage="BALANCES")  # its job is still its own
 
 
 @pytest.mark.parametrize("status", ["AUTHORISED", "PAUSED", "SUSPENDED"])
@@ -227,10 +227,10 @@ def test_a_worker_in_the_middle_of_it_writes_nothing_more(alice: User, chat: Pla
 
     endings.sweep(now=NOW)
 
-    with pytest.raises(StaleLease), store.fenced(held, stage="BALANCES", presence=Presence.ABSENT, now=lambda: NOW):
+    with pytest.raises(StaleLease), fences.fenced(held, stage="BALANCES", presence=Presence.ABSENT, now=lambda: NOW):
         pytest.fail("wrote")
     with pytest.raises(StaleLease):
-        leases.extend(held, now=NOW)
+        held_jobs.extend(held, now=NOW)
     assert SyncJob.objects.get().status == "CANCELLED"
 
 

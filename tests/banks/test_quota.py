@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.db import connections
 
-from banks import leases, quota
+from banks import held_jobs, leases, quota
 from banks.errors import (
     BankError,
     BankFormatChanged,
@@ -17,7 +17,7 @@ from banks.errors import (
     QuotaSpent,
     StaleLease,
 )
-from banks.leases import Claim
+from banks.held_jobs import Claim
 from banks.models import Account, FetchRecord, SyncJobStatus, SyncTrigger
 from banks.types import Resource
 from consents.scopes import Presence
@@ -99,7 +99,7 @@ def test_one_run_is_one_access_and_its_next_attempt_is_another(scene: Scene) -> 
         spend(scene, held)
     assert FetchRecord.objects.count() == 1
 
-    leases.retry(held, error=leases.JobError(code="upstream_timeout"), counts={}, now=scene.now)
+    leases.retry(held, error=held_jobs.JobError(code="upstream_timeout"), counts={}, now=scene.now)
     scene.later(minutes=5)
     again = leases.claim(held.job_id, now=scene.now)
     assert again is not None

@@ -10,9 +10,9 @@ from uuid import UUID, uuid4
 import pytest
 from django.db import connections, transaction
 
-from banks import leases, refreshes
+from banks import job_requests, leases, refreshes
 from banks.errors import AccountNotFound, IdempotencyKeyReused, RefreshNotFound, RefreshRefused
-from banks.leases import JobError
+from banks.held_jobs import JobError
 from banks.models import LIVE_JOBS, Account, Connection, FetchRecord, RefreshRequest, SyncJob, SyncJobStatus
 from banks.plan import plan
 from banks.refresh_status import Refresh, RefreshStatus
@@ -217,7 +217,7 @@ def test_a_connection_that_only_its_user_can_renew_is_theirs_to_mend(world: Worl
 
 
 def test_a_bank_that_said_when_is_not_asked_before(world: World) -> None:
-    leases.enqueue(world.current.connection_id, trigger=leases.SyncTrigger.SCHEDULE, now=NOW)
+    job_requests.enqueue(world.current.connection_id, trigger=leases.SyncTrigger.SCHEDULE, now=NOW)
     held = leases.claim(world.job_of(world.current).id, now=NOW)
     assert held is not None
     leases.retry(held, error=JobError(code="upstream_rate_limited", retry_after=600), counts={}, now=NOW)
@@ -232,7 +232,7 @@ def test_a_bank_that_said_when_is_not_asked_before(world: World) -> None:
 
 
 def test_a_job_that_waits_to_try_again_says_so(world: World) -> None:
-    leases.enqueue(world.current.connection_id, trigger=leases.SyncTrigger.SCHEDULE, now=NOW)
+    job_requests.enqueue(world.current.connection_id, trigger=leases.SyncTrigger.SCHEDULE, now=NOW)
     refresh = world.ask(account_ids=[world.current.id])
     held = leases.claim(world.job_of(world.current).id, now=NOW)
     assert held is not None
@@ -290,7 +290,7 @@ def test_a_refused_part_makes_the_whole_no_success(world: World, end: str, whole
 
 
 def test_a_round_that_ran_already_is_not_ours_and_the_one_after_it_is(world: World) -> None:
-    leases.enqueue(world.current.connection_id, trigger=leases.SyncTrigger.SCHEDULE, now=NOW)
+    job_requests.enqueue(world.current.connection_id, trigger=leases.SyncTrigger.SCHEDULE, now=NOW)
     running = leases.claim(world.job_of(world.current).id, now=NOW)
     assert running is not None
     refresh = world.ask(account_ids=[world.current.id], now=NOW + timedelta(seconds=1))

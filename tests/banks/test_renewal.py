@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from banks import connections, endings, leases, renewal
+from banks import connections, endings, held_jobs, job_requests, renewal
 from banks.connections import Finished
 from banks.errors import (
     BankRefused,
@@ -126,13 +126,13 @@ def test_the_bank_is_asked_for_what_live_consents_need_and_nothing_else(
 
 def test_a_running_job_is_taken_from_its_holder(world: Linked, alice: User, consent: Consent) -> None:
     connection = linked.the_connection()
-    leases.enqueue(connection.id, trigger="SCHEDULE", now=clock.now())  # type: ignore[arg-type]
+    job_requests.enqueue(connection.id, trigger="SCHEDULE", now=clock.now())  # type: ignore[arg-type]
     held = linked.claimed()
 
     finish(world, alice, world.at_the_bank(start(alice), "happy"))
 
     with pytest.raises(StaleLease):
-        leases.fence(held, stage="BALANCES")
+        held_jobs.fence(held, stage="BALANCES")
     assert SyncJob.objects.get(id=held.job_id).trigger == "USER_PRESENT"
 
 

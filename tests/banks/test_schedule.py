@@ -9,11 +9,11 @@ from uuid import UUID
 
 import pytest
 
-from banks import dispatch, gate, leases, quota, schedule
+from banks import dispatch, gate, job_requests, leases, quota, schedule
+from banks.admission import UNANSWERED_MAX, Tally
 from banks.errors import QuotaSpent
-from banks.gate import UNANSWERED_MAX, Tally
+from banks.held_jobs import JobError
 from banks.jitter import jittered
-from banks.leases import JobError
 from banks.models import Account, Connection, FetchRecord, Institution, SyncJob, SyncJobStatus, SyncTrigger
 from banks.standing import CHECK_AFTER
 from banks.types import Resource
@@ -438,7 +438,7 @@ def test_who_wants_a_sync_while_a_check_waits_gets_one() -> None:
     link, _ = needed(checked_at=NOW - CHECK_AFTER)
     schedule.enqueue_checks(now=NOW)
 
-    leases.enqueue(link.id, trigger=SyncTrigger.USER_ATTESTED, now=NOW)
+    job_requests.enqueue(link.id, trigger=SyncTrigger.USER_ATTESTED, now=NOW)
 
     job = the_job(link)
     assert (job.trigger, job.checks_only) == ("USER_ATTESTED", False)

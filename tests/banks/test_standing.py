@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from banks import leases, sessions, sync
+from banks import job_requests, leases, sessions, sync
 from banks.errors import (
     AccountUnavailable,
     AddressForbidden,
@@ -90,7 +90,7 @@ def test_a_paused_consent_is_no_reason_not_to_notice_the_banks_end(scene: Scene)
 @pytest.mark.parametrize("status", ["ACTIVE", "REAUTH_REQUIRED"])
 def test_a_check_asks_for_the_consent_and_for_nothing_else(scene: Scene, status: str) -> None:
     Connection.objects.update(status=status)
-    leases.enqueue_check(scene.connection_id, now=NOW)
+    job_requests.enqueue_check(scene.connection_id, now=NOW)
 
     job = scene.work(linked.claimed(now=NOW))
 
@@ -100,7 +100,7 @@ def test_a_check_asks_for_the_consent_and_for_nothing_else(scene: Scene, status:
 
     scene.later(hours=3)
     scene.bank.consent = BankConsentStatus(ended=True, expires_at=None)
-    leases.enqueue_check(scene.connection_id, now=scene.now)
+    job_requests.enqueue_check(scene.connection_id, now=scene.now)
     scene.work(linked.claimed(now=scene.now))
     assert scene.connection.status == "REVOKED"
     assert scene.bank.verbs() == ["consent_status"] * 2
@@ -427,7 +427,7 @@ def test_the_customers_address_goes_along_only_while_they_are_present(
         return connector_for(*arguments, **members)
 
     monkeypatch.setattr(sessions, "connector_for", watched)
-    job_id = leases.enqueue(
+    job_id = job_requests.enqueue(
         scene.connection_id, trigger=SyncTrigger.USER_PRESENT, now=scene.now, customer_ip_address="203.0.113.9"
     )
     held = leases.claim(job_id, now=scene.now)

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from banks import calls, store, sync
+from banks import calls, fences, sync
 from banks.models import Account, Connection, SyncTrigger, Transaction
 from banks.plan import Plan
 from banks.turn import Turn, Watch
@@ -102,13 +102,13 @@ def test_what_was_asked_for_the_next_call_is_no_answer_for_another(at_work: Turn
     asking = calls.Calls(at_work, counts_pages=False)
     (account_id,) = list(at_work.plan_for_call().accounts)[:1]
     asking.upcoming = [calls.LIST]
-    with store.fenced_alone(at_work.held, stage="ACCOUNTS") as link:
+    with fences.fenced_alone(at_work.held, stage="ACCOUNTS") as link:
         asking.ask_ahead(link, at_work.plan_for_call(), stage="ACCOUNTS")
     cast.revoke(Consent.objects.get())
 
-    with pytest.raises(store.NoLongerNeeded):
+    with pytest.raises(fences.NoLongerNeeded):
         asking.allow(calls.Call(account_id=account_id, resource=Resource.BALANCES))
-    with pytest.raises(store.NoLongerNeeded):
+    with pytest.raises(fences.NoLongerNeeded):
         asking.allow(calls.LIST)
 
 
@@ -119,7 +119,7 @@ def test_what_was_asked_for_the_next_call_is_no_answer_for_another(at_work: Turn
 def at_work(world: Linked, alice: User, chat: Platform) -> Turn:
     world.consent(alice, chat, history_days=30)
     held = claimed(due(Connection.objects.get(), now=clock.now()), now=clock.now())
-    with store.fenced_alone(held, stage="ACCOUNTS") as row:
+    with fences.fenced_alone(held, stage="ACCOUNTS") as row:
         pass
     return Turn(held=held, connection=row, plan=Plan(accounts={}), clock=clock.now, watch=Watch(held, clock.now))
 
@@ -135,5 +135,5 @@ def test_a_revocation_after_the_call_stores_nothing(at_work: Turn) -> None:
     assert at_work.plan_for_call().accounts
     cast.revoke(Consent.objects.get())
 
-    with store.fenced(at_work.held, stage="BALANCES", presence=at_work.presence, now=clock.now) as (_, found):
+    with fences.fenced(at_work.held, stage="BALANCES", presence=at_work.presence, now=clock.now) as (_, found):
         assert found.accounts == {}

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from banks import balances, leases, sessions, sync, upstream
+from banks import balances, job_requests, leases, sessions, sync, upstream
 from banks.connector import Credentials
 from banks.dialects.uk_obie import UkObie
 from banks.errors import BankUnavailable, StaleLease
@@ -219,7 +219,7 @@ def test_a_token_lost_between_call_and_commit_asks_the_user_after_one_more_try(
     linked.run()
     linked.expire_access_token(linked.the_connection())
     crash_after_the_refresh(monkeypatch)
-    leases.enqueue(linked.the_connection().id, trigger=SyncTrigger.SCHEDULE, now=clock.now())
+    job_requests.enqueue(linked.the_connection().id, trigger=SyncTrigger.SCHEDULE, now=clock.now())
     held = linked.claimed()
     with pytest.raises(Crash):
         sync.run(held, clock=clock.now)

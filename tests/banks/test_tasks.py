@@ -9,19 +9,10 @@ import pytest
 from kombu.exceptions import OperationalError
 
 from banks import leases, sync, tasks, working
-from banks.gate import UNANSWERED_MAX
+from banks.admission import UNANSWERED_MAX, BreakerStatus
+from banks.held_jobs import Claim
 from banks.http.exchanges import Exchange
-from banks.leases import Claim
-from banks.models import (
-    BreakerStatus,
-    Connection,
-    FetchRecord,
-    Institution,
-    InstitutionGate,
-    SyncJob,
-    SyncJobStatus,
-    SyncTrigger,
-)
+from banks.models import Connection, FetchRecord, Institution, InstitutionGate, SyncJob, SyncJobStatus, SyncTrigger
 from consents import clock
 from tests.support import cast
 from tests.support.jobs import bank, due, linked

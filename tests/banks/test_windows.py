@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from banks import backlog, coverage, leases, turn
+from banks import backlog, coverage, held_jobs, job_requests, leases, turn
 from banks.errors import AccountUnavailable, AnswerTooLarge, BankUnavailable
 from banks.models import SyncJob, SyncTrigger
 from banks.types import RejectedRow
@@ -201,7 +201,7 @@ def test_who_asks_during_a_turn_keeps_their_presence(scene: Scene, monkeypatch: 
 
     def ask(call: tuple[Any, ...]) -> None:
         if call[0] == "balances":
-            leases.enqueue(scene.connection_id, trigger=SyncTrigger.USER_PRESENT, now=scene.now)
+            job_requests.enqueue(scene.connection_id, trigger=SyncTrigger.USER_PRESENT, now=scene.now)
 
     scene.bank.on_call = ask
 
@@ -213,7 +213,7 @@ def test_the_lease_is_renewed_while_pages_come(scene: Scene, monkeypatch: pytest
     scene.bank.page_size = 1
     scene.bank.book(*(purchase(number, day=ago(number)) for number in range(5)))
     seen: list[Any] = []
-    monkeypatch.setattr(turn.Watch, "renew", lambda watch: leases.extend(watch._held, now=scene.now))
+    monkeypatch.setattr(turn.Watch, "renew", lambda watch: held_jobs.extend(watch._held, now=scene.now))
 
     def a_page(call: tuple[Any, ...]) -> None:
         if call[0] == "transactions":

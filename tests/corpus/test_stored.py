@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from django.apps import apps
 
-from banks import institutions, leases, sessions, sync
+from banks import institutions, job_requests, leases, sessions, sync
 from banks.connector import Credentials
 from banks.http.exchanges import HttpLimits
 from banks.institutions import InstitutionData
@@ -111,7 +111,7 @@ class _Bank:
             sealed_credentials=sessions.sealed(owner, credentials),
             refresh_started_at=None,
         )
-        job_id = leases.enqueue(self.connection.id, trigger=Trigger.USER_PRESENT, now=NOW)
+        job_id = job_requests.enqueue(self.connection.id, trigger=Trigger.USER_PRESENT, now=NOW)
         held = leases.claim(job_id, now=NOW)
         assert held is not None
         sync.run(held, clock=lambda: NOW)

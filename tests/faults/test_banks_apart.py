@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from banks.models import BreakerStatus, Institution, InstitutionGate, SyncJob, SyncJobStatus
+from banks.admission import BreakerStatus
+from banks.models import Institution, InstitutionGate, SyncJob, SyncJobStatus
 from consents import clock
 from consents.models import Platform
 from gateway.identity.models import User

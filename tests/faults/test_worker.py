@@ -250,7 +250,7 @@ def test_two_workers_with_two_beats_do_everything_once(
 
 
 def _as_if_dispatched_some_time_ago() -> None:
-    """A lost message is missed after 15 seconds (leases.REDISPATCH_AFTER); most of them have gone by."""
+    """A lost message is missed after 15 seconds (dispatch.REDISPATCH_AFTER); most of them have gone by."""
     job = SyncJob.objects.get()
     assert job.dispatched_at is not None
     SyncJob.objects.filter(id=job.id).update(dispatched_at=job.dispatched_at - timedelta(seconds=14))

@@ -9,7 +9,8 @@ import pytest
 from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
-from banks.models import BreakerStatus, Connection, InstitutionGate, SyncJob, SyncJobStatus
+from banks.admission import BreakerStatus
+from banks.models import Connection, InstitutionGate, SyncJob, SyncJobStatus
 from consents import clock
 from gateway import heartbeat
 from tests.support import cast, everything

@@ -11,7 +11,7 @@ import pytest
 import redis
 from django.test import Client
 
-from banks import leases
+from banks import job_requests
 from banks.models import SyncJob, SyncTrigger
 from banks.tasks import run_job
 from consents import clock
@@ -130,7 +130,7 @@ def test_the_message_for_a_job_carries_the_id_of_the_request_that_wrote_it(
     link = cast.connection(cast.alice(), cast.institution())
     with django_capture_on_commit_callbacks(execute=True):
         request_ids.begin(REQUEST_ID, is_request=True)
-        job_id = leases.enqueue(link.id, trigger=SyncTrigger.USER_PRESENT, now=clock.now())
+        job_id = job_requests.enqueue(link.id, trigger=SyncTrigger.USER_PRESENT, now=clock.now())
         request_ids.end()
 
     (asked,) = lines.said("job asked for")
@@ -143,7 +143,7 @@ def test_a_job_that_nobody_asked_for_has_an_id_of_its_own(django_capture_on_comm
     link = cast.connection(cast.alice(), cast.institution())
     with django_capture_on_commit_callbacks(execute=True):
         request_ids.begin("job_of-the-schedule")
-        job_id = leases.enqueue(link.id, trigger=SyncTrigger.SCHEDULE, now=clock.now())
+        job_id = job_requests.enqueue(link.id, trigger=SyncTrigger.SCHEDULE, now=clock.now())
         request_ids.end()
 
     assert _headers_of(job_id)["request_id"].startswith("job_")
@@ -153,7 +153,7 @@ def test_a_job_that_nobody_asked_for_has_an_id_of_its_own(django_capture_on_comm
 @pytest.mark.django_db
 def test_the_lines_of_a_job_carry_it(lines: Any) -> None:
     link = cast.connection(cast.alice(), cast.institution())
-    job_id = leases.enqueue(link.id, trigger=SyncTrigger.USER_PRESENT, now=clock.now())
+    job_id = job_requests.enqueue(link.id, trigger=SyncTrigger.USER_PRESENT, now=clock.now())
     task = app.tasks["banks.run_job"]
     task.push_request(request_id=REQUEST_ID)
     try:

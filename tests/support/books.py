@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.db import connections as databases
 
-from banks import leases, read
+from banks import held_jobs, read
 from banks.authority import permit_for
 from banks.connector import Credentials
 from banks.dialects.uk_obie import UkObie
@@ -92,7 +92,7 @@ class Crash(BaseException):
     """What a kill looks like from inside: nothing catches it, nothing is tidied up."""
 
 
-def held_until(held: leases.Claim) -> Any:
+def held_until(held: held_jobs.Claim) -> Any:
     lease = SyncJob.objects.get(id=held.job_id).lease_until
     assert lease is not None
     return lease + SOON

@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 
 from django.db import connections
 
-from banks import leases, quota, store
-from banks.leases import Claim
+from banks import fences, job_requests, leases, quota
+from banks.held_jobs import Claim
 from banks.models import Connection, Institution, SyncJob, SyncJobStatus, SyncTrigger
 from banks.types import Resource
 from tests.support import cast
@@ -39,7 +39,7 @@ def linked(at: Institution | None = None, **columns: Any) -> Connection:
 def due(
     link: Connection | None = None, *, now: datetime = NOW, trigger: SyncTrigger = SyncTrigger.USER_PRESENT
 ) -> SyncJob:
-    job_id = leases.enqueue((link or linked()).id, trigger=trigger, now=now)
+    job_id = job_requests.enqueue((link or linked()).id, trigger=trigger, now=now)
     return SyncJob.objects.get(id=job_id)
 
 
@@ -57,7 +57,7 @@ def spend(
     held: Claim, *, account_id: UUID | None, resource: Resource, now: datetime, counts_pages: bool = False
 ) -> None:
     """One access counted, in a fenced transaction of its own. Raises QuotaSpent, StaleLease."""
-    with store.fenced_alone(held, stage="X") as link:
+    with fences.fenced_alone(held, stage="X") as link:
         quota.Ledger().spend(held, link, account_id=account_id, resource=resource, now=now, counts_pages=counts_pages)
 
 

@@ -14,10 +14,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from banks import connections, institutions, leases, sessions, sharing, sync
+from banks import connections, institutions, job_requests, leases, sessions, sharing, sync
 from banks.connector import Credentials
+from banks.held_jobs import Claim
 from banks.institutions import InstitutionData
-from banks.leases import Claim
 from banks.models import Account, Connection, Institution, LinkAttempt, RawPayload, SyncJob, Transaction
 from banks.vault import Vault
 from consents import clock, lifecycle
@@ -250,7 +250,7 @@ def run(job: SyncJob | None = None, *, now: datetime | None = None) -> SyncJob:
 
 def again(connection: Connection) -> SyncJob:
     """A further sync of this connection, asked for and done."""
-    leases.enqueue(connection.id, trigger="USER_PRESENT", now=clock.now())  # type: ignore[arg-type]
+    job_requests.enqueue(connection.id, trigger="USER_PRESENT", now=clock.now())  # type: ignore[arg-type]
     return run()
 
 

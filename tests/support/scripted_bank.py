@@ -15,9 +15,9 @@ from typing import Any, ClassVar
 
 import pytest
 
-from banks import leases, registry, sync
+from banks import job_requests, leases, registry, sync
 from banks.connector import ConnectorContext, ConnectorInfo, Credentials
-from banks.leases import Claim
+from banks.held_jobs import Claim
 from banks.models import Account, Connection, Finding, SyncJob, SyncTrigger, Transaction
 from banks.types import (
     AccountCategory,
@@ -245,7 +245,7 @@ class Scene:
         self.now += timedelta(**delta)
 
     def claim(self, trigger: SyncTrigger = SyncTrigger.SCHEDULE) -> Claim:
-        job_id = leases.enqueue(self.connection_id, trigger=trigger, now=self.now)
+        job_id = job_requests.enqueue(self.connection_id, trigger=trigger, now=self.now)
         held = leases.claim(job_id, now=self.now)
         assert held is not None
         return held

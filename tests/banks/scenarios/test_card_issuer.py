@@ -242,10 +242,10 @@ class Both:
 
 
 def _again(connection: linked.Connection) -> SyncJob:
-    from banks import leases
+    from banks import job_requests
     from banks.models import SyncTrigger
 
-    job_id = leases.enqueue(connection.id, trigger=SyncTrigger.USER_PRESENT, now=clock.now())
+    job_id = job_requests.enqueue(connection.id, trigger=SyncTrigger.USER_PRESENT, now=clock.now())
     return linked.run(SyncJob.objects.get(id=job_id))
 
 
