@@ -18,10 +18,8 @@ from banks.admission import BreakerStatus, GateFacts, Tally, settled
 from banks.compiled import SLOTS, Compiled, CompiledModels, CompiledUpdate
 from banks.models import Institution, InstitutionGate, SyncJob, SyncJobStatus
 
-_STORED = tuple(
-    {field.name for field in fields(GateFacts)}
-    - {"institution_id", "concurrent_jobs_max", "calls_per_minute_max", "leased_jobs"}
-)
+_OF_OTHER_ROWS = {"institution_id", "concurrent_jobs_max", "calls_per_minute_max", "leased_jobs"}
+_STORED = tuple(field.name for field in fields(GateFacts) if field.name not in _OF_OTHER_ROWS)
 
 
 @contextmanager
