@@ -109,7 +109,7 @@ class QuarantinedRowAdmin(ReadOnlyAdmin):
 
 
 #: What goes by a name, on the pages of both packages.
-NAMED = {"institution_id": Named("bank", Institution)}
+NAMED = {"institution_id": Named("bank", Institution.objects)}
 #: What gateway.operator.site shows of this package, in the order of its start page.
 ADMINS: dict[type[Any], type[ReadOnlyAdmin]] = {
     Institution: InstitutionAdmin,

@@ -315,7 +315,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
 
 #: What goes by a name, on the pages of both packages.
-NAMED = {"platform_id": Named("platform", Platform)}
+NAMED = {"platform_id": Named("platform", Platform.objects)}
 #: What gateway.operator.site shows of this package, in the order of its start page.
 ADMINS: dict[type[Any], type[ReadOnlyAdmin]] = {
     Platform: PlatformAdmin,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Model, QuerySet
+from django.db.models import Manager, QuerySet
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -13,24 +13,20 @@ from django.utils.safestring import SafeString
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """What such a column is called on pages, and the table it leads to, which has an `id` and a `name`."""
+    """What such a column is called on pages, and the rows that it leads to, which have an `id` and a `name`."""
 
     called: str
-    model: type[Model]
+    objects: Manager[Any]
 
     def names(self, ids: Iterable[UUID]) -> dict[UUID, str]:
-        return dict(self._rows.filter(id__in=set(ids)).values_list("id", "name"))
+        return dict(self.objects.filter(id__in=set(ids)).values_list("id", "name"))
 
     def with_name(self, part: str) -> QuerySet[Any]:
         """Ids of those whose name has `part` in it, in whatever case."""
-        return self._rows.filter(name__icontains=part).values("id")
+        return self.objects.filter(name__icontains=part).values("id")
 
     def link(self, name: str, id: UUID, site: str) -> SafeString:
         """The name, leading to the page of what has it, and the id."""
-        page = f"admin:{self.model._meta.app_label}_{self.model._meta.model_name}_change"
+        table = self.objects.model._meta
+        page = f"admin:{table.app_label}_{table.model_name}_change"
         return format_html('<a href="{}">{}</a> {}', reverse(page, args=[id], current_app=site), name, id)
-
-    @property
-    def _rows(self) -> QuerySet[Any]:
-        rows: QuerySet[Any] = self.model._default_manager.all()
-        return rows
