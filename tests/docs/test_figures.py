@@ -61,6 +61,9 @@ QUOTED: dict[str, dict[str, list[float]]] = {
             milliseconds(NEW), milliseconds(AGAIN), of(NEW, "ratio"), of(AGAIN, "ratio"),
         ],
         "500 connections synced, 3 calls of 200 ms each": [of(RATE), baseline(RATE), of(SCRIPT)],
+        "a processor for one of them, PostgreSQL apart": [
+            of(WORKER), baseline(WORKER), float(RUN[SCRIPT]["note"].split()[0]),
+        ],
         "first start with pip; a new instance; first balance after the bank": [of(COLD), of(WARM), of(FIRST)],
         "memory of all eight processes": [of(MEMORY)],
     },
