@@ -36,7 +36,7 @@ class ThreadBeat(bootsteps.StartStopStep):
     def create(self, worker: Any) -> Any:
         from celery.beat import EmbeddedService  # only a worker needs it, not every web process
 
-        return EmbeddedService(worker.app, thread=True, scheduler_cls="gateway.beat:Scheduler")
+        return EmbeddedService(worker.app, thread=True, scheduler_cls=worker.app.conf.beat_scheduler)
 
 
 class ReconcilerThread(bootsteps.StartStopStep):

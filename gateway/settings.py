@@ -204,6 +204,7 @@ CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 5 if EMBEDDED else 60
 # An idle embedded worker has nothing to wait for: Ctrl-C should be quick.
 CELERY_WORKER_ENABLE_SOFT_SHUTDOWN_ON_IDLE = not EMBEDDED
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BEAT_SCHEDULER = "gateway.beat:Scheduler"  # Celery's own writes a file, and asks more often than it need
 # Any number of beats may send these, and every worker also runs them by itself (gateway/reconciler.py): each is safe to
 # run twice, and at the same time.
 CELERY_BEAT_SCHEDULE = {

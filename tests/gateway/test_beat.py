@@ -1,6 +1,7 @@
 """Beat waits for what is due; it does not run in circles until then."""
 
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from celery.beat import Scheduler as CelerysOwn
 from celery.schedules import schedule
 
 from gateway.beat import Scheduler
+from gateway.celery import ThreadBeat, app
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -48,3 +50,11 @@ def test_what_is_due_is_sent_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_celerys_own_is_still_in_need_of_it() -> None:
     assert _wait(_scheduler(CelerysOwn, due_in=timedelta(milliseconds=8))) <= 0
+
+
+def test_every_beat_has_it_however_it_is_started() -> None:
+    """`celery -A gateway beat` takes it from the settings, as a worker's own beat does."""
+    assert app.conf.beat_scheduler == f"{Scheduler.__module__}:{Scheduler.__name__}"
+    assert ThreadBeat(SimpleNamespace(app=app)).create(SimpleNamespace(app=app)).service.scheduler_cls == (
+        app.conf.beat_scheduler
+    )
