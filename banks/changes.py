@@ -4,11 +4,13 @@ A walk tells what changed between two points of each connection's change sequenc
 connection's row lock, so when number n can be read, no smaller one is still to come: nothing is skipped. What changes
 during a walk gets a number beyond its end and comes with the next one.
 
-Told of a row whose number lies in the walk:
+Told of a row whose last change lies in the walk:
     it may be shown now     added, when it was added after the walk began; else modified
     the bank removed it     removed, when it was there before the walk began and its kind may be shown
-    a filter withholds it   removed, when it was there before the walk began and was filed anew since. A row that was
-                            withheld all along is never told, not even its id.
+
+and of a row that was last filed anew in it, however often it changed since:
+    a filter withholds it   removed, when it was there before the walk began. A row that was withheld all along is never
+                            told, not even its id.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -18,11 +20,12 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Case, Max, Q, QuerySet, Value, When
+from django.db.models import Case, F, Max, Q, QuerySet, Value, When
 
 from banks import change_positions, models, permitted
 from banks.change_positions import Opened
 from banks.records import (
+    NOTHING,
     PAGE_LIMIT_MAX,
     AccountProgress,
     ChangePage,
@@ -141,31 +144,42 @@ def _changes_of(
 
 
 def _changes_in(permit: Permit, opened: Opened, stretch: Stretch, count: int) -> Iterable[_Change]:
-    rows = (
-        models.Transaction.objects.permitted(permit)
-        .filter(account_id=opened.state.id)
-        .filter(change_sequence__gt=stretch.at, change_sequence__lte=stretch.until)
-    )
-    told = _told(_flagged(rows, permit, opened.part, stretch)).order_by("change_sequence")
-    found = told.values_list("id", "change_sequence", "is_live", "is_known")[:count]
-    for row_id, sequence, is_live, is_known in found:
+    rows = models.Transaction.objects.permitted(permit).filter(account_id=opened.state.id)
+    flagged = _flagged(rows, permit, opened.part, stretch)
+    for row_id, sequence, is_live, is_known in _changed(flagged, stretch)[:count]:
         yield _Change(sequence=sequence, opened=opened, id=row_id, is_live=is_live, is_new=not is_known)
+    if stretch.since == NOTHING:
+        return  # nothing is known, so nothing can be gone
+    for row_id, sequence in _withheld(flagged, stretch)[:count]:
+        yield _Change(sequence=sequence, opened=opened, id=row_id, is_live=False, is_new=False)
 
 
 def _flagged(rows: _Rows, permit: Permit, part: PermitSlice, stretch: Stretch) -> _Rows:
     """Each row with what decides: a condition that is neither true nor false (null) is false."""
     flagged: _Rows = rows.annotate(
         is_shown=_flag(permitted.shown(permitted.filters_of(permit, part))),
-        is_removed=_flag(Q(status=TransactionStatus.REMOVED)),
+        is_live=_flag(~Q(status=TransactionStatus.REMOVED)),
         is_known=_flag(Q(added_sequence__lte=stretch.since)),
-        is_refiled=_flag(Q(refiled_sequence__gt=stretch.since)),
-    ).annotate(is_live=_flag(Q(is_shown=True, is_removed=False)))
+    )
     return flagged
 
 
-def _told(rows: _Rows) -> _Rows:
-    gone = Q(is_shown=True, is_removed=True) | Q(is_shown=False, is_refiled=True)
-    return rows.filter(Q(is_live=True) | (Q(is_known=True) & gone))
+def _changed(rows: _Rows, stretch: Stretch) -> _Rows:
+    """What may be shown, at the number of its last change: a change beyond the walk comes with the next one."""
+    mine = rows.filter(change_sequence__gt=stretch.at, change_sequence__lte=stretch.until)
+    told = mine.filter(Q(is_shown=True) & (Q(is_live=True) | Q(is_known=True)))
+    found: _Rows = told.order_by("change_sequence").values_list("id", "change_sequence", "is_live", "is_known")
+    return found
+
+
+def _withheld(rows: _Rows, stretch: Stretch) -> _Rows:
+    """What left the view, at the number that it did so with. Changes of a row that is withheld are no news: at the
+    number of its last one it could move beyond this walk, and in the next one no longer be filed anew."""
+    mine = rows.filter(refiled_sequence__gt=stretch.at, refiled_sequence__lte=stretch.until)
+    ever = mine.filter(refiled_sequence__gt=F("added_sequence"))  # follows from the rest, and opens the index
+    told = ever.filter(is_known=True, is_shown=False)
+    found: _Rows = told.order_by("refiled_sequence").values_list("id", "refiled_sequence")
+    return found
 
 
 def _flag(condition: Q) -> Case:

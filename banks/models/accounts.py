@@ -177,6 +177,11 @@ class Transaction(models.Model):
                 models.F("account"), models.F("listed_on").desc(), models.F("id").desc(), name="transaction_page"
             ),
             models.Index(fields=["account", "change_sequence"], name="transaction_delta"),
+            models.Index(
+                fields=["account", "refiled_sequence"],
+                name="transaction_refiled",
+                condition=models.Q(refiled_sequence__gt=models.F("added_sequence")),
+            ),
         ]
 
     def __str__(self) -> str:

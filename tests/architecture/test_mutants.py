@@ -60,17 +60,23 @@ DELTA_MUTANTS: dict[str, tuple[str, str]] = {
     "every field of a record is open": (MUTANTS["every field of a record is open"], "coarse"),
     "coverage is not clipped": (MUTANTS["coverage is not clipped"], "clipped"),
     "a withheld row's id is told": (
-        "import banks.changes as c; from django.db.models import Q; "
-        "c._told = lambda rows: rows.filter(Q(is_live=True) | Q(is_known=True))",
+        "import banks.changes as c; c._withheld = lambda rows, stretch: rows.filter(is_known=True, is_shown=False, "
+        "change_sequence__gt=stretch.at, change_sequence__lte=stretch.until).values_list('id', 'change_sequence')",
         "withheld_all_along",
     ),
+    "a row that is withheld goes by its last change": (
+        "import banks.changes as c; kept = c._withheld; "
+        "c._withheld = lambda rows, stretch: kept(rows.filter(change_sequence__lte=stretch.until), stretch)",
+        "however_it_changes or wherever_writes_fall",
+    ),
     "a row that came and went is told": (
-        "import banks.changes as c; from django.db.models import Q; c._told = lambda rows: rows.filter("
-        "Q(is_live=True) | Q(is_shown=True, is_removed=True) | Q(is_known=True, is_shown=False, is_refiled=True))",
+        "import banks.changes as c; c._changed = lambda rows, stretch: rows.filter(is_shown=True, "
+        "change_sequence__gt=stretch.at).values_list('id', 'change_sequence', 'is_live', 'is_known')",
         "changed_and_went",
     ),
     "removals are not told": (
-        "import banks.changes as c; c._told = lambda rows: rows.filter(is_live=True)",
+        "import banks.changes as c; kept = c._changed; "
+        "c._changed = lambda rows, stretch: kept(rows.filter(is_live=True), stretch)",
         "changed_and_went",
     ),
     "a cursor fits every permit": ("import banks.change_positions as c; c.fingerprint = lambda *a: bytes(16)", "stale"),

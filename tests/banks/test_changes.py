@@ -4,6 +4,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
@@ -22,8 +23,10 @@ from consents.errors import PermitExpired, ScopeNotGranted
 from consents.models import ApprovedMerchant, Consent, ConsentAccount, UsageRow
 from consents.policy import Permit
 from consents.scopes import LocationPrecision, Purpose, Record, Scope, SensitiveGroup
+from tests import environment
 from tests.support import ledger
 from tests.support.ledger import BY_USER, NOW, TODAY
+from tests.support.plans import explained
 
 pytestmark = pytest.mark.django_db
 
@@ -308,7 +311,8 @@ def test_a_withheld_rows_columns_are_not_even_read(world: World, narrowed: Narro
         for query in queries.captured_queries
         if query["sql"].startswith("SELECT") and 'FROM "banks_transaction"' in query["sql"]
     ]
-    assert len(columns) == 1 and '"amount_minor"' not in columns[0] and '"description"' not in columns[0]
+    assert len(columns) == 2, "what is shown, and what is withheld"
+    assert not any(name in one for one in columns for name in ('"amount_minor"', '"description"'))
 
 
 @pytest.mark.parametrize(
@@ -417,6 +421,27 @@ def test_a_page_walks_the_index_and_looks_one_row_ahead(world: World) -> None:
     assert len(keys) == 1 and keys[0].endswith("LIMIT 4")
 
 
+def test_what_is_withheld_is_found_by_an_index_of_what_was_ever_filed_anew(world: World) -> None:
+    """However much is left of a walk: the backfill of years may lie in it."""
+    numbers = [dict.fromkeys(("change_sequence", "added_sequence", "refiled_sequence"), n) for n in range(1, 4001)]
+    rows = [ledger.unsaved_transaction(world.current, **columns) for columns in numbers]
+    Transaction.objects.for_sync().bulk_create(rows)
+    Connection.objects.filter(id=world.link.id).update(change_sequence=4000)
+    if environment.database() == environment.POSTGRESQL:
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE banks_transaction")
+    permit = ledger.permit(world.consent())
+    first = look(permit, limit=1)
+    ((one, stretch),) = first.next.stretches.items()
+    begun = replace(first.next, stretches={one: replace(stretch, since=stretch.at)})
+
+    with CaptureQueriesContext(connection) as queries:
+        look(permit, begun, limit=1)
+
+    (withheld,) = [query["sql"] for query in queries.captured_queries if "refiled_sequence" in query["sql"]]
+    assert "transaction_refiled" in explained(withheld), explained(withheld)
+
+
 @pytest.mark.parametrize("limit", [0, -1, 501])
 def test_a_limit_out_of_range_is_refused(world: World, limit: int) -> None:
     with pytest.raises(ValueError, match="limit"):
@@ -450,6 +475,68 @@ def test_what_changes_during_a_walk_comes_with_the_next_one(world: World) -> Non
         late.id: -1250,
     }
     assert {row_id for page in pages for row_id in ids(page.added)} == {late.id}
+
+
+def change_again(world: World, row: Transaction) -> None:
+    world.change(row, amount_minor=-77)
+
+
+def remove_again(world: World, row: Transaction) -> None:
+    world.remove(row)
+
+
+@pytest.mark.parametrize("and_then", [change_again, remove_again])
+def test_a_row_that_is_withheld_is_removed_however_it_changes_before_the_walk_comes_to_it(
+    world: World, narrowed: Narrowed, and_then: Callable[[World, Transaction], None]
+) -> None:
+    """Its last number lies beyond the walk; in the next one, the number that it was filed anew with lies before it."""
+    consent, shown, withheld = narrowed
+    others, row = [world.put(**shown) for _ in range(2)], world.put(**shown)
+    copy = Copy(consent, limit=1)
+    copy.walk()
+    for other in others:
+        world.change(other, amount_minor=-3)
+    world.change(row, refiled=True, **withheld)
+    assert copy.page().has_more and row.id in copy.rows
+
+    and_then(world, row)
+    pages = [*copy.walk(), *copy.walk()]
+
+    assert set(copy.rows) == {other.id for other in others}
+    assert [one["id"] for page in pages for one in page.removed] == [row.id], "once, and nothing is said of it again"
+
+
+def test_a_row_that_is_withheld_and_shown_again_during_a_walk_stays(world: World, narrowed: Narrowed) -> None:
+    consent, shown, withheld = narrowed
+    other, row = world.put(**shown), world.put(**shown)
+    copy = Copy(consent, limit=1)
+    copy.walk()
+    world.change(other, amount_minor=-3)
+    world.change(row, refiled=True, **withheld)
+    copy.page()
+
+    world.change(row, refiled=True, amount_minor=-8, **shown)
+    copy.walk()
+    copy.walk()
+
+    assert copy.rows == listed(consent, world.current)
+    assert copy.rows[row.id]["amount_minor"] == -8
+
+
+def test_rows_that_are_withheld_come_in_their_place_among_those_that_are_shown(world: World) -> None:
+    consent = world.consent(hidden_groups=frozenset({SensitiveGroup.HEALTH}))
+    rows = [world.put() for _ in range(6)]
+    copy = Copy(consent, limit=2)
+    copy.walk()
+    for number, row in enumerate(rows):
+        world.change(row, refiled=True, sensitive_group="HEALTH" if number % 2 else "NONE")
+    for row in rows[1::2]:
+        world.change(row, amount_minor=-9)
+
+    pages = copy.walk()
+
+    assert [(len(page.modified), len(page.removed)) for page in pages] == [(1, 1)] * 3
+    assert set(copy.rows) == {row.id for row in rows[::2]}
 
 
 def test_a_walk_ends_where_it_was_begun_however_much_is_written(world: World) -> None:
@@ -791,6 +878,23 @@ def test_a_copy_that_follows_four_writers_is_the_table(filters: dict[str, Any]) 
     table = {row_id: row for account in accounts for row_id, row in listed(copy.of, account).items()}
     assert len(table) > 10
     assert copy.rows == table
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_copy_is_the_table_wherever_writes_fall_between_its_pages(world: World, seed: int) -> None:
+    """The same without chance: walks of many pages, and after each page some writes, mostly of rows still to come."""
+    dice, mine = random.Random(seed), list[Transaction]()
+    consent = world.consent(hidden_groups=frozenset({SensitiveGroup.HEALTH}))
+    copy = Copy(consent, limit=1)
+
+    for number in range(0, -200, -1):
+        _write_one(world, dice, [world.current], mine, amount_minor=number)
+        if dice.random() < 0.4:
+            copy.page()
+    copy.walk()
+    copy.walk()
+
+    assert copy.rows == listed(consent, world.current)
 
 
 def _write_one(

@@ -16,6 +16,7 @@ from tests import environment
 from tests.support import cast
 from tests.support.cast import NOW
 from tests.support.jobs import SECOND, at_once, bank, claimed, due, linked
+from tests.support.plans import explained
 
 pytestmark = pytest.mark.django_db
 
@@ -223,13 +224,6 @@ def test_a_backlog_of_thousands_is_walked_along_an_index_and_not_read() -> None:
     assert len(of_jobs) == 3 + 2 * 3
     for sql in of_jobs:
         assert not scans(explained(sql)), f"{sql}\n{explained(sql)}"
-
-
-def explained(sql: str) -> str:
-    explain = "EXPLAIN QUERY PLAN " if environment.database() == environment.SQLITE else "EXPLAIN "
-    with database.cursor() as cursor:
-        cursor.execute(explain + sql)
-        return "\n".join(str(row[-1]) for row in cursor.fetchall())
 
 
 def scans(plan: str) -> list[str]:
