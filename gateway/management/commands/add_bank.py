@@ -72,7 +72,7 @@ class Command(BaseCommand):
                     institution = institutions.add(_data(options, signing_key), now=clock.now())
                 self.stdout.write(f"Public keys to register at the bank: {file}")
         except (InstitutionInvalid, UnknownConnector) as error:
-            raise CommandError(str(error)) from error
+            raise CommandError(str(error), returncode=2) from error
         self.stdout.write(f"Bank {institution.slug} stored.")
         # An embedded instance has an issuer of its own: the bank would send its customers to another server.
         self.stdout.write(

@@ -94,7 +94,7 @@ class Command(BaseCommand):
                 now=clock.now(),
             )
         except RequestNotAllowed as error:
-            raise CommandError(str(error)) from error
+            raise CommandError(str(error), returncode=2) from error
         self.stdout.write(f"Policy version {policy.version} of {card.slug} is in force.")
 
 
@@ -110,7 +110,7 @@ def _require_what_is_allowed(options: dict[str, Any]) -> None:
         return
     missing = [f"--{name}" for name in ("scopes", "purposes") if not options[name]]
     if missing:
-        raise CommandError(f"A policy that allows must say what: {', '.join(missing)} missing.")
+        raise CommandError(f"A policy that allows must say what: {', '.join(missing)} missing.", returncode=2)
 
 
 def _terms(options: dict[str, Any]) -> PolicyTerms:

@@ -129,6 +129,7 @@ def test_a_bad_argument_is_one_line_and_leaves_nothing(
 
     assert str(refused.value).startswith(field)
     assert "\n" not in str(refused.value)
+    assert refused.value.returncode == 2, "as of any command that was typed wrong"
     assert list(tmp_path.iterdir()) == []
     assert not Institution.objects.exists()
 

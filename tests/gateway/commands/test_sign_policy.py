@@ -32,9 +32,10 @@ def _sign(bank: Institution, *arguments: str) -> BankPolicy:
     ],
 )
 def test_a_policy_that_allows_says_what(bank: Institution, arguments: list[str], missing: str) -> None:
-    with pytest.raises(CommandError, match=missing):
+    with pytest.raises(CommandError, match=missing) as refused:
         _sign(bank, *arguments)
 
+    assert refused.value.returncode == 2, "as of any command that was typed wrong"
     assert not BankPolicy.objects.exists()
 
 
@@ -68,7 +69,7 @@ def test_days_out_of_range_are_one_line(bank: Institution, option: str) -> None:
     with pytest.raises(CommandError, match="must be from 1 to") as refused:
         _sign(bank, "--scopes", "accounts", "--purposes", "balance_check", f"{option}=-5")
 
-    assert "\n" not in str(refused.value)
+    assert "\n" not in str(refused.value) and refused.value.returncode == 2
 
 
 @pytest.mark.parametrize(("more", "proof"), [([], "bank"), (["--step-up", "passkey"], "passkey")])
