@@ -12,7 +12,6 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef
 
 from banks import clocks, upstream
-from banks.claims import consents_on, needs_of
 from banks.models import (
     LIVE_JOBS,
     Account,
@@ -23,6 +22,7 @@ from banks.models import (
     SyncJobStatus,
     Transaction,
 )
+from banks.needing import consents_on, needs_of
 from banks.needs import Marks, Needs, marks
 from banks.upstream import EndingReason
 from consents import audit, events

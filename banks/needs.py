@@ -1,7 +1,7 @@
 """What is needed by whom until when, and since when something is not needed any more. Pure.
 
-A claim is one consent's hold on one account. Live consents claim what their scopes read; a question that waits for its
-answer claims all of what the bank showed for it, because the answer may be yes.
+A need is one consent's, of one account. Live consents need what their scopes read; a question that waits for its answer
+needs all of what the bank showed for it, because the answer may be yes.
 """
 
 from collections.abc import Iterable
@@ -11,12 +11,12 @@ from uuid import UUID
 
 from banks.types import Resource
 
-#: Rows are kept this long after the last claim on them ended: who changes their mind loses nothing.
+#: Rows are kept this long after the last need of them ended: who changes their mind loses nothing.
 RETENTION = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class Need:
     """`until` is exclusive. `is_question`: nobody has allowed it yet."""
 
     account_id: UUID
@@ -43,18 +43,18 @@ class Marks:
     transactions_unneeded_at: datetime | None
 
 
-def needed(claims: Iterable[Claim], now: datetime) -> Needs:
-    """Of these claims, what still holds at `now`, whatever a row says: an end date needs no sweep to come true."""
-    holding = [claim for claim in claims if claim.until > now]
+def needed(needs: Iterable[Need], now: datetime) -> Needs:
+    """Of these needs, what still holds at `now`, whatever a row says: an end date needs no sweep to come true."""
+    holding = [need for need in needs if need.until > now]
 
     def holding_for(resource: Resource) -> frozenset[UUID]:
-        return frozenset(claim.account_id for claim in holding if resource in claim.resources)
+        return frozenset(need.account_id for need in holding if resource in need.resources)
 
     return Needs(
-        accounts=frozenset(claim.account_id for claim in holding),
+        accounts=frozenset(need.account_id for need in holding),
         balances=holding_for(Resource.BALANCES),
         transactions=holding_for(Resource.TRANSACTIONS),
-        until=max((claim.until for claim in holding if not claim.is_question), default=None),
+        until=max((need.until for need in holding if not need.is_question), default=None),
     )
 
 

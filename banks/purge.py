@@ -14,7 +14,6 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from banks.claims import needs_of
 from banks.models import (
     Account,
     Balance,
@@ -28,6 +27,7 @@ from banks.models import (
     RawPayload,
     Transaction,
 )
+from banks.needing import needs_of
 from banks.needs import RETENTION, is_due
 from banks.types import AccountStatus
 from consents import audit

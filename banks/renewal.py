@@ -11,11 +11,11 @@ from uuid import UUID
 from django.db import transaction
 
 from banks import accounts, clocks, job_requests, linking
-from banks.claims import consents_on, needs_of
 from banks.connector import Link
 from banks.errors import ConnectionNotFound, NotRenewable, OtherLogin
 from banks.linking import Keep, Kept
 from banks.models import Account, Connection, LinkAttempt, SyncTrigger
+from banks.needing import consents_on, needs_of
 from banks.needs import RETENTION, Needs
 from banks.types import AccountData
 from consents.models import Consent, ConsentAccount

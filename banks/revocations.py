@@ -10,8 +10,8 @@ from uuid import UUID
 from django.db.models import Q
 
 from banks import endings, purge
-from banks.claims import needs_of
 from banks.models import Account, Connection, UpstreamEnding, UpstreamEndingStatus
+from banks.needing import needs_of
 from banks.needs import RETENTION, Needs
 from banks.upstream import EndingReason
 from consents import revocations

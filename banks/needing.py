@@ -1,11 +1,11 @@
-"""Gathers who claims what of connections: live consents, and questions that wait for an answer. Decides nothing."""
+"""Gathers who needs what of connections: live consents, and questions that wait for an answer. Decides nothing."""
 
 from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
 from banks.models import Connection, LinkAttempt
-from banks.needs import Claim, Needs, needed
+from banks.needs import Need, Needs, needed
 from banks.types import Resource
 from consents.models import Consent, ConsentAccount
 from consents.scopes import Scope, fetched_for
@@ -16,10 +16,10 @@ _EVERYTHING = frozenset(Resource)
 
 def needs_of(connections: Collection[Connection], *, now: datetime) -> dict[UUID, Needs]:
     """By connection id, each of them; three queries, however many."""
-    claims: dict[UUID, list[Claim]] = {connection.id: [] for connection in connections}
-    for connection_id, claim in (*_of_consents(claims), *_of_questions(connections)):
-        claims[connection_id].append(claim)
-    return {connection_id: needed(found, now) for connection_id, found in claims.items()}
+    needs: dict[UUID, list[Need]] = {connection.id: [] for connection in connections}
+    for connection_id, need in (*_of_consents(needs), *_of_questions(connections)):
+        needs[connection_id].append(need)
+    return {connection_id: needed(found, now) for connection_id, found in needs.items()}
 
 
 def consents_on(connection_id: UUID) -> list[UUID]:
@@ -30,18 +30,18 @@ def consents_on(connection_id: UUID) -> list[UUID]:
     return list(found.order_by("id").values_list("id", flat=True))
 
 
-def _of_consents(connection_ids: Collection[UUID]) -> list[tuple[UUID, Claim]]:
+def _of_consents(connection_ids: Collection[UUID]) -> list[tuple[UUID, Need]]:
     rows = ConsentAccount.objects.filter(connection_id__in=list(connection_ids), consent__status__in=LIVE_CONSENTS)
     kept = rows.exclude(status=ConsentAccountStatus.REVOKED).values_list(
         "connection_id", "account_id", "consent__scopes", "consent__expires_at"
     )
     return [
-        (connection_id, Claim(account_id=account_id, resources=_fetched(scopes), until=expires_at))
+        (connection_id, Need(account_id=account_id, resources=_fetched(scopes), until=expires_at))
         for connection_id, account_id, scopes, expires_at in kept
     ]
 
 
-def _of_questions(connections: Collection[Connection]) -> list[tuple[UUID, Claim]]:
+def _of_questions(connections: Collection[Connection]) -> list[tuple[UUID, Need]]:
     # By user, which is what the table is indexed by.
     attempts = LinkAttempt.objects.filter(
         user_id__in={connection.user_id for connection in connections},
@@ -54,7 +54,7 @@ def _of_questions(connections: Collection[Connection]) -> list[tuple[UUID, Claim
         ).values_list("id", "expires_at")
     )
     return [
-        (connection_id, Claim(account_id=UUID(one), resources=_EVERYTHING, until=waiting[consent_id], is_question=True))
+        (connection_id, Need(account_id=UUID(one), resources=_EVERYTHING, until=waiting[consent_id], is_question=True))
         for connection_id, consent_id, account_ids in found
         if connection_id is not None and consent_id in waiting
         for one in account_ids
