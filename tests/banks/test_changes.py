@@ -880,14 +880,15 @@ def test_a_copy_that_follows_four_writers_is_the_table(filters: dict[str, Any]) 
     assert copy.rows == table
 
 
-@pytest.mark.parametrize("seed", range(2))
+#: Each of these sees a withheld row that was forgotten (tests/architecture/test_mutants.py).
+@pytest.mark.parametrize("seed", [3, 5, 8])
 def test_a_copy_is_the_table_wherever_writes_fall_between_its_pages(world: World, seed: int) -> None:
     """The same without chance: walks of many pages, and after each page some writes, mostly of rows still to come."""
     dice, mine = random.Random(seed), list[Transaction]()
     consent = world.consent(hidden_groups=frozenset({SensitiveGroup.HEALTH}))
     copy = Copy(consent, limit=1)
 
-    for number in range(0, -200, -1):
+    for number in range(0, -90, -1):
         _write_one(world, dice, [world.current], mine, amount_minor=number)
         if dice.random() < 0.4:
             copy.page()
