@@ -135,7 +135,7 @@ class Turn:
         """
         if not self.goes_on or fetched_at is None or self.clock() - fetched_at >= _STILL_FRESH:
             return False
-        return self.held.trigger == SyncTrigger.BACKFILL or fetched_at >= self.held.created_at
+        return fetched_at >= self.held.created_at
 
     def local_today(self) -> date:
         """The bank's calendar day. Of the fetch, not of any row: no row's date is derived from an instant."""
