@@ -113,7 +113,7 @@ def _done(turn: Turn, asking: Calls, on_exchange: OnExchange | None, settle: out
         return False
     standing.check_authentication(connection, now=clock())
     session = sessions.fresh_session(
-        connection, now=clock(), deadline_monotonic=watch.deadline, on_exchange=on_exchange
+        connection, held, now=clock(), deadline_monotonic=watch.deadline, on_exchange=on_exchange
     )
     if session.was_refreshed:
         asking.drop()  # the bank was called meanwhile

@@ -1,15 +1,18 @@
 """What comes between two steps of a worker: another one, its user, a sweep. At one point each, and without chance."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from banks import job_requests, leases
-from banks.errors import BankUnavailable
-from banks.models import SyncJob, SyncJobStatus, SyncTrigger
+from banks import job_requests, leases, sessions, standing, sync
+from banks.connector import Credentials
+from banks.errors import BankUnavailable, ReauthorisationRequired, StaleLease
+from banks.models import Connection, SyncJob, SyncJobStatus, SyncTrigger
 from consents.scopes import Scope
-from tests.support.scripted_bank import ROWS, Scene
+from tests.support import linked
+from tests.support.scripted_bank import ROWS, Scene, ScriptedConnector
 
 pytestmark = pytest.mark.django_db
 
@@ -58,3 +61,98 @@ def test_what_is_allowed_during_an_attempt_that_fails_is_fetched_by_the_next_one
     assert scene.work(held).status == SyncJobStatus.COMMITTED
 
     assert [one["value"] for one in scene.account.identifications] == [IBAN]
+
+
+# -- a refresh token is good once --------------------------------------------------------------------------------------
+
+
+class OneTimeTokens:
+    """A bank that takes a token seen before for a theft, and ends all that came of it (RFC 9700 section 4.14)."""
+
+    def __init__(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.scene, self.good, self.shown = scene, "r0", list[str | None]()
+        self.meanwhile: Callable[[], Any] = lambda: None
+        self.keep_over("r0")
+        monkeypatch.setattr(ScriptedConnector, "refresh", lambda connector: self.refresh(connector), raising=False)
+
+    def keep_over(self, token: str) -> None:
+        """The access token that is kept is over."""
+        linked.replace_credentials(self.scene.connection, self._credentials(token, timedelta(seconds=-1)))
+
+    def refresh(self, connector: ScriptedConnector) -> Credentials:
+        assert connector.context.credentials is not None
+        token = connector.context.credentials.refresh_token
+        self.shown.append(token)
+        if token != self.good:
+            self.good = "none"
+            raise ReauthorisationRequired("invalid_grant")
+        self.good = f"r{len(self.shown)}"
+        told = self._credentials(self.good, timedelta(minutes=10))
+        meanwhile, self.meanwhile = self.meanwhile, lambda: None
+        meanwhile()
+        return told
+
+    def kept(self) -> str | None:
+        return sessions.opened(self.scene.connection).refresh_token
+
+    def _credentials(self, token: str, lives: timedelta) -> Credentials:
+        return Credentials(access_token="a", access_expires_at=self.scene.now + lives, refresh_token=token)
+
+
+def taken_over(scene: Scene) -> Any:
+    """The lease is lost, and somebody else has the job."""
+    scene.later(minutes=10)
+    held = leases.claim(SyncJob.objects.get().id, now=scene.now)
+    assert held is not None
+    return held
+
+
+def test_who_lost_the_lease_does_not_show_a_token_that_the_next_holder_has_used(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens = OneTimeTokens(scene, monkeypatch)
+    lost = scene.claim()
+    once(monkeypatch, standing, "check_authentication", lambda: scene.work(taken_over(scene)))
+
+    assert sync.run(lost, clock=lambda: scene.now) is None
+
+    assert (tokens.shown, tokens.kept(), tokens.good) == (["r0"], "r1", "r1")
+    assert (SyncJob.objects.get().status, scene.connection.status) == ("COMMITTED", "ACTIVE")
+
+
+def test_who_lost_the_lease_does_not_come_between_the_next_holder_and_its_new_token(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the next one's call is under way, so that what is kept is still what the lost one has seen."""
+    tokens = OneTimeTokens(scene, monkeypatch)
+    lost, before = scene.claim(), scene.connection
+    held = taken_over(scene)
+
+    def comes_late() -> None:
+        with pytest.raises(StaleLease):
+            sessions.fresh_session(before, lost, now=scene.now, deadline_monotonic=1e12)
+
+    tokens.meanwhile = comes_late
+
+    assert scene.work(held).status == SyncJobStatus.COMMITTED
+
+    assert (tokens.shown, tokens.kept(), tokens.good) == (["r0"], "r1", "r1")
+
+
+def test_a_new_token_is_kept_even_if_the_lease_was_lost_while_it_came(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the only one there is: the next holder's call with the old one fails, and the one after it does not."""
+    tokens = OneTimeTokens(scene, monkeypatch)
+    lost, before = scene.claim(), scene.connection
+
+    def announces() -> None:
+        held = taken_over(scene)
+        Connection.objects.filter(id=before.id).update(refresh_started_at=scene.now)
+        leases.retry(held, error=leases.JobError(code="internal_error"), counts={}, now=scene.now)
+
+    tokens.meanwhile = announces
+
+    session = sessions.fresh_session(before, lost, now=scene.now, deadline_monotonic=1e12)
+
+    assert (session.credentials.refresh_token, tokens.kept(), tokens.good) == ("r1", "r1", "r1")
