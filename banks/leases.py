@@ -32,7 +32,7 @@ _BACKOFF_MAX_SECONDS = 3600
 
 
 def restart(connection_id: UUID, *, now: datetime) -> None:
-    """Take a running job from its holder and make it due: what it began with is no longer good.
+    """Take a running job from its holder and make it due: what it began with, or has seen since, is no longer good.
 
     The caller holds the connection's lock.
     """

@@ -14,6 +14,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
+from banks import leases
 from banks.claims import needs_of
 from banks.models import (
     Account,
@@ -172,6 +173,9 @@ def _purge_transactions(connection_id: UUID, account_id: UUID, *, now: datetime,
         if account is None:
             return False
         Account.objects.for_sync().filter(id=account_id).update(**_NO_TRANSACTIONS)
+        # A running job compared what it fetched with rows that go now; should they be needed again, it would call days
+        # covered whose rows it took to be there.
+        leases.restart(connection_id, now=now)
     for rows in _transactions_of(account_id):
         more = True
         while more:

@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 
-from banks import job_requests, leases, sessions, standing, sync
+from banks import job_requests, leases, purge, sessions, standing, store, sync
 from banks.connector import Credentials
 from banks.errors import BankUnavailable, ReauthorisationRequired, StaleLease
-from banks.models import Connection, SyncJob, SyncJobStatus, SyncTrigger
+from banks.models import Account, Connection, SyncJob, SyncJobStatus, SyncTrigger
+from banks.types import AccountStatus
+from consents.models import Consent
 from consents.scopes import Scope
 from tests.support import linked
-from tests.support.scripted_bank import ROWS, Scene, ScriptedConnector
+from tests.support.scripted_bank import ROWS, Scene, ScriptedConnector, ago, purchase
 
 pytestmark = pytest.mark.django_db
 
@@ -156,3 +158,37 @@ def test_a_new_token_is_kept_even_if_the_lease_was_lost_while_it_came(
     session = sessions.fresh_session(before, lost, now=scene.now, deadline_monotonic=1e12)
 
     assert (session.credentials.refresh_token, tokens.kept(), tokens.good) == ("r1", "r1", "r1")
+
+
+# -- what was compared is purged ---------------------------------------------------------------------------------------
+
+
+def test_a_purge_between_comparing_and_storing_leaves_no_day_covered_without_its_rows(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The user ends all that reads transactions, has them deleted at once, and allows them again: the rows that the
+    job found unchanged are gone."""
+    scene.bank.book(*(purchase(days, day=ago(days)) for days in range(0, 60, 10)))
+    scene.run()
+    scene.later(days=30)
+    consent = scene.consent
+
+    def ended_purged_and_allowed_again() -> None:
+        Consent.objects.filter(id=consent.id).update(status="REVOKED")
+        scene.share(frozenset({Scope.ACCOUNTS, Scope.BALANCES}))
+        Account.objects.for_sync().filter(id=scene.account.id).update(transactions_unneeded_at=scene.now)
+        assert purge.purge_account(scene.account.id, now=scene.now, at_once=True)
+        assert linked.rows() == []
+        scene.share()
+        job_requests.enqueue(scene.connection_id, trigger=SyncTrigger.USER_PRESENT, now=scene.now)
+
+    once(monkeypatch, store, "writes", ended_purged_and_allowed_again)
+    scene.run()
+    while (job := SyncJob.objects.filter(status="QUEUED").first()) is not None:
+        held = leases.claim(job.id, now=scene.now)
+        assert held is not None
+        scene.work(held)
+
+    assert len(scene.kept()) == 6
+    assert (scene.account.coverage_first_on, scene.account.coverage_gaps) == (ago(60), [])
+    assert scene.account.status == AccountStatus.OPEN
