@@ -1,20 +1,21 @@
 """What comes between two steps of a worker: another one, its user, a sweep. At one point each, and without chance."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from banks import job_requests, leases, purge, sessions, standing, store, sync
+from banks import covered_days, fences, job_requests, leases, purge, sessions, standing, store, sync, untold
 from banks.connector import Credentials
 from banks.errors import BankUnavailable, ReauthorisationRequired, StaleLease
-from banks.models import Account, Connection, SyncJob, SyncJobStatus, SyncTrigger
+from banks.models import LIVE_JOBS, Account, Connection, Institution, SyncJob, SyncJobStatus, SyncTrigger
 from banks.types import AccountStatus
-from consents.models import Consent
+from consents.models import Consent, Event
 from consents.scopes import Scope
 from tests.support import linked
-from tests.support.scripted_bank import ROWS, Scene, ScriptedConnector, ago, purchase
+from tests.support.scripted_bank import ROWS, Scene, ScriptedConnector, ago, purchase, raising
 
 pytestmark = pytest.mark.django_db
 
@@ -192,3 +193,97 @@ def test_a_purge_between_comparing_and_storing_leaves_no_day_covered_without_its
     assert len(scene.kept()) == 6
     assert (scene.account.coverage_first_on, scene.account.coverage_gaps) == (ago(60), [])
     assert scene.account.status == AccountStatus.OPEN
+
+
+# -- a worker dies with news -------------------------------------------------------------------------------------------
+
+
+class Killed(BaseException):
+    """Nothing catches it, nothing is tidied up."""
+
+
+def dies_before(monkeypatch: pytest.MonkeyPatch, scene: Scene, module: Any, name: str) -> None:
+    """A run that ends there, and the time in which its lease runs out."""
+    before = scene.connection.change_sequence
+
+    def dies() -> None:
+        raise Killed
+
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        once(patched, module, name, dies)
+        scene.run()
+    assert scene.connection.change_sequence > before and untold_since(scene) == before
+    scene.later(minutes=10)
+
+
+def untold_since(scene: Scene) -> int | None:
+    """The connection's change number that the next event must go back to; None: all is told."""
+    told = Event.objects.filter(type="transactions.updated").order_by("occurred_at").values_list("details", flat=True)
+    through = 0
+    for details in told:
+        assert details["changed_after"] <= through
+        through = details["told_through"]
+    return None if through == scene.connection.change_sequence else through
+
+
+@pytest.fixture
+def news(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    """Each event says up to where the rows were changed when it was written."""
+    real = untold.publish
+
+    def publish(*, counts: dict[str, int], **members: Any) -> None:
+        real(counts={**counts, "told_through": scene.connection.change_sequence}, **members)
+
+    monkeypatch.setattr(untold, "publish", publish)
+    scene.bank.book(purchase(1, day=ago(3)))
+    scene.run()
+    assert untold_since(scene) is None
+    scene.later(hours=7)
+    scene.bank.book(purchase(2, day=ago(2)))
+    return scene
+
+
+@pytest.mark.parametrize(("module", "name"), [(covered_days, "mark_covered"), (fences, "ending")])
+def test_what_a_worker_stored_before_it_died_is_told_by_the_next_one(
+    news: Scene, monkeypatch: pytest.MonkeyPatch, module: Any, name: str
+) -> None:
+    dies_before(monkeypatch, news, module, name)
+    held = leases.claim(SyncJob.objects.get(status="LEASED").id, now=news.now)
+    assert held is not None
+
+    assert news.work(held).status == SyncJobStatus.COMMITTED
+
+    assert untold_since(news) is None
+    assert Event.objects.filter(type="transactions.updated").count() == 2
+
+
+@pytest.mark.parametrize(
+    ("ending", "status"),
+    [
+        ("fails", "FAILED"),
+        ("breaks", "RETRY_WAIT"),
+        ("is put back", "RETRY_WAIT"),
+        ("has no quota", "CANCELLED"),
+        ("is given up", "FAILED"),
+        ("is linked anew", "COMMITTED"),
+    ],
+)
+def test_and_however_the_next_one_ends(news: Scene, monkeypatch: pytest.MonkeyPatch, ending: str, status: str) -> None:
+    dies_before(monkeypatch, news, covered_days, "mark_covered")
+    errors = {"fails": ReauthorisationRequired("?"), "breaks": RuntimeError("?"), "is put back": BankUnavailable("?")}
+    if ending in errors:
+        news.bank.on_call = raising("transactions", errors[ending])
+    elif ending == "has no quota":
+        Institution.objects.update(unattended_fetches_max=1)
+        Account.objects.for_sync().update(fetched_at=news.now - timedelta(days=1))
+    elif ending == "is given up":
+        SyncJob.objects.filter(status="LEASED").update(attempts=leases.ATTEMPTS_MAX)
+    else:
+        leases.restart(news.connection_id, now=news.now)
+    held = leases.claim(SyncJob.objects.get(status__in=LIVE_JOBS).id, now=news.now)
+    assert (held is None) == (ending == "is given up")
+    if held is not None:
+        with pytest.raises(RuntimeError) if ending == "breaks" else nullcontext():
+            news.work(held)
+
+    assert (SyncJob.objects.latest("created_at").status, untold_since(news)) == (status, None)
