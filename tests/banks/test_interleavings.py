@@ -1,20 +1,41 @@
 """What comes between two steps of a worker: another one, its user, a sweep. At one point each, and without chance."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
+from django.db import OperationalError
+from django.db import connection as database
 
-from banks import covered_days, fences, job_requests, leases, purge, sessions, standing, store, sync, untold
-from banks.connector import Credentials
+from banks import (
+    attempts,
+    connections,
+    covered_days,
+    fences,
+    job_requests,
+    leases,
+    linking,
+    purge,
+    sessions,
+    standing,
+    store,
+    sync,
+    untold,
+)
+from banks.connector import Credentials, Link, StartedAuthorisation
 from banks.errors import BankUnavailable, ReauthorisationRequired, StaleLease
-from banks.models import LIVE_JOBS, Account, Connection, Institution, SyncJob, SyncJobStatus, SyncTrigger
-from banks.types import AccountStatus
+from banks.models import LIVE_JOBS, Account, Connection, Institution, LinkAttempt, SyncJob, SyncJobStatus, SyncTrigger
+from banks.types import AccountCategory, AccountData, AccountStatus, Identification
+from consents import clock
 from consents.models import Consent, Event
 from consents.scopes import Scope
-from tests.support import linked
+from tests import environment
+from tests.support import cast, linked
+from tests.support.jobs import closing
 from tests.support.scripted_bank import ROWS, Scene, ScriptedConnector, ago, purchase, raising
 
 pytestmark = pytest.mark.django_db
@@ -287,3 +308,66 @@ def test_and_however_the_next_one_ends(news: Scene, monkeypatch: pytest.MonkeyPa
             news.work(held)
 
     assert (SyncJob.objects.latest("created_at").status, untold_since(news)) == (status, None)
+
+
+# -- two questions come back from one bank -----------------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(environment.database() == environment.SQLITE, reason="SQLite has one writer at a time")
+def test_of_two_first_logins_at_one_bank_the_second_finds_the_link_of_the_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two platforms asked, in two tabs. Otherwise each account would be there twice, and be fetched twice."""
+    alice, bank = cast.alice(), cast.institution()
+    first, second = (_returning(alice, bank, name) for name in ("chat", "budget"))
+
+    def second_comes_too_early() -> None:
+        def impatient() -> None:
+            with database.cursor() as cursor:
+                cursor.execute("SET lock_timeout = '200ms'")
+            _kept(second)
+
+        with ThreadPoolExecutor(1) as pool, pytest.raises(OperationalError, match="lock timeout"):
+            pool.submit(closing, impatient).result()
+
+    once(monkeypatch, linking, "store", second_comes_too_early)
+
+    assert _kept(first) == _kept(second)
+
+    assert Connection.objects.count() == Account.objects.for_sync().count() == 1
+
+
+def _returning(user: Any, bank: Institution, platform: str) -> LinkAttempt:
+    attempts.keep(
+        state=platform,
+        session_key="s",
+        user_id=user.id,
+        institution=bank,
+        consent_id=cast.requested_consent(user, cast.platform(platform).platform).id,
+        renewed_connection_id=None,
+        resources=(),
+        history_from=None,
+        started=StartedAuthorisation(redirect_to="", bank_consent_id=f"of-{platform}", verifier="v", nonce="n"),
+        now=clock.now(),
+    )
+    return LinkAttempt.objects.select_related("institution").latest("created_at")
+
+
+def _kept(attempt: LinkAttempt) -> UUID:
+    link = Link(
+        credentials=Credentials(access_token="a", access_expires_at=clock.now(), refresh_token="r"),
+        bank_consent_id=attempt.bank_consent_id,
+        consent_expires_at=None,
+        authentication_expires_at=None,
+    )
+    told = AccountData(
+        bank_account_id="1",
+        category=AccountCategory.DEPOSIT,
+        account_type="CACC",
+        name="Current",
+        currency="GBP",
+        status=AccountStatus.OPEN,
+        identifications=(Identification(scheme_name="IBAN", value=IBAN),),
+    )
+    return connections._keep(attempt, link, [told], clock.now()).connection_id
