@@ -245,15 +245,21 @@ def _due_account(
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """Rows of one table, and the column that tells one from the next within its account or connection."""
+    """Rows of one table, and the column that tells one from the next within its account or connection.
+
+    `raw`: what was told of each, by `transaction_id`; it goes with it.
+    """
 
     query: QuerySet[Any]
     key: str = "id"
+    raw: QuerySet[RawPayload] | None = None
 
     def delete_some(self) -> bool:
         """At most CHUNK in a transaction of its own; whether there may be more."""
         with transaction.atomic():
             keys = list(self.query.values_list(self.key, flat=True)[:CHUNK])
+            if keys and self.raw is not None:
+                self.raw.filter(transaction_id__in=keys).delete()
             if keys:
                 self.query.filter(**{f"{self.key}__in": keys}).delete()
         return len(keys) == CHUNK
@@ -264,12 +270,14 @@ class _Rows:
 
 
 def _transactions_of(account_id: UUID) -> list[_Rows]:
-    """Raw rows before what they belong to."""
+    """Raw rows with what they belong to: where a purge is stopped, no row is left without its own, for whoever fetches
+    it again finds it unchanged."""
+    raw = RawPayload.objects.for_sync().filter(account_id=account_id)
     return [
-        _Rows(RawPayload.objects.for_sync().filter(account_id=account_id), "transaction_id"),
         _Rows(QuarantinedRow.objects.for_sync().filter(account_id=account_id)),
         _Rows(LinkSuggestion.objects.for_sync().filter(account_id=account_id)),
-        _Rows(Transaction.objects.for_sync().filter(account_id=account_id)),
+        _Rows(Transaction.objects.for_sync().filter(account_id=account_id), raw=raw),
+        _Rows(raw, "transaction_id"),
     ]
 
 

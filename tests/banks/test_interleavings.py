@@ -28,7 +28,17 @@ from banks import (
 )
 from banks.connector import Credentials, Link, StartedAuthorisation
 from banks.errors import BankUnavailable, ReauthorisationRequired, StaleLease
-from banks.models import LIVE_JOBS, Account, Connection, Institution, LinkAttempt, SyncJob, SyncJobStatus, SyncTrigger
+from banks.models import (
+    LIVE_JOBS,
+    Account,
+    Connection,
+    Institution,
+    LinkAttempt,
+    RawPayload,
+    SyncJob,
+    SyncJobStatus,
+    SyncTrigger,
+)
 from banks.types import AccountCategory, AccountData, AccountStatus, Identification
 from consents import clock
 from consents.models import Consent, Event
@@ -214,6 +224,30 @@ def test_a_purge_between_comparing_and_storing_leaves_no_day_covered_without_its
     assert len(scene.kept()) == 6
     assert (scene.account.coverage_first_on, scene.account.coverage_gaps) == (ago(60), [])
     assert scene.account.status == AccountStatus.OPEN
+
+
+def test_a_purge_that_is_stopped_leaves_no_row_without_its_raw_payload(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next fetch finds the rows that are left unchanged, and brings nothing back for them."""
+    monkeypatch.setattr(purge, "CHUNK", 2)
+    scene.bank.book(*(purchase(days, day=ago(days)) for days in range(6)))
+    scene.run()
+    Consent.objects.filter(id=scene.consent.id).update(status="REVOKED")
+    scene.share(frozenset({Scope.ACCOUNTS, Scope.BALANCES}))
+    Account.objects.for_sync().filter(id=scene.account.id).update(transactions_unneeded_at=scene.now)
+
+    def allowed_again() -> None:
+        if len(linked.rows()) < 6 or linked.raw_rows() < 6:
+            scene.share()
+
+    real = purge._due_account
+    monkeypatch.setattr(purge, "_due_account", lambda *one, **more: (allowed_again(), real(*one, **more))[1])
+    assert not purge.purge_account(scene.account.id, now=scene.now, at_once=True)
+
+    left = {row.id for row in linked.rows()}
+    assert 0 < len(left) < 6
+    assert left == set(RawPayload.objects.for_sync().values_list("transaction_id", flat=True))
 
 
 # -- a worker dies with news -------------------------------------------------------------------------------------------
