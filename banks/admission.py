@@ -136,14 +136,14 @@ def free_slots(facts: GateFacts, *, now: datetime) -> int:
     return min(slots, max(_refilled(facts, now) // (_reservation(facts) * 1000), 0))
 
 
-def settled(facts: GateFacts, tally: Tally, *, job_id: UUID, now: datetime) -> GateFacts:
-    """The gate after this job made its calls. While the breaker is not closed only the probe's word counts: the others
+def settled(facts: GateFacts, tally: Tally, *, is_probe: bool, now: datetime) -> GateFacts:
+    """The gate after a job made its calls. While the breaker is not closed only the probe's word counts: the others
     began before it opened, and speak of the past."""
     facts = _repaid(facts, tally, now)
     if facts.breaker == BreakerStatus.CLOSED:
         counted = _counted(facts, tally, now)
         return _opened(counted, now) if _too_many_failures(counted) else counted
-    if facts.breaker == BreakerStatus.HALF_OPEN and facts.probe_job_id == job_id:
+    if facts.breaker == BreakerStatus.HALF_OPEN and is_probe:
         return _probed(facts, tally, now)
     return facts
 

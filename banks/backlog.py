@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from uuid import UUID
 
-from banks import accounts, balances, covered_days, fences, findings, store, windows
+from banks import accounts, balances, covered_days, fences, findings, store, untold, windows
 from banks.calls import Call, Calls
 from banks.connector import Connector
 from banks.coverage import DAY, Covered, Pace, Span, Window, from_day, newest_window, to_fetch
@@ -154,6 +154,8 @@ def _store(turn: Turn, calls: Calls, backlog: Backlog, window: Window, fetched: 
         turn.watch.renew()
         with fences.fenced(turn.held, stage="TRANSACTIONS", presence=turn.presence, now=turn.clock) as (link, needs):
             fences.require(needs, account_id, Resource.TRANSACTIONS, since=window.since)
+            if changes.total:
+                _note_changes(turn, link)
             write(link)
     turn.watch.renew()
     with fences.fenced(turn.held, stage="TRANSACTIONS", presence=turn.presence, now=turn.clock) as (link, needs):
@@ -161,6 +163,12 @@ def _store(turn: Turn, calls: Calls, backlog: Backlog, window: Window, fetched: 
         _complete(turn, link, backlog, window, fetched)
         calls.ask_ahead(link, needs, stage="TRANSACTIONS")
     _count(turn, changes, fetched)
+
+
+def _note_changes(turn: Turn, link: Connection) -> None:
+    if turn.result.changed_after is None:
+        untold.note(turn.held, link.change_sequence)
+        turn.result.changed_after = link.change_sequence
 
 
 def _complete(turn: Turn, link: Connection, backlog: Backlog, window: Window, fetched: Fetched) -> None:

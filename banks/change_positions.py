@@ -58,13 +58,15 @@ def fingerprint(permit: Permit, revision: int, opened: Mapping[UUID, Opened]) ->
 
 
 def _approved(permit: Permit, institution_ids: set[UUID]) -> list[list[str]]:
-    """Merchants count as the rows do that they open: approving or withdrawing one changes no row."""
+    """Merchants count as the rows do that they open: approving or withdrawing one changes no row. One withdrawn and
+    approved again is another: a page may have been read in between."""
     if not institution_ids:
         return []
     assert permit.platform_id is not None  # only a platform's permit is narrowed so
     approved = ApprovedMerchant.objects.filter(platform_id=permit.platform_id, institution_id__in=institution_ids)
-    pairs = approved.order_by("institution_id", "merchant_key").values_list("institution_id", "merchant_key")
-    return [[str(institution_id), key] for institution_id, key in pairs]
+    names = ("institution_id", "merchant_key", "id")
+    found = approved.order_by("institution_id", "merchant_key").values_list(*names)
+    return [[str(institution_id), key, str(approval_id)] for institution_id, key, approval_id in found]
 
 
 def stretches(

@@ -129,7 +129,9 @@ def _live_consents(user_id: UUID, institution_id: UUID, now: datetime) -> list[C
 def _keep(attempt: LinkAttempt, link: Link, fetched: list[AccountData], now: datetime) -> Kept:
     """Store connection and accounts. Raises TransitionRefused: the question was answered while the bank was asked."""
     with transaction.atomic():
-        Consent.objects.select_for_update(no_key=True, of=("self",)).get(id=_question(attempt))
+        # Every question of this person: of two that come back from one login the second finds the link of the first.
+        asked = Consent.objects.filter(user_id=attempt.user_id, status=ConsentStatus.AWAITING_AUTHORISATION)
+        list(asked.select_for_update(no_key=True, of=("self",)).order_by("id"))
         _still_awaiting(attempt, now)
         connection = _known_connection(attempt, fetched) or Connection(
             user_id=attempt.user_id, institution=attempt.institution, created_at=now

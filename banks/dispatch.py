@@ -5,7 +5,7 @@ touched. Every query here is a walk along an index that begins with the institut
 """
 
 import random
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache, reduce
@@ -18,7 +18,7 @@ from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 
 from banks import admission, gate
-from banks.compiled import SLOTS, Compiled, CompiledModels, CompiledUpdate
+from banks.compiled import SLOTS, Compiled, CompiledModels
 from banks.leases import WAITING_JOBS, claimable
 from banks.models import LIVE_JOBS, Connection, Institution, SyncJob, SyncJobStatus, SyncTrigger
 
@@ -89,19 +89,21 @@ def _following() -> Compiled:
     return Compiled(jobs.order_by("next_attempt_at", "id").values_list("id")[:FOLLOWING])
 
 
-def _marked(jobs: Iterable[_Due], now: datetime) -> set[UUID]:
-    """Those of them that nobody else has marked meanwhile. By id, so that two that mark the same do not wait for each
-    other."""
-    marking, values = _marking(), {"now": now, "since_at": now - REDISPATCH_AFTER}
+def _marked(jobs: Collection[_Due], now: datetime) -> set[UUID]:
+    """Those of them that nobody else has marked meanwhile.
+
+    What somebody holds is left to the next tick: who asks for work at two banks at once holds two jobs in the order of
+    their connections, and of two that wait for each other one would be ended.
+    """
+    if not jobs:
+        return set()
+    unsent = Q(dispatched_at=None) | Q(dispatched_at__lt=now - REDISPATCH_AFTER)
+    mine = SyncJob.objects.filter(unsent & claimable(now), id__in=[job.id for job in jobs])
     with transaction.atomic():
-        return {one for one in sorted(job.id for job in jobs) if marking.run({**values, "job_id": one})}
-
-
-@lru_cache(maxsize=1)
-def _marking() -> CompiledUpdate:
-    unsent = SyncJob.objects.filter(Q(dispatched_at=None) | Q(dispatched_at__lt=SLOTS["since_at"]))
-    mine = unsent.filter(claimable(SLOTS["now"]), id=SLOTS["job_id"])
-    return CompiledUpdate(mine, {"dispatched_at": SLOTS["now"]})
+        free = mine.select_for_update(no_key=True, skip_locked=True)
+        marked = set(free.values_list("id", flat=True))
+        SyncJob.objects.filter(id__in=marked).update(dispatched_at=now)
+    return marked
 
 
 def _due_by_status(jobs: QuerySet[SyncJob, Any], now: datetime) -> list[QuerySet[SyncJob, Any]]:

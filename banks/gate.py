@@ -16,6 +16,7 @@ from django.db.models import Count, QuerySet
 
 from banks.admission import BreakerStatus, GateFacts, Tally, settled
 from banks.compiled import SLOTS, Compiled, CompiledModels, CompiledUpdate
+from banks.held_jobs import Claim
 from banks.models import Institution, InstitutionGate, SyncJob, SyncJobStatus
 
 _OF_OTHER_ROWS = {"institution_id", "concurrent_jobs_max", "calls_per_minute_max", "leased_jobs"}
@@ -52,30 +53,38 @@ def _storing() -> CompiledUpdate:
     return CompiledUpdate(row, {name: SLOTS[name] for name in _STORED})
 
 
-def settle(institution_id: UUID, tally: Tally, *, job_id: UUID, now: datetime) -> datetime | None:
+def settle(institution_id: UUID, tally: Tally, *, job_id: UUID, epoch: int, now: datetime) -> datetime | None:
     """Write down what a job's calls came to; until when the bank is left alone now, None: it is not.
 
-    The caller holds no lock.
+    `epoch`: under which they were made. The caller holds no lock.
     """
     with locked(institution_id, now=now, with_jobs=False) as facts:
-        after = settled(facts, tally, job_id=job_id, now=now)
+        is_probe = facts.probe_job_id == job_id and not _is_taken_over(job_id, epoch)
+        after = settled(facts, tally, is_probe=is_probe, now=now)
         store(after)
     return after.breaker_until if after.breaker == BreakerStatus.OPEN else None
+
+
+def _is_taken_over(job_id: UUID, epoch: int) -> bool:
+    """Whether the probe is somebody else's run of the same job, whose lease was lost."""
+    leased = SyncJob.objects.filter(id=job_id, status=SyncJobStatus.LEASED)
+    return leased.exclude(epoch=epoch).exists()
 
 
 class Settling:
     """Of one job: settled once, whichever of its endings comes first. `tally` is told of its calls."""
 
-    def __init__(self, institution_id: UUID, job_id: UUID) -> None:
+    def __init__(self, held: Claim) -> None:
         self.tally = Tally()
-        self._institution_id, self._job_id = institution_id, job_id
+        self._held = held
         self._is_done = False
         self._closed_until: datetime | None = None
 
     def settle(self, now: datetime) -> datetime | None:
         """As `settle`."""
         if not self._is_done:
-            self._closed_until = settle(self._institution_id, self.tally, job_id=self._job_id, now=now)
+            held = self._held
+            self._closed_until = settle(held.institution_id, self.tally, job_id=held.job_id, epoch=held.epoch, now=now)
             self._is_done = True
         return self._closed_until
 

@@ -11,6 +11,8 @@ from consents.scopes import Presence
 
 #: Every other trigger runs unattended.
 PRESENCE_OF = {SyncTrigger.USER_PRESENT: Presence.PRESENT, SyncTrigger.USER_ATTESTED: Presence.ATTESTED}
+#: For these the last attempt's answers are new enough.
+_NOBODY_ASKED = (SyncTrigger.SCHEDULE, SyncTrigger.BACKFILL)
 
 
 def enqueue(
@@ -26,7 +28,8 @@ def enqueue(
 
     A job that runs already was planned before this request: it is followed at once by a round of its own, because
     `leases.finish` looks at `requested_again`. One that waits is brought forward by a user who is there, never ahead of
-    what the bank itself asked for.
+    what the bank itself asked for. Whatever an earlier attempt of it brought is older than this request, and is fetched
+    once more: it is wanted from now on.
     """
     while True:
         live = SyncJob.objects.filter(connection_id=connection_id, status__in=LIVE_JOBS).first()
@@ -94,6 +97,8 @@ def _joined(live: SyncJob, trigger: SyncTrigger, customer_ip_address: str | None
     # The presence of the user is not taken back by a schedule that joins.
     strongest = next((t for t in PRESENCE_OF if t in (trigger, live.trigger)), trigger)
     columns: dict[str, object] = {"trigger": strongest, "checks_only": False}
+    if trigger not in _NOBODY_ASKED:
+        columns["created_at"] = max(now, live.created_at)
     if customer_ip_address is not None:
         columns["customer_ip_address"] = customer_ip_address
     if live.status == SyncJobStatus.LEASED:

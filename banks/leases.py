@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
-from banks import admission, gate, job_requests
+from banks import admission, gate, job_requests, untold
 from banks.compiled import SLOTS, Compiled, CompiledReturning, CompiledUpdate
 from banks.errors import StaleLease
 from banks.held_jobs import Claim, JobError, held_by, row_of
@@ -32,7 +32,7 @@ _BACKOFF_MAX_SECONDS = 3600
 
 
 def restart(connection_id: UUID, *, now: datetime) -> None:
-    """Take a running job from its holder and make it due: what it began with is no longer good.
+    """Take a running job from its holder and make it due: what it began with, or has seen since, is no longer good.
 
     The caller holds the connection's lock.
     """
@@ -139,13 +139,17 @@ def _given_up(job_id: UUID, now: datetime) -> bool:
     if lost is None:
         return False
     try:
-        finish(
-            _claim_of(lost),
-            SyncJobStatus.FAILED,
-            counts={},
-            error=JobError(code="worker_lost"),
-            now=now,
-        )
+        with transaction.atomic():
+            if (after := untold.of_job(lost.counts)) is not None:
+                owner = lost.connection
+                untold.publish(connection_id=owner.id, user_id=owner.user_id, after=after, counts={}, now=now)
+            finish(
+                _claim_of(lost),
+                SyncJobStatus.FAILED,
+                counts={},
+                error=JobError(code="worker_lost"),
+                now=now,
+            )
     except StaleLease:
         return False  # someone else has just taken it, or ended it
     return True

@@ -6,7 +6,9 @@ from datetime import datetime
 from functools import lru_cache
 from uuid import UUID
 
-from banks import fences, findings, leases, schedule
+from django.db import transaction
+
+from banks import fences, findings, leases, schedule, untold
 from banks.compiled import SLOTS, CompiledUpdate
 from banks.errors import (
     After,
@@ -51,9 +53,11 @@ HEALED = (ConnectionStatus.DEGRADED, ConnectionStatus.RATE_LIMITED)
 _WORSE_THAN_REAUTH = (ConnectionStatus.REVOKED, ConnectionStatus.SUSPENDED)
 
 
-def cancel(held: Claim, code: str, now: datetime) -> None:
+def cancel(turn: Turn, code: str, now: datetime) -> None:
     """Nothing was to be done, or nothing could be. Raises StaleLease."""
-    leases.finish(held, SyncJobStatus.CANCELLED, counts={}, error=JobError(code=code), now=now)
+    with transaction.atomic():
+        _announce(turn.connection, turn.result, now)
+        leases.finish(turn.held, SyncJobStatus.CANCELLED, counts={}, error=JobError(code=code), now=now)
 
 
 def checked(held: Claim, now: datetime) -> None:
@@ -103,14 +107,13 @@ def _ending(result: SyncResult) -> tuple[SyncJobStatus, JobError | None]:
 
 
 def _announce(connection: Connection, result: SyncResult, now: datetime) -> None:
-    if result.changed_rows:
-        events.publish(
-            events.EventType.TRANSACTIONS_UPDATED,
-            now=now,
-            user_id=connection.user_id,
+    if result.changed_after is not None:
+        untold.publish(
             connection_id=connection.id,
-            # Whoever delivers it looks for a row beyond this number that the consent lets through.
-            details={**result.counts(), "changed_after": connection.change_sequence - result.changed_rows},
+            user_id=connection.user_id,
+            after=result.changed_after,
+            counts=result.counts(),
+            now=now,
         )
 
 
@@ -151,6 +154,16 @@ def bank_failed(held: Claim, error: BankError, result: SyncResult, now: datetime
                 leases.retry(held, error=failure, counts=result.counts(), now=now)
             else:
                 leases.finish(held, SyncJobStatus.FAILED, counts=result.counts(), error=failure, now=now)
+    except StaleLease:
+        log.info("lease lost", extra={"job_id": held.job_id, "connection_id": held.connection_id})
+
+
+def broke_off(held: Claim, result: SyncResult, now: datetime) -> None:
+    """A defect of ours: the job is put back, and what was stored is told."""
+    try:
+        with fences.fenced_alone(held, stage="FAILING") as connection:
+            _announce(connection, result, now)
+            leases.retry(held, error=JobError(code="internal_error"), counts=result.counts(), now=now)
     except StaleLease:
         log.info("lease lost", extra={"job_id": held.job_id, "connection_id": held.connection_id})
 

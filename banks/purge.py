@@ -14,6 +14,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
+from banks import leases
 from banks.models import (
     Account,
     Balance,
@@ -172,6 +173,9 @@ def _purge_transactions(connection_id: UUID, account_id: UUID, *, now: datetime,
         if account is None:
             return False
         Account.objects.for_sync().filter(id=account_id).update(**_NO_TRANSACTIONS)
+        # A running job compared what it fetched with rows that go now; should they be needed again, it would call days
+        # covered whose rows it took to be there.
+        leases.restart(connection_id, now=now)
     for rows in _transactions_of(account_id):
         more = True
         while more:
@@ -241,15 +245,21 @@ def _due_account(
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """Rows of one table, and the column that tells one from the next within its account or connection."""
+    """Rows of one table, and the column that tells one from the next within its account or connection.
+
+    `raw`: what was told of each, by `transaction_id`; it goes with it.
+    """
 
     query: QuerySet[Any]
     key: str = "id"
+    raw: QuerySet[RawPayload] | None = None
 
     def delete_some(self) -> bool:
         """At most CHUNK in a transaction of its own; whether there may be more."""
         with transaction.atomic():
             keys = list(self.query.values_list(self.key, flat=True)[:CHUNK])
+            if keys and self.raw is not None:
+                self.raw.filter(transaction_id__in=keys).delete()
             if keys:
                 self.query.filter(**{f"{self.key}__in": keys}).delete()
         return len(keys) == CHUNK
@@ -260,12 +270,14 @@ class _Rows:
 
 
 def _transactions_of(account_id: UUID) -> list[_Rows]:
-    """Raw rows before what they belong to."""
+    """Raw rows with what they belong to: where a purge is stopped, no row is left without its own, for whoever fetches
+    it again finds it unchanged."""
+    raw = RawPayload.objects.for_sync().filter(account_id=account_id)
     return [
-        _Rows(RawPayload.objects.for_sync().filter(account_id=account_id), "transaction_id"),
         _Rows(QuarantinedRow.objects.for_sync().filter(account_id=account_id)),
         _Rows(LinkSuggestion.objects.for_sync().filter(account_id=account_id)),
-        _Rows(Transaction.objects.for_sync().filter(account_id=account_id)),
+        _Rows(Transaction.objects.for_sync().filter(account_id=account_id), raw=raw),
+        _Rows(raw, "transaction_id"),
     ]
 
 

@@ -91,14 +91,18 @@ def told(permit: Permit, row: RefreshRequest, now: datetime) -> Refresh:
 
 def _jobs(row: RefreshRequest) -> dict[str, SyncJob]:
     """By connection: the job whose outcome is this request's."""
-    ids = {part["job_id"]: part["connection_id"] for part in row.parts if "job_id" in part}
-    found = {str(job.id): job for job in SyncJob.objects.filter(id__in=list(ids))}
-    return {ids[job_id]: _answering(row, job) for job_id, job in found.items()}
+    parts = {part["job_id"]: part for part in row.parts if "job_id" in part}
+    found = {str(job.id): job for job in SyncJob.objects.filter(id__in=list(parts))}
+    return {parts[job_id]["connection_id"]: _answering(row, parts[job_id], job) for job_id, job in found.items()}
 
 
-def _answering(row: RefreshRequest, job: SyncJob) -> SyncJob:
-    """A job that ran already when it was asked had planned without us: the round that follows it is ours."""
-    joined_late = job.started_at is not None and job.started_at <= row.created_at
+def _answering(row: RefreshRequest, part: dict[str, Any], job: SyncJob) -> SyncJob:
+    """A job that ran already when it was asked had planned without us, or may only have asked after the bank's consent:
+    the round that follows it is ours.
+
+    By what was written with the request: the clocks of two machines do not say which came first.
+    """
+    joined_late = part.get("joined_late", job.started_at is not None and job.started_at <= row.created_at)
     if not (joined_late and job.requested_again and job.finished_at is not None):
         return job
     later = SyncJob.objects.filter(connection_id=job.connection_id, created_at__gte=job.finished_at)

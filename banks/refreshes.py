@@ -148,8 +148,8 @@ def _lodge(
 
 def _part(
     permit: Permit, connection_id: UUID, wanted: Sequence[Reached], customer_ip_address: str | None, now: datetime
-) -> dict[str, str]:
-    """A job, or the reason why not; under the connection's lock."""
+) -> dict[str, str | bool]:
+    """A job, or the reason why not; under the connection's lock. `joined_late`: the job ran already."""
     connection = (
         Connection.objects.select_for_update(no_key=True, of=("self",))
         .select_related("institution")
@@ -168,7 +168,8 @@ def _part(
         customer_ip_address=customer_ip_address if attested else None,
         now=now,
     )
-    return {"connection_id": str(connection_id), "job_id": str(job_id)}
+    joined_late = SyncJob.objects.filter(id=job_id, requested_again=True).exists()
+    return {"connection_id": str(connection_id), "job_id": str(job_id), "joined_late": joined_late}
 
 
 def _why_not(
@@ -199,8 +200,8 @@ def _presence(permit: Permit, account_ids: Sequence[UUID]) -> Presence:
     return Presence.ABSENT if part is None else part.presence
 
 
-def _refusal(parts: Sequence[dict[str, str]], now: datetime) -> Exception:
-    ends = [(datetime.fromisoformat(part["retry_at"]), part["code"]) for part in parts if "retry_at" in part]
+def _refusal(parts: Sequence[dict[str, str | bool]], now: datetime) -> Exception:
+    ends = [(datetime.fromisoformat(str(part["retry_at"])), str(part["code"])) for part in parts if "retry_at" in part]
     if not ends:
         return Denied(DENIALS[DenialCode.CONNECTION_NOT_SERVING])
     next_refresh_after, reason = min(ends)

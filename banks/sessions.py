@@ -9,10 +9,12 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import Exists
 
 from banks import kept_connections, registry, vault
 from banks.connector import Connector, ConnectorContext, Credentials, InstitutionProfile
 from banks.errors import BankConsentEnded, BankError, ReauthorisationRequired, StaleLease
+from banks.held_jobs import Claim, held_by
 from banks.http.client import BankClient
 from banks.http.exchanges import Exchange, HttpLimits
 from banks.models import Connection, Institution
@@ -129,6 +131,7 @@ def are_fresh(connection: Connection, *, now: datetime) -> bool:
 
 def fresh_session(
     connection: Connection,
+    held: Claim,
     *,
     now: datetime,
     deadline_monotonic: float | Callable[[], float],
@@ -136,18 +139,19 @@ def fresh_session(
 ) -> Session:
     """Credentials that last; a bank's refresh token is one-time, so its use is announced and its answer kept at once.
 
+    `connection` as the holder of the job saw it: a token that somebody else used since is not shown to the bank, which
+    may take that for a theft and end them all.
+
     The intent is committed before the call: that also proves the database can be written while the old token is still
     good. A crash between call and commit leaves the intent standing; the old token is then tried once more, which
     banks with a grace period accept, and ReauthorisationRequired is the honest answer of those without.
-    Raises BankError, StaleLease (the connection was linked anew meanwhile).
+    Raises BankError, StaleLease (the job is somebody else's, or the connection was linked anew meanwhile).
     """
     credentials = opened(connection)
     if credentials.access_expires_at - now > ACCESS_MARGIN:
         return Session(connection_id=connection.id, credentials=credentials)
-    announced = Connection.objects.filter(id=connection.id, bank_consent_id=connection.bank_consent_id).update(
-        refresh_started_at=now
-    )
-    if not announced:
+    unused = Connection.objects.filter(id=connection.id, sealed_credentials=connection.sealed_credentials)
+    if not unused.filter(Exists(held_by(held.job_id, held.epoch))).update(refresh_started_at=now):
         raise StaleLease(connection.id)
     with connector_for(
         connection.institution,
@@ -162,10 +166,8 @@ def fresh_session(
         except ReauthorisationRequired as refusal:
             raise _why_refused(connector, refusal) from None
     owner = Vault.of(connection.id, connection.wrapped_key)
-    kept = Connection.objects.filter(id=connection.id, refresh_started_at=now).update(
-        sealed_credentials=sealed(owner, renewed), refresh_started_at=None
-    )
-    if not kept:
+    # Whoever holds the job by now: without the new token nobody can go on.
+    if not unused.update(sealed_credentials=sealed(owner, renewed), refresh_started_at=None):
         raise StaleLease(connection.id)
     return Session(connection_id=connection.id, credentials=renewed, was_refreshed=True)
 

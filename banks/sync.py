@@ -17,12 +17,12 @@ from banks import (
     backlog,
     calls,
     fences,
-    leases,
     outcomes,
     proving,
     registry,
     sessions,
     standing,
+    untold,
 )
 from banks.backlog import Backlog
 from banks.calls import Call, Calls
@@ -79,7 +79,7 @@ def run(
         outcomes.bank_failed(held, error, result, clock())
         return None
     except Exception:
-        leases.retry(held, error=JobError(code="internal_error"), counts={}, now=clock())
+        outcomes.broke_off(held, result, clock())
         raise
 
 
@@ -109,11 +109,11 @@ def _done(turn: Turn, asking: Calls, on_exchange: OnExchange | None, settle: out
         outcomes.checked(held, clock())
         return False
     if not may_ask or not turn.plan.accounts:
-        outcomes.cancel(held, "not_needed", clock())
+        outcomes.cancel(turn, "not_needed", clock())
         return False
     standing.check_authentication(connection, now=clock())
     session = sessions.fresh_session(
-        connection, now=clock(), deadline_monotonic=watch.deadline, on_exchange=on_exchange
+        connection, held, now=clock(), deadline_monotonic=watch.deadline, on_exchange=on_exchange
     )
     if session.was_refreshed:
         asking.drop()  # the bank was called meanwhile
@@ -129,7 +129,7 @@ def _done(turn: Turn, asking: Calls, on_exchange: OnExchange | None, settle: out
         try:
             _sync_accounts(turn, asking, connector)
         except (QuotaSpent, NoLongerNeeded) as refusal:
-            outcomes.cancel(held, refusal.code if isinstance(refusal, QuotaSpent) else "not_needed", clock())
+            outcomes.cancel(turn, refusal.code if isinstance(refusal, QuotaSpent) else "not_needed", clock())
             return False
         _sync_balances(turn, asking, connector)
         unfinished = _sync_transactions(turn, asking, connector)
@@ -142,6 +142,7 @@ def _begun(held: Claim, result: SyncResult, clock: Callable[[], datetime]) -> tu
     before it. Raises StaleLease."""
     with fences.fenced_alone(held, stage=calls.LIST.stage) as connection:
         now = clock()
+        result.changed_after = untold.left_by_another(held)
         wanted = plan(connection, presence=held.presence, now=now)
         watch = Watch(held, clock)
         turn = Turn(held=held, connection=connection, plan=wanted, clock=clock, watch=watch, result=result)

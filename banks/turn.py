@@ -72,6 +72,8 @@ class SyncResult:
     has_fetched: bool = False
     #: When the next sync is due was said with the end of the job.
     is_scheduled: bool = False
+    #: The connection's change number before the first change that is to be told; None: there is none.
+    changed_after: int | None = None
 
     def counts(self) -> dict[str, int]:
         names = (
@@ -86,11 +88,6 @@ class SyncResult:
             "quarantined",
         )
         return {name: getattr(self, name) for name in names}
-
-    @property
-    def changed_rows(self) -> int:
-        """As many as change numbers were taken for them."""
-        return self.added + self.modified + self.removed
 
 
 @dataclass(slots=True, kw_only=True)
@@ -135,7 +132,7 @@ class Turn:
         """
         if not self.goes_on or fetched_at is None or self.clock() - fetched_at >= _STILL_FRESH:
             return False
-        return self.held.trigger == SyncTrigger.BACKFILL or fetched_at >= self.held.created_at
+        return fetched_at >= self.held.created_at
 
     def local_today(self) -> date:
         """The bank's calendar day. Of the fetch, not of any row: no row's date is derived from an instant."""

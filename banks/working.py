@@ -29,7 +29,7 @@ def _following(institution_id: UUID) -> Claim | None:
 
 
 def _run(held: Claim) -> None:
-    settling = Settling(held.institution_id, held.job_id)
+    settling = Settling(held)
     result = None
     try:
         result = sync.run(held, clock=clock.now, on_exchange=settling.tally.note, settle=settling.settle)

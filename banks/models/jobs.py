@@ -43,7 +43,8 @@ class RefreshRequest(models.Model):
     #: SHA-256 of what was asked: the same key with another request is an error.
     request_digest = models.CharField(max_length=64)
     presence = models.CharField(max_length=10)
-    #: [{"connection_id", "job_id"} or {"connection_id", "code", "retry_at"}], ids and codes only.
+    #: [{"connection_id", "job_id", "joined_late"} or {"connection_id", "code", "retry_at"}], ids and codes only.
+    #: `joined_late`: the job ran already; absent in rows of an earlier release.
     parts = models.JSONField(default=list)
     created_at = models.DateTimeField()
 
@@ -109,6 +110,7 @@ class SyncJob(models.Model):
     error_account_id = models.UUIDField(null=True)
     upstream_status = models.PositiveIntegerField(null=True)
     counts = models.JSONField(default=dict)
+    #: Since when it is wanted: asked for once more before it ended, since then.
     created_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)

@@ -69,7 +69,7 @@ def refused(seen: GateFacts, now: datetime = NOW) -> Refused:
 
 
 def settled(seen: GateFacts, tally: Tally, now: datetime = NOW, job_id: UUID = JOB) -> GateFacts:
-    return admission.settled(seen, tally, job_id=job_id, now=now)
+    return admission.settled(seen, tally, is_probe=seen.probe_job_id == job_id, now=now)
 
 
 def exchange(status: int | None = 200, code: str | None = None, retry_after: int | None = None) -> Exchange:

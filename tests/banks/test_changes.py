@@ -14,7 +14,7 @@ from django.db import connection, connections, transaction
 from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
-from banks import permitted, read
+from banks import change_positions, permitted, read
 from banks.errors import CursorStale
 from banks.models import Account, Connection, Transaction
 from banks.read import ChangePage, ChangePosition, Coverage, Stretch, TransactionFilter, UpdateStatus
@@ -619,6 +619,33 @@ def test_a_cursor_goes_stale_with_another_revision_and_another_purpose(world: Wo
     with pytest.raises(CursorStale):
         look(ledger.permit(consent, purpose=Purpose.ACCOUNT_OVERVIEW), cursor)
     assert look(permit, cursor).rows == []
+
+
+def test_a_merchant_that_is_withdrawn_while_a_page_is_read_and_approved_again_makes_the_cursor_stale(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its rows were left out of that page; a walk that went on would never tell them."""
+    consent = world.consent(on_platform_only=True)
+    merchant_approved(world, consent)
+    for _ in range(6):
+        world.put(merchant_key="new-shop")
+    first = look(consent, limit=2)
+    real = change_positions.stretches
+
+    def withdrawn_before_the_rows(*arguments: Any) -> Any:
+        merchant_withdrawn(world, consent)
+        return real(*arguments)
+
+    monkeypatch.setattr(change_positions, "stretches", withdrawn_before_the_rows)
+    second = look(consent, first.next, limit=2)
+    monkeypatch.undo()
+    assert (len(first.added), second.added) == (2, [])
+    merchant_approved(world, consent)
+
+    with pytest.raises(CursorStale):
+        look(consent, second.next, limit=2)
+
+    assert len(look(consent).added) == 6
 
 
 def test_merchants_do_not_matter_where_they_decide_nothing(world: World) -> None:

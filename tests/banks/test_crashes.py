@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from banks import backlog, covered_days, fences, held_jobs, leases, store, sync
+from banks import backlog, covered_days, fences, held_jobs, leases, store, sync, untold
 from banks.coverage import Pace
-from banks.models import FetchRecord, QuarantinedRow, RawPayload, SyncJob, SyncTrigger, Transaction
+from banks.models import Connection, FetchRecord, QuarantinedRow, RawPayload, SyncJob, SyncTrigger, Transaction
 from banks.types import RejectedRow
 from tests.support import linked
 from tests.support.scripted_bank import Scene, ago, pending, purchase
@@ -41,6 +41,9 @@ class Reaper:
         self.reached = 0
         for module, name in ALONE:
             monkeypatch.setattr(module, name, self._around(getattr(module, name)))
+        #: What the last event reached of the connection's change numbers.
+        self.told_through = 0
+        monkeypatch.setattr(untold, "publish", self._telling(untold.publish))
         for name in ("fenced", "fenced_alone", "ending"):
             monkeypatch.setattr(fences, name, self._around_context(getattr(fences, name)))
 
@@ -49,6 +52,14 @@ class Reaper:
         if self.reached == self.at:
             self.at = None
             raise Killed
+
+    def _telling(self, real: Callable[..., None]) -> Callable[..., None]:
+        def publish(*, connection_id: Any, after: int, **members: Any) -> None:
+            assert after <= self.told_through, "a change that no event told"
+            real(connection_id=connection_id, after=after, **members)
+            self.told_through = Connection.objects.get(id=connection_id).change_sequence
+
+        return publish
 
     def _around(self, real: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any, **members: Any) -> Any:
@@ -100,6 +111,7 @@ def trial(monkeypatch: pytest.MonkeyPatch, prepare: Callable[[Scene], None], rea
     """One world; killed at point `at`. How many points its first turn had."""
     scene = Scene(monkeypatch, history_days=DAYS)
     prepare(scene)
+    reaper.told_through = scene.connection.change_sequence
     held = scene.claim(SyncTrigger.SCHEDULE)
     before = dict(Transaction.objects.for_sync().values_list("id", "bank_transaction_id"))
     spent_before = FetchRecord.objects.count()
@@ -111,6 +123,7 @@ def trial(monkeypatch: pytest.MonkeyPatch, prepare: Callable[[Scene], None], rea
     points, reaper.at = reaper.reached, None
     turns = 1 + finish(scene)
     compare(scene, before, spent_before, turns)
+    assert reaper.told_through == scene.connection.change_sequence
     return points
 
 

@@ -1,12 +1,14 @@
 """What a tick sends: of every bank as many jobs as it can take, in turn, the oldest first; and what that look costs."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.db import connection as database
+from django.db import transaction
 from django.test.utils import CaptureQueriesContext
 
 from banks import dispatch, held_jobs, leases
@@ -15,7 +17,7 @@ from banks.models import Connection, Institution, InstitutionGate, SyncJob, Sync
 from tests import environment
 from tests.support import cast
 from tests.support.cast import NOW
-from tests.support.jobs import SECOND, at_once, bank, claimed, due, linked
+from tests.support.jobs import SECOND, at_once, bank, claimed, closing, due, linked
 from tests.support.plans import explained
 
 pytestmark = pytest.mark.django_db
@@ -93,6 +95,26 @@ def test_two_beats_that_tick_at_once_dispatch_each_job_once() -> None:
     results = at_once(*[sent] * 2)
 
     assert sorted(job_id for result in results for job_id in result) == sorted(jobs)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(environment.database() == environment.SQLITE, reason="SQLite has one writer at a time")
+def test_a_job_that_somebody_holds_is_left_to_the_next_tick() -> None:
+    """Who asks for work at two banks holds their jobs in the order of the connections: a tick that waited for one while
+    it holds the other would wait in a circle, and a user's yes could be what is ended."""
+    held, free = due(), due()
+
+    def tick() -> list[Any]:
+        with database.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '3s'")
+        return sent()
+
+    with transaction.atomic(), ThreadPoolExecutor(1) as pool:
+        SyncJob.objects.select_for_update(no_key=True).get(id=held.id)
+        found = pool.submit(closing, tick).result()
+
+    assert found == [free.id]
+    assert sent(NOW + SECOND) == [held.id]
 
 
 # -- fairly -----------------------------------------------------------------------------------------------------------
@@ -220,8 +242,9 @@ def test_a_backlog_of_thousands_is_walked_along_an_index_and_not_read() -> None:
     assert len(found) == 3 + 1
     looks = [query["sql"] for query in seen.captured_queries if query["sql"].startswith("SELECT")]
     of_jobs = [sql for sql in looks if '"banks_syncjob"' in sql]
-    # Jobs without a bank, banks with work, what runs; then of either bank that takes any three heads: not the paused.
-    assert len(of_jobs) == 3 + 2 * 3
+    # Jobs without a bank, banks with work, what runs; then of either bank that takes any three heads: not the paused;
+    # then those that are marked.
+    assert len(of_jobs) == 3 + 2 * 3 + 1
     for sql in of_jobs:
         assert not scans(explained(sql)), f"{sql}\n{explained(sql)}"
 

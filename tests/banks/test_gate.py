@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from banks import directory, gate, held_jobs, leases
-from banks.admission import CALLS_RESERVED, UNANSWERED_MAX, Tally
+from banks.admission import CALLS_RESERVED, UNANSWERED_MAX, BreakerStatus, Tally
 from banks.held_jobs import Claim, JobError
 from banks.leases import ATTEMPTS_MAX
 from banks.models import Institution, InstitutionGate, SyncJob, SyncJobStatus
@@ -31,7 +31,7 @@ def stored(at: Institution) -> InstitutionGate:
 
 def hung(at: Institution, *, now: datetime = NOW, times: int = UNANSWERED_MAX) -> None:
     for _ in range(times):
-        gate.settle(at.id, HUNG, job_id=uuid4(), now=now)
+        gate.settle(at.id, HUNG, job_id=uuid4(), epoch=1, now=now)
 
 
 @pytest.mark.django_db
@@ -138,9 +138,29 @@ def test_what_the_directory_says_follows_the_breaker() -> None:
     assert told() == InstitutionStatus.PARTIAL
     job = due(linked(at))
     held = claimed(job, now=until)
-    gate.settle(at.id, WELL, job_id=held.job_id, now=until)
+    gate.settle(at.id, WELL, job_id=held.job_id, epoch=held.epoch, now=until)
     assert told() == InstitutionStatus.ALIVE
     assert directory.by_id([at.id])[at.id].status == InstitutionStatus.ALIVE
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("told", [Tally(), WELL, HUNG], ids=["nothing", "well", "hung"])
+def test_who_lost_the_lease_of_a_probe_does_not_speak_for_the_next_holder(told: Tally) -> None:
+    """The job is the same, and so is its id: the bank would see a second probe, or all jobs at once, too early."""
+    at = bank()
+    hung(at)
+    job, now = due(linked(at)), stored(at).breaker_until
+    assert now is not None
+    lost = claimed(job, now=now)
+    now += LEASE + SECOND
+    held = claimed(job, now=now)
+
+    gate.settle(at.id, told, job_id=lost.job_id, epoch=lost.epoch, now=now)
+
+    assert (stored(at).breaker, stored(at).probe_job_id) == (BreakerStatus.HALF_OPEN, job.id)
+    assert leases.claim(due(linked(at), now=now).id, now=now) is None
+    gate.settle(at.id, WELL, job_id=held.job_id, epoch=held.epoch, now=now)
+    assert stored(at).breaker == BreakerStatus.CLOSED
 
 
 @pytest.mark.django_db
@@ -189,6 +209,7 @@ def test_of_eight_workers_that_claim_after_a_pause_one_probes() -> None:
 def test_what_eight_jobs_report_at_once_is_all_counted() -> None:
     at = bank()
 
-    at_once(*[lambda: gate.settle(at.id, Tally(calls=20, failures=1, answered=True), job_id=uuid4(), now=NOW)] * 8)
+    well = Tally(calls=20, failures=1, answered=True)
+    at_once(*[lambda: gate.settle(at.id, well, job_id=uuid4(), epoch=1, now=NOW)] * 8)
 
     assert (stored(at).calls, stored(at).failures) == (160, 8)

@@ -1,20 +1,25 @@
 """Asking for work: one live job per connection, and no request is ever lost on it."""
 
+import random
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from django.db import connection as database
 from django.db import transaction
 
-from banks import job_requests, leases
+from banks import held_jobs, job_requests, leases
+from banks.errors import StaleLease
 from banks.held_jobs import Claim, JobError
 from banks.leases import ATTEMPTS_MAX
-from banks.models import Connection, SyncJob, SyncJobStatus, SyncTrigger
+from banks.models import LIVE_JOBS, Connection, SyncJob, SyncJobStatus, SyncTrigger
+from banks.plan import Plan
+from banks.turn import Turn, Watch
 from tests import environment
 from tests.support.cast import NOW
 from tests.support.jobs import SECOND, claimed, closing, committed, due, linked, reread
@@ -211,6 +216,84 @@ def test_a_request_is_not_lost_on_a_job_that_ends_in_that_moment(ending: str) ->
         assert ended.wait(5)
 
     assert SyncJob.objects.filter(connection=link, status="QUEUED").count() == 1
+
+
+# -- whatever comes in between -----------------------------------------------------------------------------------------
+
+
+@dataclass
+class Bank:
+    """A connection's list and balances, and when each was fetched; whoever works does it in some of these steps."""
+
+    link: Connection
+    fetched: dict[str, datetime]
+
+    def turn(self, held: Claim, now: datetime) -> Turn:
+        plan = Plan(accounts={})
+        return Turn(held=held, connection=self.link, plan=plan, clock=lambda: now, watch=Watch(held, lambda: now))
+
+    def fetch(self, held: Claim, of: str, now: datetime) -> None:
+        if not self.turn(held, now).was_just_fetched(self.fetched.get(of)):
+            self.fetched[of] = now
+
+
+@pytest.mark.parametrize("seed", [8, 11, 24])
+def test_whatever_comes_in_between_who_asks_gets_what_was_fetched_after_it(
+    monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Workers fetch, fail, lose their lease, end or go on; people and platforms ask at any point of it."""
+    monkeypatch.setattr(leases, "ATTEMPTS_MAX", 1000)
+    dice, now, link = random.Random(seed), NOW, linked()
+    bank, held, asked_at = Bank(link, {}), None, NOW
+    triggers = [SyncTrigger.USER_PRESENT, SyncTrigger.USER_ATTESTED, SyncTrigger.PLATFORM_READ, SyncTrigger.SCHEDULE]
+
+    for _ in range(150):
+        now += dice.choice([SECOND, 20 * SECOND])
+        deed = dice.choice(["ask", "claim", "list", "balances", "fail", "finish", "go on", "die", "restart"])
+        try:
+            if deed == "ask":
+                trigger = dice.choice(triggers)
+                due(link, now=now, trigger=trigger)
+                asked_at = asked_at if trigger == SyncTrigger.SCHEDULE else now
+            elif deed == "claim":
+                held = _next_of(link, now) or held
+            elif deed == "restart":
+                leases.restart(link.id, now=now)
+            elif deed == "die":
+                now += LEASE + SECOND
+            elif held is not None and deed in ("list", "balances"):
+                held_jobs.fence(held, stage=deed)
+                bank.fetch(held, deed, now)
+            elif held is not None:
+                _end(held, deed, bank, now)
+        except StaleLease:
+            held = None
+    now += timedelta(minutes=30)  # what waits may be taken, and what was fetched may still count as fresh
+    while (held := _next_of(link, now)) is not None:
+        now += SECOND
+        bank.fetch(held, "list", now)
+        bank.fetch(held, "balances", now)
+        committed(held, now=now)
+
+    assert not SyncJob.objects.filter(status__in=LIVE_JOBS).exists()
+    assert all(fetched_at >= asked_at for fetched_at in bank.fetched.values()), (asked_at, bank.fetched)
+
+
+def _next_of(link: Connection, now: datetime) -> Claim | None:
+    job = SyncJob.objects.filter(connection=link, status__in=LIVE_JOBS).first()
+    return None if job is None else leases.claim(job.id, now=now)
+
+
+def _end(held: Claim, deed: str, bank: Bank, now: datetime) -> None:
+    if deed == "fail":
+        leases.retry(held, error=DOWN, counts={}, now=now)
+    elif deed == "go on":
+        leases.go_on(held, counts={}, now=now)
+    else:
+        for of in ("list", "balances"):
+            held_jobs.fence(held, stage=of)
+            bank.fetch(held, of, now)
+        committed(held, now=now)
 
 
 # -- hands -------------------------------------------------------------------------------------------------------------

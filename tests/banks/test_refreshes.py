@@ -10,9 +10,9 @@ from uuid import UUID, uuid4
 import pytest
 from django.db import connections, transaction
 
-from banks import job_requests, leases, refreshes
+from banks import job_requests, leases, outcomes, refreshes
 from banks.errors import AccountNotFound, IdempotencyKeyReused, RefreshNotFound, RefreshRefused
-from banks.held_jobs import JobError
+from banks.held_jobs import Claim, JobError
 from banks.models import LIVE_JOBS, Account, Connection, FetchRecord, RefreshRequest, SyncJob, SyncJobStatus
 from banks.plan import plan
 from banks.refresh_status import Refresh, RefreshStatus
@@ -302,6 +302,56 @@ def test_a_round_that_ran_already_is_not_ours_and_the_one_after_it_is(world: Wor
 
     assert between.status == RefreshStatus.QUEUED
     assert world.look(refresh).status == RefreshStatus.DONE
+
+
+def test_a_check_that_began_while_we_asked_is_not_our_refresh(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was taken after the request began and before it joined: by the clock alone the job would be ours, and done."""
+    link = world.current.connection_id
+    assert job_requests.enqueue_check(link, now=NOW)
+    checking, real = list[Claim | None](), job_requests.enqueue
+
+    def taken_first(*arguments: Any, **members: Any) -> UUID:
+        checking.append(leases.claim(world.job_of(world.current).id, now=NOW + timedelta(seconds=1)))
+        return real(*arguments, **members)
+
+    monkeypatch.setattr(job_requests, "enqueue", taken_first)
+    refresh = world.ask(account_ids=[world.current.id], now=NOW)
+    monkeypatch.undo()
+    (held,) = checking
+    assert held is not None and held.checks_only
+    assert world.look(refresh).status == RefreshStatus.RUNNING
+
+    outcomes.checked(held, NOW + timedelta(seconds=2))
+    between = world.look(refresh)
+    world.end(world.current, SyncJobStatus.COMMITTED)
+
+    assert between.status == RefreshStatus.QUEUED
+    assert world.look(refresh).status == RefreshStatus.DONE
+
+
+def test_a_round_that_ran_already_is_not_ours_though_our_clock_is_behind_its_machines(world: World) -> None:
+    job_requests.enqueue(world.current.connection_id, trigger=leases.SyncTrigger.SCHEDULE, now=NOW)
+    running = leases.claim(world.job_of(world.current).id, now=NOW + timedelta(seconds=2))
+    assert running is not None
+    refresh = world.ask(account_ids=[world.current.id], now=NOW + timedelta(seconds=1))
+
+    leases.finish(running, SyncJobStatus.COMMITTED, counts={}, error=None, now=NOW + timedelta(seconds=3))
+
+    assert world.look(refresh).status == RefreshStatus.QUEUED
+
+
+def test_a_refresh_of_an_earlier_release_goes_by_the_clock(world: World) -> None:
+    job_requests.enqueue(world.current.connection_id, trigger=leases.SyncTrigger.SCHEDULE, now=NOW)
+    running = leases.claim(world.job_of(world.current).id, now=NOW)
+    assert running is not None
+    refresh = world.ask(account_ids=[world.current.id], now=NOW + timedelta(seconds=1))
+    row = RefreshRequest.objects.get()
+    row.parts = [{name: value for name, value in part.items() if name != "joined_late"} for part in row.parts]
+    row.save()
+
+    leases.finish(running, SyncJobStatus.COMMITTED, counts={}, error=None, now=NOW + timedelta(seconds=2))
+
+    assert world.look(refresh).status == RefreshStatus.QUEUED
 
 
 def test_a_connection_that_is_gone_failed(world: World) -> None:

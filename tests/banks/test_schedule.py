@@ -243,7 +243,7 @@ def test_while_the_bank_is_left_alone_nothing_is_due() -> None:
     for link in (soon, late):
         held = claimed(due(link))
         for _ in range(UNANSWERED_MAX):
-            gate.settle(link.institution_id, HUNG, job_id=held.job_id, now=NOW)
+            gate.settle(link.institution_id, HUNG, job_id=held.job_id, epoch=held.epoch, now=NOW)
         committed(held)
         schedule.after_run(link.id, now=NOW)
 

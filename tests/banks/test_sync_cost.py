@@ -43,7 +43,7 @@ def test_an_unchanged_sync_asks_the_database_no_oftener_than_it_did(world: Linke
     with CaptureQueriesContext(connection) as captured:
         result = sync.run(held, clock=clock.now)
 
-    assert result is not None and (result.error, result.changed_rows) == (None, 0)
+    assert result is not None and (result.error, result.changed_after) == (None, None)
     assert list(rows) == before and before
     statements = list(_statements(captured))
     assert not [sql for sql in statements if sql.startswith(("INSERT", "UPDATE")) and "banks_transaction" in sql]
@@ -66,7 +66,7 @@ def _captured(scene: Scene) -> CaptureQueriesContext:
     held = scene.claim(SyncTrigger.SCHEDULE)
     with CaptureQueriesContext(connection) as captured:
         result = sync.run(held, clock=lambda: scene.now)
-    assert result is not None and (result.error, result.changed_rows, result.unchanged) == (None, 0, 8)
+    assert result is not None and (result.error, result.changed_after, result.unchanged) == (None, None, 8)
     assert scene.bank.verbs()[-3:] == ["accounts", "balances", "transactions"]
     return captured
 

@@ -380,11 +380,12 @@ def test_a_refresh_under_the_old_link_can_not_replace_the_credentials_of_the_new
     linked.expire_access_token(linked.the_connection())
     before = linked.the_connection()
     world.consent(alice, budget, BALANCES)
-    current, mark = sessions.opened(linked.the_connection()), world.mark()
+    current, mark, held = sessions.opened(linked.the_connection()), world.mark(), linked.claimed()
 
     with pytest.raises(StaleLease):
-        sessions.fresh_session(before, now=clock.now(), deadline_monotonic=time.monotonic() + 10)
+        sessions.fresh_session(before, held, now=clock.now(), deadline_monotonic=time.monotonic() + 10)
 
     assert world.seen(after=mark).grants("refresh_token") == []
     assert sessions.opened(linked.the_connection()) == current
-    assert linked.run().status == "COMMITTED"
+    sync.run(held, clock=clock.now)
+    assert linked.the_job().status == "COMMITTED"
