@@ -22,7 +22,6 @@ from banks import (
     store,
     sync,
 )
-from banks.claims import needs_of
 from banks.connector import Credentials, Link, StartedAuthorisation
 from banks.models import (
     LIVE_JOBS,
@@ -34,6 +33,7 @@ from banks.models import (
     SyncTrigger,
     Transaction,
 )
+from banks.needing import needs_of
 from consents import lifecycle
 from consents.models import Consent
 from consents.scopes import Scope
