@@ -154,6 +154,7 @@ def approve(*, proposal_id: UUID, institution_id: UUID, person: UUID, actor: Act
     Raises ProposalNotFound, ProposalDecided (somebody was first), TwoPeopleNeeded (they asked for it themselves).
     """
     with transaction.atomic():
+        policies.hold(institution_id)  # first: what is signed while we wait for it may supersede this one
         proposal = _claimed(proposal_id, institution_id, person, ProposalStatus.SIGNED, now)
         try:
             with transaction.atomic():

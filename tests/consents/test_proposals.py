@@ -300,3 +300,25 @@ def test_a_merchant_asked_for_twice_is_approved_once() -> None:
     assert _approve(second).status == "SUPERSEDED"
 
     assert ApprovedMerchant.objects.count() == 1
+
+
+def test_terms_made_from_the_general_ones_are_not_approved_once_these_change_in_the_same_moment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its own policy has no version yet that could have changed."""
+    chat = ledger.platform("Chat")
+    _sign()
+    proposal = _widen(chat.id, base_version=0)
+    hold, others = policies.hold, [replace(TERMS, history_days_max=30)]
+
+    def waited_for(institution_id: UUID) -> None:
+        if others:
+            _sign(others.pop())
+        hold(institution_id)
+
+    monkeypatch.setattr(policies, "hold", waited_for)
+
+    with pytest.raises(ProposalDecided):
+        _approve(proposal)
+
+    assert policies.latest(HERE, chat.id) is None
