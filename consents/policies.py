@@ -107,8 +107,8 @@ def _supersede(policy: BankPolicy) -> None:
         status=ProposalStatus.WAITING,
         kind__in=(ProposalKind.WIDEN, ProposalKind.LIFT),
     ).exclude(terms__has_key="consent_id")
-    # One that is being decided just now is passed over, or two first signatures, which hold nothing, would wait for each
-    # other: its own finds this version, and gives up.
+    # One that is being decided just now is passed over, or two first signatures, which hold nothing, would wait for
+    # each other: its own finds this version, and gives up.
     ids = list(waiting.select_for_update(skip_locked=True, of=("self",)).values_list("id", flat=True))
     Proposal.objects.filter(id__in=ids).update(status=ProposalStatus.SUPERSEDED, decided_at=policy.created_at)
 
