@@ -100,7 +100,7 @@ def _claimed(proposal_id: UUID, target: ProposalStatus, person: UUID, now: datet
     if target == ProposalStatus.SIGNED:
         waiting = waiting.exclude(proposed_by=person)
     changed = waiting.update(status=target, decided_by=person, decided_at=now)
-    proposal = same.select_related("platform").first()
+    proposal = same.first()
     if proposal is None:
         raise ProposalNotFound(proposal_id)
     if not changed:
@@ -113,10 +113,17 @@ def _carry_out(proposal: OperatorProposal, actor: Actor, now: datetime) -> None:
     """Raises ConsentNotFound, TransitionRefused: what it was asked for is not so any more."""
     reason = proposal.reason_code
     if proposal.consent_id is not None:
-        lifecycle.lift(consent_id=proposal.consent_id, reason=reason, actor=actor, now=now)
+        lifecycle.lift(
+            consent_id=proposal.consent_id, reason=reason, actor=actor, now=now, asked_at=proposal.proposed_at
+        )
         return
-    target = _TARGETS[ProposalKind(proposal.kind)]
-    platforms.change_status(proposal.platform, target, reason=reason, actor=actor, now=now)
+    kind = ProposalKind(proposal.kind)
+    # Under its lock, so that a suspension at the same moment is not lifted for one that it took over from.
+    platform = Platform.objects.select_for_update(no_key=True).get(id=proposal.platform_id)
+    stopped_at = platform.status_changed_at
+    if kind == ProposalKind.LIFT and stopped_at is not None and stopped_at > proposal.proposed_at:
+        raise TransitionRefused(f"{platform.status} since it was asked for")
+    platforms.change_status(platform, _TARGETS[kind], reason=reason, actor=actor, now=now)
 
 
 def _record(proposal: OperatorProposal, actor: Actor, now: datetime) -> None:

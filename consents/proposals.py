@@ -261,6 +261,7 @@ def _carry_out(proposal: Proposal, actor: Actor, now: datetime) -> None:
             reason=proposal.reason_code,
             actor=actor,
             now=now,
+            asked_at=proposal.proposed_at,
         )
     else:
         policies.sign(

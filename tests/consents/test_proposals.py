@@ -1,6 +1,7 @@
 """Two people: one asks, another of the same bank approves. Neither alone, and nothing older than what holds."""
 
 from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -253,6 +254,32 @@ def test_the_lift_of_a_consent_that_ended_meanwhile_does_nothing() -> None:
     assert _statuses(consent)[HERE] == "SUSPENDED"
     consent.refresh_from_db()
     assert consent.status == "REVOKED"
+
+
+def test_a_lift_that_was_asked_for_before_a_stop_does_not_lift_it() -> None:
+    """It was asked for twice, carried out once, and stopped again for something else."""
+    consent = _suspended_consent()
+    first, second = (
+        proposals.propose_consent_lift(
+            institution_id=HERE,
+            platform_id=consent.platform_id,
+            consent_id=consent.id,
+            **ASKED,  # type: ignore[arg-type]
+        )
+        for _ in range(2)
+    )
+    _approve(first)
+    lifecycle.suspend_accounts(
+        consent_id=consent.id,
+        institution_id=HERE,
+        reason=StopReason.LEGAL_ORDER,
+        actor=BY_BANK,
+        now=NOW + timedelta(seconds=1),
+    )
+
+    assert _approve(second).status == "SUPERSEDED"
+
+    assert _statuses(consent)[HERE] == "SUSPENDED"
 
 
 def _merchant(platform_id: UUID) -> Proposal:
