@@ -14,7 +14,7 @@ from banks import renewal
 from banks.errors import ConnectionNotFound
 from consents.events import EventType
 from consents.models import Consent, ConsentAccount, Event
-from consents.states import ConsentAccountStatus, Initiator
+from consents.states import LIVE_CONSENTS, ConsentAccountStatus, Initiator
 from gateway.notify.models import Notice, NoticeKind, NoticeStatus
 
 log = logging.getLogger(__name__)
@@ -129,6 +129,10 @@ def _of_consent(event: Event) -> _Draft | None:
     # One that was never granted expires unanswered: nothing was shared, and nothing ends.
     if consent is None or consent.authorised_at is None:
         return None
+    if event.type == EventType.CONSENT_EXPIRING and (
+        consent.status not in LIVE_CONSENTS or consent.authorised_at > event.occurred_at
+    ):
+        return None  # it ended, or was gone on with, since: that is told, and its end is another one
     named = event.details.get("institution_id")
     return _Draft(
         kind=NoticeKind(event.type),
@@ -146,6 +150,9 @@ def _of_connection(event: Event, now: datetime) -> _Draft | None:
         card = renewal.own_connection(event.user_id, event.connection_id, now=now)
     except ConnectionNotFound:
         return None  # it ended meanwhile, and that was told
+    days = event.details.get("days")
+    if days is not None and card.ends_at is not None and card.ends_at > event.occurred_at + timedelta(days=days):
+        return None  # it was renewed since
     return _Draft(
         kind=NoticeKind(event.type),
         occasion=f"event:{event.id}",
