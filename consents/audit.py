@@ -59,7 +59,7 @@ def record(
 
 
 def seal() -> int:
-    """Chain up to SEAL_BATCH unsealed entries; how many. Of two sealers at once the second waits, and goes on behind."""
+    """Chain up to SEAL_BATCH unsealed entries; how many. Of two sealers at once one waits, and goes on behind."""
     with transaction.atomic():
         unsealed = AuditEntry.objects.filter(sequence=None).order_by("occurred_at", "id")
         entries = list(unsealed.select_for_update(no_key=True)[:SEAL_BATCH])
