@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Max, Q, QuerySet
 
 from banks import renewal
 from banks.errors import ConnectionNotFound
@@ -115,9 +115,15 @@ def _make_for(event: Event, now: datetime) -> None:
         return  # erased: there is nobody to tell
     draft = _of_consent(event) if event.type in _CONSENT_EVENTS else _of_connection(event, now)
     if draft is not None and not is_active:
-        draft = _Draft(kind=NoticeKind.PROFILE_CLOSED, occasion="profile.closed", occurred_at=event.occurred_at)
+        draft = _Draft(kind=NoticeKind.PROFILE_CLOSED, occasion="profile.closed", occurred_at=_closed_at(event))
     if draft is not None:
         _store(event.user_id, draft, now)
+
+
+def _closed_at(event: Event) -> datetime:
+    """With the last of what was shared, which closing ends: the event may be an earlier one, not looked at before."""
+    ended = Consent.objects.filter(user_id=event.user_id).aggregate(last=Max("ended_at"))["last"]
+    return event.occurred_at if ended is None else max(ended, event.occurred_at)
 
 
 def _of_consent(event: Event) -> _Draft | None:

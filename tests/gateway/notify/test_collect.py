@@ -157,6 +157,18 @@ def test_a_closed_profile_gets_one_last_notice_and_no_more(alice: User, sharing:
     assert kinds() == ["consent.granted", "consent.granted", "profile.closed"]
 
 
+def test_a_closed_profile_is_told_of_its_closing_and_not_of_what_came_before(alice: User, sharing: Consent) -> None:
+    """What nobody looked at for days is too old for a mail; the one about the closing is not."""
+    now = clock.now()
+    Event.objects.update(occurred_at=now - timedelta(days=4))
+    lifecycle.revoke_all(user_id=alice.id, reason="closed", actor=cast.BY_OPERATOR, now=now)
+    User.objects.filter(id=alice.id).update(is_active=False)
+
+    (last,) = collected()
+
+    assert (last.kind, last.occurred_at, last.status) == ("profile.closed", now, "PENDING")
+
+
 def test_an_event_that_cannot_be_told_holds_up_no_other(
     alice: User, sharing: Consent, budget: Member, monkeypatch: pytest.MonkeyPatch, caplog: Any
 ) -> None:
