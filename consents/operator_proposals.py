@@ -28,6 +28,8 @@ def propose(
     """
     if _TARGETS[kind] not in PLATFORM_TRANSITIONS[PlatformStatus(platform.status)]:
         raise TransitionRefused(platform.status)
+    if kind == ProposalKind.LIFT:
+        _supersede(platform.id, None, stopped_at=platform.status_changed_at, now=now)
     return _propose(platform, kind, consent_id=None, reason=reason, person=person, actor=actor, now=now)
 
 
@@ -37,6 +39,7 @@ def propose_consent_lift(
     """A suspended consent, back to where it was. Raises TransitionRefused (not suspended, or it waits already)."""
     if consent.status != ConsentStatus.SUSPENDED:
         raise TransitionRefused(consent.status)
+    _supersede(consent.platform_id, consent.id, stopped_at=consent.status_changed_at, now=now)
     return _propose(
         consent.platform, ProposalKind.LIFT, consent_id=consent.id, reason=reason, person=person, actor=actor, now=now
     )
@@ -91,6 +94,18 @@ def _propose(
     except IntegrityError:
         raise TransitionRefused(ProposalStatus.WAITING) from None
     return proposal
+
+
+def _supersede(platform_id: UUID, consent_id: UUID | None, *, stopped_at: datetime | None, now: datetime) -> None:
+    """What was asked for before this stop waits in vain, and would be in the way of the same about this one."""
+    if stopped_at is not None:
+        OperatorProposal.objects.filter(
+            platform_id=platform_id,
+            consent_id=consent_id,
+            kind=ProposalKind.LIFT,
+            status=ProposalStatus.WAITING,
+            proposed_at__lt=stopped_at,
+        ).update(status=ProposalStatus.SUPERSEDED, decided_at=now)
 
 
 def _claimed(proposal_id: UUID, target: ProposalStatus, person: UUID, now: datetime) -> OperatorProposal:

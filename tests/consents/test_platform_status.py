@@ -356,6 +356,21 @@ def test_a_lift_that_was_asked_for_before_a_stop_does_not_lift_it(chat: Platform
     assert (chat.status, chat.status_reason) == ("SUSPENDED", "fraud")
 
 
+def test_a_lift_that_waits_in_vain_is_not_in_the_way_of_the_next_one(chat: Platform) -> None:
+    Platform.objects.update(status="SUSPENDED", status_reason="attestation_overdue", status_changed_at=NOW)
+    chat.refresh_from_db()
+    in_vain = asked(chat, ProposalKind.LIFT)
+    platforms.suspend(chat, reason="fraud", actor=BY_OPERATOR, now=NOW + DAY)
+
+    later = {"person": OLA, "actor": BY_OPERATOR, "now": NOW + 2 * DAY}
+    lift = operator_proposals.propose(chat, ProposalKind.LIFT, reason="cleared", **later)  # type: ignore[arg-type]
+
+    assert approved(lift).status == "SIGNED"
+    in_vain.refresh_from_db()
+    chat.refresh_from_db()
+    assert (in_vain.status, chat.status) == ("SUPERSEDED", "ACTIVE")
+
+
 def test_nor_does_the_lift_of_a_persons_own_stop_lift_the_one_that_took_it_over() -> None:
     consent = given.authorised()
     consent = given.suspended(consent, actor=BY_USER, user_id=consent.user_id)
