@@ -115,14 +115,15 @@ def _make_for(event: Event, now: datetime) -> None:
         return  # erased: there is nobody to tell
     draft = _of_consent(event) if event.type in _CONSENT_EVENTS else _of_connection(event, now)
     if draft is not None and not is_active:
-        draft = _Draft(kind=NoticeKind.PROFILE_CLOSED, occasion="profile.closed", occurred_at=_closed_at(event))
+        closed_at = _closed_at(event.user_id, event)
+        draft = _Draft(kind=NoticeKind.PROFILE_CLOSED, occasion="profile.closed", occurred_at=closed_at)
     if draft is not None:
         _store(event.user_id, draft, now)
 
 
-def _closed_at(event: Event) -> datetime:
+def _closed_at(user_id: UUID, event: Event) -> datetime:
     """With the last of what was shared, which closing ends: the event may be an earlier one, not looked at before."""
-    ended = Consent.objects.filter(user_id=event.user_id).aggregate(last=Max("ended_at"))["last"]
+    ended = Consent.objects.filter(user_id=user_id).aggregate(last=Max("ended_at"))["last"]
     return event.occurred_at if ended is None else max(ended, event.occurred_at)
 
 
