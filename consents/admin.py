@@ -10,7 +10,7 @@ from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST
 
 from consents import audit, clock, lifecycle, operator_proposals, platforms, reports
-from consents.errors import AuditBroken
+from consents.errors import AuditBroken, TwoPeopleNeeded
 from consents.models import (
     AuditEntry,
     BankPolicy,
@@ -105,8 +105,15 @@ class OperatorProposalAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Approve, and carry it out")
     def approve(self, request: HttpRequest, rows: Rows) -> None:
-        act = _person(request)
-        self.each(request, rows, lambda row: operator_proposals.approve(proposal_id=row.id, **act), "Decided")
+        act, operates = _person(request), cast(ActingRequest, request).operates
+
+        def approved(row: OperatorProposal) -> None:
+            # Two operators: one who has left is not one of them any more.
+            if not operates(row.proposed_by):
+                raise TwoPeopleNeeded(row.id)
+            operator_proposals.approve(proposal_id=row.id, **act)
+
+        self.each(request, rows, approved, "Decided")
 
     @admin.action(description="Refuse")
     def refuse(self, request: HttpRequest, rows: Rows) -> None:

@@ -59,11 +59,13 @@ def record(
 
 
 def seal() -> int:
-    """Chain up to SEAL_BATCH unsealed entries; how many. Two sealers at once: the unique sequence lets one win."""
+    """Chain up to SEAL_BATCH unsealed entries; how many. Of two sealers at once one waits, and goes on behind."""
     with transaction.atomic():
+        unsealed = AuditEntry.objects.filter(sequence=None).order_by("occurred_at", "id")
+        entries = list(unsealed.select_for_update(no_key=True)[:SEAL_BATCH])
+        # Only now, for it may have grown while we waited for them.
         head = AuditEntry.objects.aggregate(top=Max("sequence"))["top"] or 0
         previous = AuditEntry.objects.get(sequence=head).hash if head else _GENESIS
-        entries = list(AuditEntry.objects.filter(sequence=None).order_by("occurred_at", "id")[:SEAL_BATCH])
         for entry in entries:
             head += 1
             entry.sequence, entry.previous_hash = head, previous

@@ -64,6 +64,10 @@ class TwoPeopleNeeded(ConsentError):
     """Whoever asked for it may not be the one who approves it, nor sign alone what is wider."""
 
 
+class LookupsSpent(ConsentError):
+    """This person has looked up as many customers as one may within the hour."""
+
+
 class EventsGone(ConsentError):
     """What lies after the position asked for is not kept any more, or never was. `position`: where one can go on."""
 

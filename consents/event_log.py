@@ -159,16 +159,24 @@ def page(platform_id: UUID, *, after: int | None, limit: int) -> LogPage:
     kept_after = _kept_after(platform_id, log.last_sequence)
     if since < kept_after or since > log.last_sequence:
         raise EventsGone(min(kept_after, log.last_sequence))
-    told = found[:limit]
-    return LogPage(told, told[-1].sequence if told else since, len(found) > limit)
+    told = _unbroken(found, since)[:limit]
+    if found and not told:
+        raise EventsGone(found[0].sequence - 1)
+    return LogPage(told, told[-1].sequence if told else since, len(found) > len(told))
 
 
 def _after(platform_id: UUID, sequence: int) -> QuerySet[Delivery]:
     return Delivery.objects.filter(platform_id=platform_id, sequence__gt=sequence).order_by("sequence")
 
 
+def _unbroken(found: Sequence[Delivery], since: int) -> Sequence[Delivery]:
+    """Those up to the first hole. They go by age, which two clocks, or two sweeps at once, may have other than their
+    numbers: what comes after a hole is told when it has been said that something is gone."""
+    return [one for number, one in enumerate(found, since + 1) if one.sequence == number]
+
+
 def _kept_after(platform_id: UUID, last_sequence: int) -> int:
-    """The number before the oldest that is kept. Numbers have no holes: of what is missing, something was taken."""
+    """The number before the oldest that is kept."""
     oldest: int | None = Delivery.objects.filter(platform_id=platform_id).aggregate(oldest=Min("sequence"))["oldest"]
     return last_sequence if oldest is None else oldest - 1
 

@@ -28,6 +28,8 @@ def propose(
     """
     if _TARGETS[kind] not in PLATFORM_TRANSITIONS[PlatformStatus(platform.status)]:
         raise TransitionRefused(platform.status)
+    if kind == ProposalKind.LIFT:
+        _supersede(platform.id, None, stopped_at=platform.status_changed_at, now=now)
     return _propose(platform, kind, consent_id=None, reason=reason, person=person, actor=actor, now=now)
 
 
@@ -37,6 +39,7 @@ def propose_consent_lift(
     """A suspended consent, back to where it was. Raises TransitionRefused (not suspended, or it waits already)."""
     if consent.status != ConsentStatus.SUSPENDED:
         raise TransitionRefused(consent.status)
+    _supersede(consent.platform_id, consent.id, stopped_at=consent.status_changed_at, now=now)
     return _propose(
         consent.platform, ProposalKind.LIFT, consent_id=consent.id, reason=reason, person=person, actor=actor, now=now
     )
@@ -93,6 +96,18 @@ def _propose(
     return proposal
 
 
+def _supersede(platform_id: UUID, consent_id: UUID | None, *, stopped_at: datetime | None, now: datetime) -> None:
+    """What was asked for before this stop waits in vain, and would be in the way of the same about this one."""
+    if stopped_at is not None:
+        OperatorProposal.objects.filter(
+            platform_id=platform_id,
+            consent_id=consent_id,
+            kind=ProposalKind.LIFT,
+            status=ProposalStatus.WAITING,
+            proposed_at__lt=stopped_at,
+        ).update(status=ProposalStatus.SUPERSEDED, decided_at=now)
+
+
 def _claimed(proposal_id: UUID, target: ProposalStatus, person: UUID, now: datetime) -> OperatorProposal:
     """Update-where-waiting: of two people at once one decides."""
     same = OperatorProposal.objects.filter(id=proposal_id)
@@ -100,7 +115,7 @@ def _claimed(proposal_id: UUID, target: ProposalStatus, person: UUID, now: datet
     if target == ProposalStatus.SIGNED:
         waiting = waiting.exclude(proposed_by=person)
     changed = waiting.update(status=target, decided_by=person, decided_at=now)
-    proposal = same.select_related("platform").first()
+    proposal = same.first()
     if proposal is None:
         raise ProposalNotFound(proposal_id)
     if not changed:
@@ -113,10 +128,17 @@ def _carry_out(proposal: OperatorProposal, actor: Actor, now: datetime) -> None:
     """Raises ConsentNotFound, TransitionRefused: what it was asked for is not so any more."""
     reason = proposal.reason_code
     if proposal.consent_id is not None:
-        lifecycle.lift(consent_id=proposal.consent_id, reason=reason, actor=actor, now=now)
+        lifecycle.lift(
+            consent_id=proposal.consent_id, reason=reason, actor=actor, now=now, asked_at=proposal.proposed_at
+        )
         return
-    target = _TARGETS[ProposalKind(proposal.kind)]
-    platforms.change_status(proposal.platform, target, reason=reason, actor=actor, now=now)
+    kind = ProposalKind(proposal.kind)
+    # Under its lock, so that a suspension at the same moment is not lifted for one that it took over from.
+    platform = Platform.objects.select_for_update(no_key=True).get(id=proposal.platform_id)
+    stopped_at = platform.status_changed_at
+    if kind == ProposalKind.LIFT and stopped_at is not None and stopped_at > proposal.proposed_at:
+        raise TransitionRefused(f"{platform.status} since it was asked for")
+    platforms.change_status(platform, _TARGETS[kind], reason=reason, actor=actor, now=now)
 
 
 def _record(proposal: OperatorProposal, actor: Actor, now: datetime) -> None:

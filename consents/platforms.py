@@ -104,15 +104,15 @@ def suspend(platform: Platform, *, reason: str, actor: Actor, now: datetime) -> 
 
     What the missing attestation suspended the operator may take over: then the attestation alone does not lift it.
     """
-    before = PlatformStatus(platform.status)
-    if before != PlatformStatus.SUSPENDED or platform.status_reason != ATTESTATION_OVERDUE:
-        change_status(platform, PlatformStatus.SUSPENDED, reason=reason, actor=actor, now=now)
-        return
     with transaction.atomic():
-        overdue = Platform.objects.filter(id=platform.id, status=before, status_reason=ATTESTATION_OVERDUE)
-        if not overdue.update(status_reason=reason, status_changed_at=now):
-            raise TransitionRefused(f"{before} -> {before}")
-        _record(platform, "platform.suspended", before, before, reason, actor, now)
+        # Under its lock: what the sweep suspends at the same moment is taken over too, and no stop is refused for it.
+        row = Platform.objects.select_for_update(no_key=True).get(id=platform.id)
+        before = PlatformStatus(row.status)
+        if before == PlatformStatus.SUSPENDED and row.status_reason == ATTESTATION_OVERDUE:
+            Platform.objects.filter(id=row.id).update(status_reason=reason, status_changed_at=now)
+            _record(row, "platform.suspended", before, before, reason, actor, now)
+        else:
+            change_status(row, PlatformStatus.SUSPENDED, reason=reason, actor=actor, now=now)
     platform.refresh_from_db()
 
 
@@ -153,7 +153,9 @@ def _suspend_overdue(platform: Platform, now: datetime) -> bool:
 def _end_tokens(platform_id: UUID) -> None:
     """Deleted, not stamped: a token that is not there cannot be served by a forgotten check."""
     # Held until the end: a token that is just being made is deleted here, or finds its code gone.
-    list(Consent.objects.select_for_update(no_key=True).filter(platform_id=platform_id).order_by("id").values_list("id"))
+    list(
+        Consent.objects.select_for_update(no_key=True).filter(platform_id=platform_id).order_by("id").values_list("id")
+    )
     RefreshToken.objects.filter(application_id=platform_id).delete()
     AccessToken.objects.filter(application_id=platform_id).delete()
     Grant.objects.filter(application_id=platform_id).delete()

@@ -18,7 +18,30 @@ from consents.requested import DURATION_DAYS_MAX, HISTORY_DAYS_MAX
 from consents.scopes import LocationPrecision, Purpose, Scope, SensitiveGroup
 from consents.states import PolicyStatus
 
-__all__ = ["PolicyTerms", "latest", "latest_versions", "row", "sign", "terms_of", "terms_that_hold", "versions"]
+__all__ = [
+    "PolicyTerms",
+    "hold",
+    "latest",
+    "latest_versions",
+    "row",
+    "sign",
+    "terms_of",
+    "terms_that_hold",
+    "versions",
+]
+
+
+def hold(institution_id: UUID) -> None:
+    """Until the caller's transaction ends, nobody else signs for this bank.
+
+    What is signed for one platform may be made from the general policy, and a stop for all is a version of each: read
+    before this returns, either may be out of date. Taken before a proposal, and before the locks of consents. A bank
+    that never signed anything has nothing to hold, nor anything to be out of date.
+    """
+    first = BankPolicy.objects.select_for_update(no_key=True, of=("self",)).filter(
+        institution_id=institution_id, version=1
+    )
+    list(first.order_by("id").values_list("id", flat=True))
 
 
 def sign(
@@ -40,6 +63,7 @@ def sign(
     _refuse_out_of_range("history_days_max", terms.history_days_max, HISTORY_DAYS_MAX)
     _refuse_out_of_range("duration_days_max", terms.duration_days_max, DURATION_DAYS_MAX)
     with transaction.atomic():
+        hold(institution_id)
         newest = latest(institution_id, platform_id)
         version = 0 if newest is None else newest.version
         if base_version is not None and base_version != version:
@@ -83,8 +107,8 @@ def _supersede(policy: BankPolicy) -> None:
         status=ProposalStatus.WAITING,
         kind__in=(ProposalKind.WIDEN, ProposalKind.LIFT),
     ).exclude(terms__has_key="consent_id")
-    # One that is being approved just now is passed over, or the two would wait for each other: its signature finds this
-    # version, and gives up.
+    # One that is being decided just now is passed over, or two first signatures, which hold nothing, would wait for
+    # each other: its own finds this version, and gives up.
     ids = list(waiting.select_for_update(skip_locked=True, of=("self",)).values_list("id", flat=True))
     Proposal.objects.filter(id__in=ids).update(status=ProposalStatus.SUPERSEDED, decided_at=policy.created_at)
 

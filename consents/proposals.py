@@ -154,6 +154,7 @@ def approve(*, proposal_id: UUID, institution_id: UUID, person: UUID, actor: Act
     Raises ProposalNotFound, ProposalDecided (somebody was first), TwoPeopleNeeded (they asked for it themselves).
     """
     with transaction.atomic():
+        policies.hold(institution_id)  # first: what is signed while we wait for it may supersede this one
         proposal = _claimed(proposal_id, institution_id, person, ProposalStatus.SIGNED, now)
         try:
             with transaction.atomic():
@@ -260,6 +261,7 @@ def _carry_out(proposal: Proposal, actor: Actor, now: datetime) -> None:
             reason=proposal.reason_code,
             actor=actor,
             now=now,
+            asked_at=proposal.proposed_at,
         )
     else:
         policies.sign(
@@ -277,14 +279,15 @@ def _carry_out(proposal: Proposal, actor: Actor, now: datetime) -> None:
 def _approve_merchant(proposal: Proposal, now: datetime) -> None:
     key = proposal.terms["merchant_key"]
     assert proposal.platform_id is not None
-    if _approved(proposal.institution_id, proposal.platform_id, key):
-        raise TransitionRefused(ProposalStatus.SIGNED)
-    ApprovedMerchant.objects.create(
+    # Asked for twice, it may be approved twice at once.
+    _, is_first = ApprovedMerchant.objects.get_or_create(
         platform_id=proposal.platform_id,
         institution_id=proposal.institution_id,
         merchant_key=key,
-        approved_at=now,
+        defaults={"approved_at": now},
     )
+    if not is_first:
+        raise TransitionRefused(ProposalStatus.SIGNED)
 
 
 def _approved(institution_id: UUID, platform_id: UUID, merchant_key: str) -> bool:

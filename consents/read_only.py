@@ -37,10 +37,12 @@ Act = Callable[[Any], object]
 
 
 class ActingRequest(HttpRequest):
-    """A request of an operator. `actor` is who the audit trail names, `person` their user id: set by the site."""
+    """A request of an operator. `actor` is who the audit trail names, `person` their user id, `operates` says of any
+    user id whether that person is an operator: set by the site."""
 
     actor: Actor
     person: UUID
+    operates: Callable[[UUID], bool]
 
 
 class ReasonForm(ActionForm):

@@ -16,7 +16,8 @@ from consents.reasons import OpenReason, StopReason
 from consents.scopes import Scope, consistent
 from consents.states import PolicyStatus
 
-#: How often a stop is tried again after somebody else signed in the same moment: it must not fail for that.
+#: How often a stop is tried again after somebody else signed a bank's first version in the same moment, before which
+#: there is nothing to hold: it must not fail for that.
 _ATTEMPTS = 5
 
 
@@ -46,8 +47,8 @@ def stop_scope(
 ) -> list[BankPolicy]:
     """`scope`, and what is meaningless without it, is served to this platform (None: to any) no longer.
 
-    For every platform: the general policy and each platform's own, in one transaction. Raises TransitionRefused (none
-    of them has it).
+    For every platform: the general policy and each platform's own, in one transaction; a platform that was withdrawn
+    has nothing to lose. Raises TransitionRefused (none of them has it).
     """
 
     def without(held: PolicyTerms) -> PolicyTerms:
@@ -56,7 +57,12 @@ def stop_scope(
     if platform_id is not None:
         return [_signed(institution_id, platform_id, without, person=person, reason=reason, actor=actor, now=now)]
     with transaction.atomic():
-        having = [one for one, policy in policies.latest_versions(institution_id).items() if scope in policy.scopes]
+        policies.hold(institution_id)
+        having = [
+            one
+            for one, policy in policies.latest_versions(institution_id).items()
+            if scope in policy.scopes and policy.status != PolicyStatus.BLOCK
+        ]
         if not having:
             raise TransitionRefused(scope)
         return [
@@ -80,18 +86,20 @@ def narrow(
 
     Raises TwoPeopleNeeded (something in it is wider, or it is the final withdrawal), PolicyChanged, RequestNotAllowed.
     """
-    if terms.status == PolicyStatus.BLOCK or widened(policies.terms_that_hold(institution_id, platform_id), terms):
-        raise TwoPeopleNeeded(institution_id)
-    return policies.sign(
-        institution_id=institution_id,
-        platform_id=platform_id,
-        terms=terms,
-        approved_by=[person],
-        actor=actor,
-        now=now,
-        reason=reason,
-        base_version=base_version,
-    )
+    with transaction.atomic():
+        policies.hold(institution_id)
+        if terms.status == PolicyStatus.BLOCK or widened(policies.terms_that_hold(institution_id, platform_id), terms):
+            raise TwoPeopleNeeded(institution_id)
+        return policies.sign(
+            institution_id=institution_id,
+            platform_id=platform_id,
+            terms=terms,
+            approved_by=[person],
+            actor=actor,
+            now=now,
+            reason=reason,
+            base_version=base_version,
+        )
 
 
 def _signed(
@@ -105,24 +113,26 @@ def _signed(
     now: datetime,
 ) -> BankPolicy:
     """`change` applied to what holds; anew where another version came between, or it would be undone by the stop."""
-    for attempt in range(_ATTEMPTS):
-        newest = policies.latest(institution_id, platform_id)
-        held = policies.terms_that_hold(institution_id, platform_id) or NOTHING
-        terms = change(held)
-        if held.status == PolicyStatus.BLOCK or (newest is not None and terms == held):
-            raise TransitionRefused(held.status)
-        try:
-            return policies.sign(
-                institution_id=institution_id,
-                platform_id=platform_id,
-                terms=terms,
-                approved_by=[person],
-                actor=actor,
-                now=now,
-                reason=reason,
-                base_version=0 if newest is None else newest.version,
-            )
-        except PolicyChanged:
-            if attempt == _ATTEMPTS - 1:
-                raise
+    with transaction.atomic():
+        policies.hold(institution_id)
+        for attempt in range(_ATTEMPTS):
+            newest = policies.latest(institution_id, platform_id)
+            held = policies.terms_that_hold(institution_id, platform_id) or NOTHING
+            terms = change(held)
+            if held.status == PolicyStatus.BLOCK or (newest is not None and terms == held):
+                raise TransitionRefused(held.status)
+            try:
+                return policies.sign(
+                    institution_id=institution_id,
+                    platform_id=platform_id,
+                    terms=terms,
+                    approved_by=[person],
+                    actor=actor,
+                    now=now,
+                    reason=reason,
+                    base_version=0 if newest is None else newest.version,
+                )
+            except PolicyChanged:
+                if attempt == _ATTEMPTS - 1:
+                    raise
     raise AssertionError("unreachable")

@@ -13,7 +13,8 @@ def sweep() -> None:
     lifecycle.announce_expiring(now=now)
     platforms.suspend_overdue(now=now)
     platform_endings.sweep(now=now)
-    audit.seal()
+    while audit.seal() == audit.SEAL_BATCH:
+        pass
     event_log.forget(now=now)
 
 

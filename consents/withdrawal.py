@@ -71,7 +71,8 @@ def finish() -> int:
     The instant written is the withdrawal's: since then nothing was served.
     """
     done = 0
-    left = _left(OuterRef(OuterRef("institution_id")), OuterRef("platform_id"), OuterRef("decided_at"))
+    inner = {name: OuterRef(OuterRef(name)) for name in ("institution_id", "decided_at")}
+    left = _left(**inner, platform_id=OuterRef("platform_id")).filter(expires_at__gt=OuterRef("decided_at"))
     signed = Proposal.objects.filter(Exists(left), kind=ProposalKind.WITHDRAW, status=ProposalStatus.SIGNED)
     for proposal in signed.order_by("decided_at", "id"):
         done += _finish(proposal, BATCH - done)
@@ -82,9 +83,12 @@ def finish() -> int:
 
 def _finish(proposal: Proposal, limit: int) -> int:
     assert proposal.decided_at is not None and proposal.platform_id is not None
-    left = _left(proposal.institution_id, proposal.platform_id, proposal.decided_at)
+    left = _left(
+        institution_id=proposal.institution_id, decided_at=proposal.decided_at, platform_id=proposal.platform_id
+    )
+    in_date = left.filter(expires_at__gt=proposal.decided_at)
     done = 0
-    for consent_id in list(left.order_by("id").values_list("id", flat=True)[:limit]):
+    for consent_id in list(in_date.order_by("id").values_list("id", flat=True)[:limit]):
         try:
             lifecycle.revoke_accounts(
                 consent_id=consent_id,
@@ -99,17 +103,18 @@ def _finish(proposal: Proposal, limit: int) -> int:
     return done
 
 
-def _left(institution_id: Any, platform_id: Any, decided_at: Any) -> QuerySet[Consent]:
+def _left(*, institution_id: Any, decided_at: Any, platform_id: Any) -> QuerySet[Consent]:
     """What a withdrawal has still to end, for its values or for references to them. What was allowed after the platform
-    came back is none of it.
+    came back is none of it; what was only gone on with since is: a renewal adds no account.
     """
-    return _here(institution_id, platform_id).filter(authorised_at__lte=decided_at, expires_at__gt=decided_at)
+    return _here(institution_id, platform_id, added_at__lte=decided_at)
 
 
-def _here(institution_id: Any, platform_id: Any) -> QuerySet[Consent]:
+def _here(institution_id: Any, platform_id: Any, **of_accounts: Any) -> QuerySet[Consent]:
     """Live consents of the platform with accounts of this bank."""
-    held = ConsentAccount.objects.filter(institution_id=institution_id).exclude(status=ConsentAccountStatus.REVOKED)
-    return Consent.objects.filter(platform_id=platform_id, status__in=LIVE_CONSENTS, id__in=held.values("consent_id"))
+    held = ConsentAccount.objects.filter(institution_id=institution_id, **of_accounts)
+    here = held.exclude(status=ConsentAccountStatus.REVOKED)
+    return Consent.objects.filter(platform_id=platform_id, status__in=LIVE_CONSENTS, id__in=here.values("consent_id"))
 
 
 def _elsewhere(institution_id: UUID) -> QuerySet[ConsentAccount, UUID]:

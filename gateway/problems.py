@@ -329,6 +329,7 @@ ERROR_CODES: dict[type[Exception], str] = {
     consent_errors.RequestNotAllowed: "request_not_allowed",
     consent_errors.PlatformNotUsable: DenialCode.PLATFORM_NOT_ACTIVE,
     consent_errors.JoseRejected: "signature_rejected",
+    consent_errors.LookupsSpent: "rate_limited",
     consent_errors.EventsGone: "events_gone",
     consent_errors.AuditBroken: "internal_error",
     bank_errors.AccountNotFound: "account_not_found",

@@ -175,7 +175,13 @@ CACHES: dict[str, Any] = {
             "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 2},
         }
         if ENVIRONMENT.redis_url
-        else {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache_entry"}
+        else {
+            "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+            "LOCATION": "cache_entry",
+            # Beyond it entries go that are still good: codes that were used, failures that a limit counts. Each job
+            # has one too, and the library's 300 are gone in a minute.
+            "OPTIONS": {"MAX_ENTRIES": 20_000},
+        }
     )
 }
 

@@ -111,19 +111,28 @@ def _earlier_end(consent: Consent, narrower: Narrower, now: datetime) -> datetim
 
 
 def renew(
-    *, consent_id: UUID, user_id: UUID, duration_days: int, disclosure: Disclosure, actor: Actor, now: datetime
+    *,
+    consent_id: UUID,
+    user_id: UUID,
+    duration_days: int,
+    disclosure: Disclosure,
+    actor: Actor,
+    now: datetime,
+    revision: int | None = None,
 ) -> Consent:
     """The user goes on with it, nothing else changed: it ends `duration_days` from now. Tokens stay as they are.
 
-    No longer than they allowed it for before. A pause stays a pause. Raises ConsentNotFound, TransitionRefused (it has
-    ended, is suspended, or was for one use), PlatformNotUsable, ValueError (longer than before). Whoever calls has made
-    sure that it is the user, a moment ago.
+    No longer than they allowed it for before. A pause stays a pause. `revision`: the one that `disclosure` was made of.
+    Raises ConsentNotFound, TransitionRefused (it has ended, is suspended, was for one use, or has another revision),
+    PlatformNotUsable, ValueError (longer than before). Whoever calls has made sure that it is the user, a moment ago.
     """
     with transaction.atomic():
         consent = changing.locked(consent_id, user_id=user_id)
         renewable = (ConsentStatus.AUTHORISED, ConsentStatus.PAUSED)
         if consent.status not in renewable or consent.is_expired(now) or consent.duration_type == DurationType.ONE_TIME:
             raise TransitionRefused(consent.status)
+        if revision not in (None, consent.revision):
+            raise TransitionRefused(f"revision {consent.revision}")
         changing.check_usable(consent.platform)
         if not 1 <= duration_days <= (consent.duration_days or 0):
             raise ValueError("duration_days may only stay or shrink")

@@ -28,8 +28,19 @@ def suspend_accounts(*, consent_id: UUID, institution_id: UUID, reason: str, act
     )
 
 
-def lift_accounts(*, consent_id: UUID, institution_id: UUID, reason: str, actor: Actor, now: datetime) -> int:
-    """SUSPENDED accounts at that bank are ACTIVE again; how many. Raises ConsentNotFound, TransitionRefused (none)."""
+def lift_accounts(
+    *,
+    consent_id: UUID,
+    institution_id: UUID,
+    reason: str,
+    actor: Actor,
+    now: datetime,
+    asked_at: datetime | None = None,
+) -> int:
+    """SUSPENDED accounts at that bank are ACTIVE again; how many. `asked_at`: when somebody asked for it.
+
+    Raises ConsentNotFound, TransitionRefused (none, or one was suspended after it was asked for: that is another stop).
+    """
     return _move(
         consent_id,
         institution_id,
@@ -39,6 +50,7 @@ def lift_accounts(*, consent_id: UUID, institution_id: UUID, reason: str, actor:
         reason=reason,
         actor=actor,
         now=now,
+        asked_at=asked_at,
     )
 
 
@@ -74,10 +86,13 @@ def _move(
     reason: str,
     actor: Actor,
     now: datetime,
+    asked_at: datetime | None = None,
 ) -> int:
     with transaction.atomic():
         consent = _live(consent_id, now)
         rows = ConsentAccount.objects.filter(consent=consent, institution_id=institution_id, status=source)
+        if asked_at is not None and rows.filter(status_changed_at__gt=asked_at).exists():
+            raise TransitionRefused(f"{source} since it was asked for")
         moved = _write(rows, target, reason, actor, now)
         if not moved:
             raise TransitionRefused(f"{source} -> {target}")

@@ -1,16 +1,16 @@
 """What every change of a consent shares: the row's lock, the conditional update, its audit entry and its event."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F
+from django.db.models import F, Max
 
 from consents import audit, events
 from consents.audit import Actor
 from consents.errors import ConsentNotFound, PlatformNotUsable, TransitionRefused
-from consents.models import AccessToken, Consent, Grant, Platform, RefreshToken
+from consents.models import AccessToken, Consent, Event, Grant, Platform, RefreshToken
 from consents.states import ConsentStatus, Initiator, PlatformStatus, sources_of
 
 SYSTEM = Actor(initiator=Initiator.SYSTEM)
@@ -131,14 +131,25 @@ def publish(
     now: datetime,
     details: Mapping[str, str | int | bool | None] | None = None,
 ) -> None:
+    """Of a consent whose row is held."""
     events.publish(
         event,
-        now=now,
+        now=_in_turn(consent, now),
         platform_id=consent.platform_id,
         consent_id=consent.id,
         user_id=consent.user_id,
         details={"reason": reason, "initiator": actor.initiator, **(details or {})},
     )
+
+
+def _in_turn(consent: Consent, now: datetime) -> datetime:
+    """After what is still to be laid of this consent, by whatever clock: logs are laid in the order of these instants,
+    and `now` was read before the row's lock was waited for."""
+    waiting = Event.objects.filter(
+        spread_at=None, platform_id=consent.platform_id, consent_id=consent.id, occurred_at__gte=now
+    )
+    latest: datetime | None = waiting.aggregate(latest=Max("occurred_at"))["latest"]
+    return now if latest is None else latest + timedelta(microseconds=1)
 
 
 def end_tokens(consent_id: UUID) -> None:

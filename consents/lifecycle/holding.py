@@ -53,15 +53,26 @@ def suspend(*, consent_id: UUID, reason: str, actor: Actor, now: datetime, user_
         )
 
 
-def lift(*, consent_id: UUID, reason: str, actor: Actor, now: datetime, user_id: UUID | None = None) -> Consent:
+def lift(
+    *,
+    consent_id: UUID,
+    reason: str,
+    actor: Actor,
+    now: datetime,
+    user_id: UUID | None = None,
+    asked_at: datetime | None = None,
+) -> Consent:
     """Back to where it was: paused stays paused. Users lift their own suspension, never the operator's.
 
-    Raises ConsentNotFound, TransitionRefused.
+    `asked_at`: when somebody asked for it. Raises ConsentNotFound, TransitionRefused (also where it was suspended, or
+    the suspension taken over, after it was asked for: that is another stop).
     """
     with transaction.atomic():
         consent = _running(changing.locked(consent_id, user_id=user_id), now)
         if consent.status != ConsentStatus.SUSPENDED or (actor.initiator == Initiator.USER and not _is_users(consent)):
             raise TransitionRefused(consent.status)
+        if asked_at is not None and consent.status_changed_at > asked_at:
+            raise TransitionRefused(f"{consent.status} since it was asked for")
         target = ConsentStatus(consent.status_before or ConsentStatus.AUTHORISED)
         event = EventType.CONSENT_PAUSED if target == ConsentStatus.PAUSED else EventType.CONSENT_RESUMED
         return changing.transition(consent, target, reason=reason, actor=actor, now=now, event=event, status_before="")

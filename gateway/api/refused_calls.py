@@ -19,7 +19,9 @@ def count(consent: Consent, denial: Denial, *, purpose: Purpose | None, presence
     """One call to each bank under the consent, with its own reason. A count that fails is lost; the refusal stands."""
     try:
         with transaction.atomic():
-            for institution_id, code in refusals(consent, denial, purpose=purpose, presence=presence, now=now).items():
+            found = refusals(consent, denial, purpose=purpose, presence=presence, now=now)
+            # Rows of two banks in one order, whoever counts: or two calls would wait for each other, and both be lost.
+            for institution_id, code in sorted(found.items()):
                 traffic.count_refused(
                     institution_ids=[institution_id], platform_id=consent.platform_id, code=code, now=now
                 )

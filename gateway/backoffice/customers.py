@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from banks import customers
 from banks.directory import InstitutionCard
 from consents import clock, lifecycle, lookups, proposals, traffic
-from consents.errors import ConsentNotFound, TransitionRefused
+from consents.errors import ConsentNotFound, LookupsSpent, TransitionRefused
 from consents.models import Consent, ConsentAccount, CustomerLookup, UsageRow
 from consents.reasons import LookupReason, OpenReason, StopReason
 from consents.scopes import Scope
@@ -56,16 +56,17 @@ def search(request: StaffRequest, institution: InstitutionCard) -> HttpResponse:
     form = LookupForm(request.POST if request.method == "POST" else None, country=institution.country)
     if request.method != "POST" or not form.is_valid():
         return _form(request, institution, form, status=422 if request.method == "POST" else 200)
-    if lookups.are_spent(institution_id=institution.id, actor=request.actor, now=now):
+    try:
+        found = lookups.record(
+            institution_id=institution.id,
+            user_ids=_people(institution, form),
+            reason=form.reason_code,
+            actor=request.actor,
+            now=now,
+        )
+    except LookupsSpent:
         form.add_error(None, "You have looked up as many customers as one person may in an hour. Wait, then try again.")
         return _form(request, institution, form, status=429)
-    found = lookups.record(
-        institution_id=institution.id,
-        user_ids=_people(institution, form),
-        reason=form.reason_code,
-        actor=request.actor,
-        now=now,
-    )
     if not found:
         form.add_error(None, "Nobody who uses Sluice has this number. The look-up is in the audit log.")
         return _form(request, institution, form, status=404)

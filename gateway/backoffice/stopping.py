@@ -209,12 +209,13 @@ def stop_scope(request: StaffRequest, institution: InstitutionCard, platform_id:
 
 
 def _without(institution: InstitutionCard, platform_id: UUID | None) -> dict[Scope, Mapping[UUID | None, PolicyTerms]]:
-    """By each scope that is shared now: the policies that would lose it."""
+    """By each scope that is shared now: the policies that would lose it. A platform that was withdrawn has none."""
     if platform_id is None:
-        held = {one: policies.terms_of(policy) for one, policy in policies.latest_versions(institution.id).items()}
+        every = {one: policies.terms_of(policy) for one, policy in policies.latest_versions(institution.id).items()}
     else:
         terms = policies.terms_that_hold(institution.id, platform_id)
-        held = {} if terms is None else {platform_id: terms}
+        every = {} if terms is None else {platform_id: terms}
+    held = {one: terms for one, terms in every.items() if terms.status != PolicyStatus.BLOCK}
     return {
         scope: {
             one: replace(terms, scopes=consistent(terms.scopes - {scope}))

@@ -8,13 +8,13 @@ from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Max, Q, QuerySet
 
 from banks import renewal
 from banks.errors import ConnectionNotFound
 from consents.events import EventType
 from consents.models import Consent, ConsentAccount, Event
-from consents.states import ConsentAccountStatus, Initiator
+from consents.states import LIVE_CONSENTS, ConsentAccountStatus, Initiator
 from gateway.notify.models import Notice, NoticeKind, NoticeStatus
 
 log = logging.getLogger(__name__)
@@ -115,9 +115,16 @@ def _make_for(event: Event, now: datetime) -> None:
         return  # erased: there is nobody to tell
     draft = _of_consent(event) if event.type in _CONSENT_EVENTS else _of_connection(event, now)
     if draft is not None and not is_active:
-        draft = _Draft(kind=NoticeKind.PROFILE_CLOSED, occasion="profile.closed", occurred_at=event.occurred_at)
+        closed_at = _closed_at(event.user_id, event)
+        draft = _Draft(kind=NoticeKind.PROFILE_CLOSED, occasion="profile.closed", occurred_at=closed_at)
     if draft is not None:
         _store(event.user_id, draft, now)
+
+
+def _closed_at(user_id: UUID, event: Event) -> datetime:
+    """With the last of what was shared, which closing ends: the event may be an earlier one, not looked at before."""
+    ended = Consent.objects.filter(user_id=user_id).aggregate(last=Max("ended_at"))["last"]
+    return event.occurred_at if ended is None else max(ended, event.occurred_at)
 
 
 def _of_consent(event: Event) -> _Draft | None:
@@ -129,6 +136,10 @@ def _of_consent(event: Event) -> _Draft | None:
     # One that was never granted expires unanswered: nothing was shared, and nothing ends.
     if consent is None or consent.authorised_at is None:
         return None
+    if event.type == EventType.CONSENT_EXPIRING and (
+        consent.status not in LIVE_CONSENTS or consent.authorised_at > event.occurred_at
+    ):
+        return None  # it ended, or was gone on with, since: that is told, and its end is another one
     named = event.details.get("institution_id")
     return _Draft(
         kind=NoticeKind(event.type),
@@ -146,6 +157,9 @@ def _of_connection(event: Event, now: datetime) -> _Draft | None:
         card = renewal.own_connection(event.user_id, event.connection_id, now=now)
     except ConnectionNotFound:
         return None  # it ended meanwhile, and that was told
+    days = event.details.get("days")
+    if days is not None and card.ends_at is not None and card.ends_at > event.occurred_at + timedelta(days=days):
+        return None  # it was renewed since
     return _Draft(
         kind=NoticeKind(event.type),
         occasion=f"event:{event.id}",

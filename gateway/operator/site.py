@@ -52,6 +52,7 @@ class OperatorSite(AdminSite):
                 return staff.operator_refusal(cast(PersonRequest, request))
             acting = cast(ActingRequest, request)
             acting.person = request.user.id
+            acting.operates = staff.operates
             acting.actor = Actor(
                 initiator=Initiator.OPERATOR, pseudonym=request.user.pseudonym, request_id=request_id_of(request)
             )

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import pytest
 
-from consents import audit
+from consents import audit, tasks
 from consents.audit import Actor
 from consents.errors import AuditBroken
 from consents.models import AuditEntry
@@ -68,6 +68,32 @@ def test_later_entries_join_the_same_chain(sealed: list[AuditEntry]) -> None:
     assert audit.verify() == LENGTH
     assert audit.seal() == 5
     assert audit.verify() == LENGTH + 5
+
+
+def test_a_sealer_that_waited_for_another_goes_on_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    _write(3)
+    unsealed, others = AuditEntry.objects.filter, [4]
+
+    def waited_for(*args: object, **criteria: object) -> object:
+        if others:
+            _write(others.pop(), start=3)
+            assert audit.seal() == 7
+            _write(2, start=1)  # they happened before, and are committed after
+        return unsealed(*args, **criteria)
+
+    monkeypatch.setattr(AuditEntry.objects, "filter", waited_for)
+
+    assert audit.seal() == 2
+    assert audit.verify() == 9
+
+
+def test_the_sweep_seals_all_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit, "SEAL_BATCH", 4)
+    _write(11)
+
+    tasks.sweep()
+
+    assert audit.verify() == 11
 
 
 def test_a_batch_is_bounded_and_the_rest_waits(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,6 +88,19 @@ def test_a_consents_events_go_to_its_own_platform_in_the_order_they_happened(
     assert EventLog.objects.get(platform=chat).last_sequence == 3
 
 
+def test_a_consents_events_keep_their_order_though_a_hand_waited_for_its_turn(alice: User, chat: Platform) -> None:
+    """It read the clock before it got the row; in the other order a platform would take a stopped consent for live."""
+    consent = consented(alice, chat)
+    event_log.spread(now=NOW)
+    lifecycle.pause(consent_id=consent.id, user_id=alice.id, actor=BY_USER, now=NOW + DAY)
+    lifecycle.resume(consent_id=consent.id, user_id=alice.id, actor=BY_USER, now=NOW + DAY)
+    revoke(consent, now=NOW + DAY - timedelta(milliseconds=20))
+
+    event_log.spread(now=NOW + DAY)
+
+    assert [kind for _, kind, _ in told(chat)][1:] == ["consent.paused", "consent.resumed", "consent.revoked"]
+
+
 def test_what_is_laid_is_laid_once(alice: User, chat: Platform) -> None:
     consented(alice, chat)
     event_log.spread(now=NOW)
@@ -305,6 +318,20 @@ def test_what_is_older_than_30_days_goes_and_the_rest_can_be_read(alice: User, c
         with pytest.raises(EventsGone) as gone:
             event_log.page(chat.id, after=after, limit=10)
         assert gone.value.position == 2
+
+
+def test_what_went_before_an_older_number_is_said_to_be_gone(alice: User, chat: Platform) -> None:
+    """Two hosts whose clocks differ, or two sweeps of which the second is faster."""
+    laid(alice, chat, 4)
+    Delivery.objects.exclude(sequence=2).update(created_at=NOW + DAY)
+    event_log.forget(now=NOW + event_log.KEPT_FOR)
+
+    assert event_log.page(chat.id, after=0, limit=10).position == 1
+    assert event_log.page(chat.id, after=0, limit=10).has_more
+    with pytest.raises(EventsGone) as gone:
+        event_log.page(chat.id, after=1, limit=10)
+    assert gone.value.position == 2
+    assert numbers(event_log.page(chat.id, after=2, limit=10)) == [3, 4]
 
 
 def test_a_log_that_was_forgotten_to_the_end_says_so_and_goes_on(alice: User, chat: Platform) -> None:

@@ -342,6 +342,58 @@ def test_what_changed_meanwhile_is_not_carried_out(chat: Platform) -> None:
     assert chat.status == "REVOKED"
 
 
+def test_a_lift_that_was_asked_for_before_a_stop_does_not_lift_it(chat: Platform) -> None:
+    """The first stop was lifted by another way; the second is about something else."""
+    Platform.objects.update(status="SUSPENDED", status_reason="attestation_overdue", status_changed_at=NOW)
+    chat.refresh_from_db()
+    lift = asked(chat, ProposalKind.LIFT)
+    platforms.renew_attestation(chat, actor=BY_PLATFORM, now=NOW + DAY)
+    platforms.suspend(chat, reason="fraud", actor=BY_OPERATOR, now=NOW + DAY)
+
+    assert approved(lift).status == "SUPERSEDED"
+
+    chat.refresh_from_db()
+    assert (chat.status, chat.status_reason) == ("SUSPENDED", "fraud")
+
+
+def test_a_lift_that_waits_in_vain_is_not_in_the_way_of_the_next_one(chat: Platform) -> None:
+    Platform.objects.update(status="SUSPENDED", status_reason="attestation_overdue", status_changed_at=NOW)
+    chat.refresh_from_db()
+    in_vain = asked(chat, ProposalKind.LIFT)
+    platforms.suspend(chat, reason="fraud", actor=BY_OPERATOR, now=NOW + DAY)
+
+    later = {"person": OLA, "actor": BY_OPERATOR, "now": NOW + 2 * DAY}
+    lift = operator_proposals.propose(chat, ProposalKind.LIFT, reason="cleared", **later)  # type: ignore[arg-type]
+
+    assert approved(lift).status == "SIGNED"
+    in_vain.refresh_from_db()
+    chat.refresh_from_db()
+    assert (in_vain.status, chat.status) == ("SUPERSEDED", "ACTIVE")
+
+
+def test_nor_does_the_lift_of_a_persons_own_stop_lift_the_one_that_took_it_over() -> None:
+    consent = given.authorised()
+    consent = given.suspended(consent, actor=BY_USER, user_id=consent.user_id)
+    lift = operator_proposals.propose_consent_lift(consent, reason="cleared", person=OLA, actor=BY_OPERATOR, now=NOW)
+    given.suspended(consent, reason="fraud", now=NOW + DAY)
+
+    assert approved(lift).status == "SUPERSEDED"
+
+    consent.refresh_from_db()
+    assert (consent.status, consent.status_reason) == ("SUSPENDED", "fraud")
+
+
+def test_a_platform_that_the_sweep_suspended_a_moment_ago_is_suspended_all_the_same(chat: Platform) -> None:
+    """Or it would be active again as soon as it attests."""
+    late = NOW + platforms.ATTESTED_FOR
+    assert platforms.suspend_overdue(now=late) == 1  # and the operator's page was loaded before it
+
+    platforms.suspend(chat, reason="fraud", actor=BY_OPERATOR, now=late)
+
+    platforms.renew_attestation(chat, actor=BY_PLATFORM, now=late)
+    assert (chat.status, chat.status_reason) == ("SUSPENDED", "fraud")
+
+
 def test_a_decided_proposal_stays_decided_and_a_missing_one_is_not_found(chat: Platform) -> None:
     proposal = asked(chat, ProposalKind.WITHDRAW)
     refused_one = operator_proposals.refuse(proposal_id=proposal.id, person=OLA, actor=BY_OPERATOR, now=NOW)

@@ -1,6 +1,7 @@
 """Two people: one asks, another of the same bank approves. Neither alone, and nothing older than what holds."""
 
 from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -255,6 +256,32 @@ def test_the_lift_of_a_consent_that_ended_meanwhile_does_nothing() -> None:
     assert consent.status == "REVOKED"
 
 
+def test_a_lift_that_was_asked_for_before_a_stop_does_not_lift_it() -> None:
+    """It was asked for twice, carried out once, and stopped again for something else."""
+    consent = _suspended_consent()
+    first, second = (
+        proposals.propose_consent_lift(
+            institution_id=HERE,
+            platform_id=consent.platform_id,
+            consent_id=consent.id,
+            **ASKED,  # type: ignore[arg-type]
+        )
+        for _ in range(2)
+    )
+    _approve(first)
+    lifecycle.suspend_accounts(
+        consent_id=consent.id,
+        institution_id=HERE,
+        reason=StopReason.LEGAL_ORDER,
+        actor=BY_BANK,
+        now=NOW + timedelta(seconds=1),
+    )
+
+    assert _approve(second).status == "SUPERSEDED"
+
+    assert _statuses(consent)[HERE] == "SUSPENDED"
+
+
 def _merchant(platform_id: UUID) -> Proposal:
     return proposals.propose_merchant(
         institution_id=HERE,
@@ -300,3 +327,25 @@ def test_a_merchant_asked_for_twice_is_approved_once() -> None:
     assert _approve(second).status == "SUPERSEDED"
 
     assert ApprovedMerchant.objects.count() == 1
+
+
+def test_terms_made_from_the_general_ones_are_not_approved_once_these_change_in_the_same_moment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its own policy has no version yet that could have changed."""
+    chat = ledger.platform("Chat")
+    _sign()
+    proposal = _widen(chat.id, base_version=0)
+    hold, others = policies.hold, [replace(TERMS, history_days_max=30)]
+
+    def waited_for(institution_id: UUID) -> None:
+        if others:
+            _sign(others.pop())
+        hold(institution_id)
+
+    monkeypatch.setattr(policies, "hold", waited_for)
+
+    with pytest.raises(ProposalDecided):
+        _approve(proposal)
+
+    assert policies.latest(HERE, chat.id) is None

@@ -230,3 +230,85 @@ def test_a_stop_is_carried_out_on_what_somebody_else_signed_in_the_same_moment(
 
     held = policies.terms_that_hold(HERE, None)
     assert held == replace(TERMS, history_days_max=30, status=PolicyStatus.SUSPEND)
+
+
+def test_a_scope_is_stopped_for_all_though_a_platform_was_withdrawn() -> None:
+    """Its last terms name the scope for ever, and a stop that it refused would be refused to everybody."""
+    chat = ledger.platform("Chat")
+    _sign()
+    _sign(chat.id, replace(TERMS, status=PolicyStatus.BLOCK))
+
+    assert [policy.platform_id for policy in _stop_scope(Scope.MERCHANTS)] == [None]
+
+    assert Scope.MERCHANTS not in _in_force(ledger.platform("Budget")).scopes
+    assert policies.latest(HERE, chat.id).version == 1  # type: ignore[union-attr]
+
+
+def _meanwhile(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    """Somebody else holds the bank when it is first wanted, and does `act` before they let go."""
+    hold, others = policies.hold, [act]
+
+    def waited_for(institution_id: UUID) -> None:
+        if others:
+            others.pop()()
+        hold(institution_id)
+
+    monkeypatch.setattr(policies, "hold", waited_for)
+
+
+def test_a_scope_is_stopped_for_all_though_somebody_stops_it_for_one_in_the_same_moment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    chat, budget = ledger.platform("Chat"), ledger.platform("Budget")
+    for one in (None, chat.id, budget.id):
+        _sign(one)
+    _meanwhile(monkeypatch, lambda: _stop_scope(Scope.MERCHANTS, chat.id))
+
+    assert {policy.platform_id for policy in _stop_scope(Scope.MERCHANTS)} == {None, budget.id}
+
+    assert not any(Scope.MERCHANTS in _in_force(one).scopes for one in (chat, budget))
+
+
+def test_no_platforms_first_own_policy_escapes_a_stop_for_all_in_the_same_moment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    chat = ledger.platform("Chat")
+    _sign()
+    _meanwhile(monkeypatch, lambda: _sign(chat.id))
+
+    assert len(_stop_scope(Scope.MERCHANTS)) == 2
+
+    assert Scope.MERCHANTS not in _in_force(chat).scopes
+
+
+def test_a_stop_for_one_platform_gives_back_nothing_that_is_taken_from_all_in_the_same_moment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its first own policy is made from the general one."""
+    chat = ledger.platform("Chat")
+    _sign()
+    _meanwhile(monkeypatch, lambda: _narrow(replace(TERMS, history_days_max=30)))
+
+    _stop_scope(Scope.MERCHANTS, chat.id)
+
+    assert _in_force(chat).history_days_max == 30
+
+
+def test_t15_nobody_signs_alone_what_has_become_wider_in_the_same_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    chat = ledger.platform("Chat")
+    _sign()
+    _meanwhile(monkeypatch, lambda: _narrow(replace(TERMS, history_days_max=30)))
+
+    with pytest.raises(TwoPeopleNeeded):
+        stops.narrow(
+            institution_id=HERE,
+            platform_id=chat.id,
+            terms=replace(TERMS, history_days_max=90),
+            base_version=0,
+            person=ANNE,
+            reason=StopReason.LEGAL_ORDER,
+            actor=BY_BANK,
+            now=NOW,
+        )
+
+    assert policies.latest(HERE, chat.id) is None

@@ -180,6 +180,27 @@ def test_what_is_allowed_after_the_platform_came_back_is_not_ended() -> None:
     assert _status(later) == "AUTHORISED"
 
 
+def test_a_renewal_does_not_overtake_a_withdrawal() -> None:
+    """It would live on, and serve again on the day when the bank lets the platform in anew."""
+    chat, alice = ledger.platform("Chat"), ledger.user("alice")
+    _sign()
+    both = _consent(alice, chat, HERE, ELSEWHERE)
+    _withdraw(chat)
+    lifecycle.renew(
+        consent_id=both.id,
+        user_id=alice.id,
+        duration_days=7,
+        disclosure=cast.DISCLOSURE,
+        actor=cast.BY_USER,
+        now=NOW + timedelta(seconds=1),
+    )
+
+    assert withdrawal.finish() == 1
+
+    left = ConsentAccount.objects.filter(consent=both).values_list("institution_id", "status")
+    assert dict(left) == {HERE: "REVOKED", ELSEWHERE: "ACTIVE"}
+
+
 def test_a_platform_is_withdrawn_once() -> None:
     chat = ledger.platform("Chat")
     _sign()

@@ -43,7 +43,7 @@ def renew(request: PersonRequest, consent_id: UUID) -> HttpResponse:
     """GET shows what goes on, and how it was used; POST goes on with exactly that text."""
     now = clock.now()
     consent = own_or_404(request, consent_id)
-    if not is_renewable(consent, now) or consent.platform.status != PlatformStatus.ACTIVE:
+    if not _can_be_asked(consent, now):
         return to_consent(consent_id)
     if not assurance.is_fresh(request, request.user, now=now):
         back = reverse("portal:renew_consent", args=[consent_id])
@@ -66,13 +66,22 @@ def _renewed(request: PersonRequest, consent: Consent, offer: Offer, now: dateti
                 disclosure=offer.text.as_agreed(),
                 actor=actor_of(request),
                 now=now,
+                revision=consent.revision,
             )
         )
     except PlatformNotUsable:
         kept = None  # stopped a moment ago: the consent's own page says so
     if kept is not None:
         messages.success(request, f"Renewed. It now ends on {kept.expires_at.day} {kept.expires_at:%B %Y}.")
+        return to_consent(consent.id)
+    current = own_or_404(request, consent.id)
+    if _can_be_asked(current, now):  # it was made less, or ends sooner, in another window since the text was made
+        return _asked(request, current, _offer(request, current, now), now, has_changed=True)
     return to_consent(consent.id)
+
+
+def _can_be_asked(consent: Consent, now: datetime) -> bool:
+    return is_renewable(consent, now) and consent.platform.status == PlatformStatus.ACTIVE
 
 
 def _offer(request: PersonRequest, consent: Consent, now: datetime) -> Offer:

@@ -1,11 +1,14 @@
 """Refused calls are counted at the banks they were about, so that a stop is seen to work."""
 
 import pytest
+from django.db import connection
 from django.db.models import Sum
+from django.test.utils import CaptureQueriesContext
 
 from banks.models import Account, Institution
 from consents.models import BankPolicy, Consent, RefusedCount
 from consents.scopes import Scope
+from gateway.api import refused_calls
 from gateway.identity.models import User
 from tests.gateway.api import world
 from tests.gateway.api.conftest import LetIn
@@ -43,6 +46,22 @@ def test_a_consent_that_waits_counts_at_each_of_its_banks(
     api.get("/v1/accounts")
 
     assert counted() == {(bank.id, f"consent_{status.lower()}"): 1 for bank in (northbank, other)}
+
+
+def test_banks_are_counted_in_one_order_whichever_accounts_come_first(
+    let_in: LetIn, alice: User, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two calls at once that hold each other's rows would be a deadlock."""
+    banks = [account.institution_id, *(cast.institution(name).id for name in ("southbank", "westbank"))]
+    api = let_in(accounts=(account,))
+    Consent.objects.update(status="PAUSED")
+    for order in (sorted(banks), sorted(banks, reverse=True)):
+        monkeypatch.setattr(refused_calls, "refusals", lambda *_, o=order, **__: dict.fromkeys(o, "consent_paused"))
+        with CaptureQueriesContext(connection) as queries:
+            api.get("/v1/accounts")
+        texts = [query["sql"] for query in queries.captured_queries if "consents_refusedcount" in query["sql"]]
+        told = [next(one for one in banks if one.hex in text.replace("-", "")) for text in texts]
+        assert list(dict.fromkeys(told)) == sorted(banks)
 
 
 def test_a_scope_that_is_too_small_counts(let_in: LetIn, northbank: Institution) -> None:

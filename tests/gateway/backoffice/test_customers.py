@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from banks import accounts
+from banks import accounts, customers
 from banks.models import Account, Institution
 from banks.types import AccountCategory, AccountData, AccountStatus, Identification
 from consents import clock, lookups
@@ -174,6 +174,24 @@ def test_t17_one_person_may_look_up_only_so_often(
     assert _by_both(brian).status_code == 303
     AuditEntry.objects.filter(actor_pseudonym=anne.user.pseudonym).update(occurred_at=clock.now() - timedelta(hours=1))
     assert _by_both(anne).status_code == 303
+
+
+def test_t17_nor_oftener_in_two_windows_at_once(
+    anne: Clerk, numbered: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lookups, "LOOKUPS_MAX", 1)
+    found, others = customers.holders, [True]
+
+    def looked_up_beside(*number: Any) -> list[uuid.UUID]:
+        if others:
+            others.pop()
+            assert _by_both(anne).status_code == 303
+        return found(*number)
+
+    monkeypatch.setattr(customers, "holders", looked_up_beside)
+
+    assert _by_both(anne).status_code == 429
+    assert CustomerLookup.objects.count() == 1
 
 
 def test_the_result_is_open_to_who_looked_up_and_not_for_long(

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 import pytest
 
 from banks.models import Institution
-from consents import policies
+from consents import policies, stops
 from consents.models import BankPolicy, Consent, Proposal
 from consents.policy_terms import PolicyTerms, StepUp
 from consents.scopes import LocationPrecision, Purpose, Scope, SensitiveGroup
@@ -237,14 +237,13 @@ def test_two_people_who_sign_at_once_do_not_overwrite_each_other(
     anne: Clerk, northbank: Institution, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second finds that the version it looked at is not the newest any more."""
-    signed = policies.sign
+    narrowed = stops.narrow
 
     def another_first(**values: Any) -> BankPolicy:
-        monkeypatch.setattr(policies, "sign", signed)
-        signed(**{**values, "base_version": None})
-        return signed(**values)
+        narrowed(**values)
+        return narrowed(**values)
 
-    monkeypatch.setattr(policies, "sign", another_first)
+    monkeypatch.setattr(stops, "narrow", another_first)
 
     answer = anne.post(_review(anne), reason="LEGAL_ORDER")
 

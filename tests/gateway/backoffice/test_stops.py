@@ -190,3 +190,16 @@ def test_a_withdrawn_platform_offers_no_way_back_but_new_terms(anne: Clerk, bria
     assert page.says("Withdrawn")
     assert not {anne.path(f"{at}{end}") for end in ("suspend/", "lift/", "withdraw/")} & addresses
     assert policies.latest(anne.bank.id, chat.platform.id).status == PolicyStatus.BLOCK  # type: ignore[union-attr]
+
+
+def test_what_is_stopped_for_everybody_stops_for_everybody_else_once_one_is_withdrawn(
+    anne: Clerk, brian: Clerk, chat: Member
+) -> None:
+    anne.post(f"platforms/{chat.platform.id}/withdraw/", reason="CONTRACT_ENDED")
+    _approve(brian)
+
+    anne.post("stop-scope/?scope=transactions", reason="MISUSE_OF_DATA")
+
+    assert Scope.TRANSACTIONS not in policies.latest(anne.bank.id, None).scopes  # type: ignore[union-attr]
+    page = Page(anne.client.get(anne.path(f"platforms/{chat.platform.id}/stop-scope/")))
+    assert not page.says("Account balance")

@@ -108,6 +108,38 @@ def test_another_persons_link_is_told_to_nobody(alice: User, bob: User, sharing:
     assert not [notice for notice in collected() if notice.user_id == bob.id]
 
 
+def test_an_end_that_was_put_off_before_it_could_be_told_is_not_told(sharing: Consent) -> None:
+    """A mail would say that it ends within days, and name a day months ahead."""
+    at = sharing.expires_at - timedelta(days=7)
+    assert lifecycle.announce_expiring(now=at) == 1
+    lifecycle.renew(
+        consent_id=sharing.id,
+        user_id=sharing.user_id,
+        duration_days=30,
+        disclosure=cast.DISCLOSURE,
+        actor=cast.BY_USER,
+        now=at + timedelta(seconds=1),
+    )
+
+    assert kinds() == ["consent.granted", "consent.granted"]
+
+
+def test_nor_is_that_of_a_link_which_was_renewed_in_the_meantime(alice: User, sharing: Consent) -> None:
+    collected()
+    now = clock.now()
+    links = Connection.objects.filter(institution__slug="northbank")
+    for days_left in (90, 6):
+        links.update(consent_expires_at=now + timedelta(days=days_left))
+        events.publish(
+            EventType.CONNECTION_NEEDS_RENEWAL,
+            now=now,
+            user_id=alice.id,
+            connection_id=links.get().id,
+            details={"code": "connection_expiring", "days": 7},
+        )
+        assert kinds().count("connection.needs_renewal") == (0 if days_left == 90 else 1)
+
+
 def test_old_news_stands_on_the_page_and_is_not_mailed(sharing: Consent) -> None:
     Event.objects.update(occurred_at=clock.now() - timedelta(days=3, seconds=1))
 
@@ -123,6 +155,18 @@ def test_a_closed_profile_gets_one_last_notice_and_no_more(alice: User, sharing:
     User.objects.filter(id=alice.id).update(is_active=False)
 
     assert kinds() == ["consent.granted", "consent.granted", "profile.closed"]
+
+
+def test_a_closed_profile_is_told_of_its_closing_and_not_of_what_came_before(alice: User, sharing: Consent) -> None:
+    """What nobody looked at for days is too old for a mail; the one about the closing is not."""
+    now = clock.now()
+    Event.objects.update(occurred_at=now - timedelta(days=4))
+    lifecycle.revoke_all(user_id=alice.id, reason="closed", actor=cast.BY_OPERATOR, now=now)
+    User.objects.filter(id=alice.id).update(is_active=False)
+
+    (last,) = collected()
+
+    assert (last.kind, last.occurred_at, last.status) == ("profile.closed", now, "PENDING")
 
 
 def test_an_event_that_cannot_be_told_holds_up_no_other(

@@ -95,6 +95,21 @@ def test_t15_giving_back_takes_a_second_operator(browser: Client, second: Client
     assert (chat.status, proposal.status) == ("ACTIVE", "SIGNED")
 
 
+def test_t15_who_no_longer_operates_is_not_one_of_two(
+    browser: Client, ola: User, second: Client, chat: Platform
+) -> None:
+    act(browser, "ask_to_withdraw", chat, reason=STOP)
+    proposal = OperatorProposal.objects.get()
+    User.objects.filter(id=ola.id).update(is_staff=False)
+
+    assert "refused (TwoPeopleNeeded)" in act(second, "approve", proposal)
+
+    chat.refresh_from_db()
+    assert (chat.status, proposal.status) == ("ACTIVE", "WAITING")
+    act(second, "refuse", proposal)
+    assert proposal.status == "REFUSED"
+
+
 def test_t15_and_so_does_the_end_for_good(browser: Client, second: Client, consent: Consent) -> None:
     ledger.tokens(consent)
     act(browser, "ask_to_withdraw", consent.platform, reason=STOP)

@@ -9,6 +9,7 @@ from django.test import Client
 
 from banks.models import Institution
 from consents import clock, lifecycle, platforms
+from consents.lifecycle import Narrower
 from consents.models import AuditEntry, BankPolicy, Consent, ConsentAccount
 from consents.scopes import LocationPrecision, Scope, SensitiveGroup
 from consents.states import ConsentAccountStatus, ConsentStatus, PlatformStatus
@@ -304,6 +305,34 @@ class TestRenew:
         before = ending.expires_at
         ending.refresh_from_db()
         assert ending.expires_at == before
+
+    def test_what_was_made_less_in_another_window_a_moment_ago_is_asked_about_anew(
+        self, browser: Client, ending: Consent, fresh: None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Or the end that was chosen there would be gone."""
+        hidden = Page(browser.get(f"/consents/{ending.id}/renew/")).form("/renew/").hidden
+        renew = lifecycle.renew
+
+        def after_another(**values: Any) -> Consent:
+            lifecycle.narrow(
+                consent_id=ending.id,
+                user_id=ending.user_id,
+                scopes=[Scope(scope) for scope in ending.scopes],
+                account_ids=ConsentAccount.objects.filter(consent=ending).values_list("account_id", flat=True),  # type: ignore[arg-type]
+                narrower=Narrower(duration_days=7),
+                actor=cast.BY_USER,
+                now=clock.now(),
+            )
+            return renew(**values)
+
+        monkeypatch.setattr(lifecycle, "renew", after_another)
+
+        answer = browser.post(f"/consents/{ending.id}/renew/", hidden)
+
+        assert answer.status_code == 409
+        assert Page(answer).says("Nothing was renewed")
+        ending.refresh_from_db()
+        assert ending.expires_at - clock.now() <= timedelta(days=7)
 
     def test_without_a_fresh_proof_one_proves_it_first(self, browser: Client, ending: Consent) -> None:
         address = f"/consents/{ending.id}/renew/"
