@@ -58,6 +58,12 @@ def record(
     )
 
 
+def seal_all() -> None:
+    """Chain all that is unsealed, a batch in a transaction."""
+    while seal() == SEAL_BATCH:
+        pass
+
+
 def seal() -> int:
     """Chain up to SEAL_BATCH unsealed entries; how many. Of two sealers at once one waits, and goes on behind."""
     with transaction.atomic():

@@ -13,8 +13,7 @@ def sweep() -> None:
     lifecycle.announce_expiring(now=now)
     platforms.suspend_overdue(now=now)
     platform_endings.sweep(now=now)
-    while audit.seal() == audit.SEAL_BATCH:
-        pass
+    audit.seal_all()
     event_log.forget(now=now)
 
 
